@@ -1,0 +1,90 @@
+"""What is going on now: one observable object that screens watch, and the token that stops a job.
+
+Nothing here decides or acts; `client` and `tier` write to it, the panel and the footnote read it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from traitlets import Bool, HasTraits, Int, Tuple, Unicode
+
+from bigpato_magic.errors import Cancelled
+from bigpato_magic.types import QueryResult, TransferEvent
+
+
+class Cancel:
+    """A token that one side sets and the other checks; it runs clean-up hooks at once when set.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._hooks: list[Callable[[], None]] = []
+
+    def __bool__(self) -> bool:
+        return self._event.is_set()
+
+    def set(self) -> None:
+        """Ask for a stop, and run the hooks (each once; an error in one does not keep the others)."""
+        with self._lock:
+            self._event.set()
+            hooks, self._hooks = self._hooks, []
+        for hook in hooks:
+            try:
+                hook()
+            except Exception:  # noqa: BLE001, S110 - the stop itself must not fail
+                pass
+
+    def check(self) -> None:
+        """Raise if a stop was asked for.
+
+        Raises:
+            Cancelled: it was.
+        """
+        if self._event.is_set():
+            raise Cancelled
+
+    def on_set(self, hook: Callable[[], None]) -> None:
+        """Call `hook` when a stop is asked for; at once if it already was."""
+        with self._lock:
+            if not self._event.is_set():
+                self._hooks.append(hook)
+                return
+        hook()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait up to `seconds`; whether a stop was asked for."""
+        return self._event.wait(seconds)
+
+
+class Status(HasTraits):
+    """What screens watch. Values are replaced, never changed in place, so that observers hear of it once."""
+
+    analyzer = Unicode("cold", help="State of Google's analyzer: cold, compiling, loading, ready or failed.")
+    busy = Bool(False, help="A rebalance is running.")
+    event = Unicode("", help="The last line of a running job.")
+    transfers = Tuple(help="The latest `TransferEvent` of each table of the running rebalance.")
+    queries = Tuple(help="The last `QueryResult`s, newest last, without their frames.")
+    copies_version = Int(0, help="Grows with every change of the catalog, the usage or the pins.")
+    message = Unicode("", help="Something that a person should read (a mismatch, a lost network).")
+
+    def note_event(self, event: TransferEvent) -> None:
+        """Keep the newest event of each table."""
+        others = tuple(e for e in self.transfers if e.table != event.table)
+        self.transfers = (*others, event)
+        if event.message:
+            self.event = event.message
+
+    def note_query(self, result: QueryResult, *, keep: int = 50) -> None:
+        """Keep the last results, without their frames."""
+        from dataclasses import replace
+
+        self.queries = (*self.queries[-(keep - 1) :], replace(result, arrow=None))
+
+    def changed(self) -> None:
+        """Tell screens that copies, usage or pins are not what they were."""
+        self.copies_version += 1

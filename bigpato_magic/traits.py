@@ -1,0 +1,110 @@
+"""Trait types with spelled units ("10 GiB", "5 min"). The traits themselves live on the classes that own them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from traitlets import Float, HasTraits, Int, TraitError
+
+_SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_SIZES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "hour": 3600.0, "d": 86400.0}
+_SECONDS |= {"day": 86400.0, "week": 604800.0}
+_QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*")
+
+
+def parse_size(text: str | float) -> int:
+    """Bytes of "10 GiB", "500 MB" or a plain number.
+
+    Raises:
+        ValueError: the text is not a number with a known unit.
+    """
+    return int(_parse(text, _SIZES, "a size as '10 GiB' or '500 MB'"))
+
+
+def parse_duration(text: str | float) -> float:
+    """Seconds of "5 min", "30 s", "2 days", a plain number, or "inf".
+
+    Raises:
+        ValueError: the text is not a number with a known unit.
+    """
+    if isinstance(text, str) and text.strip().lower() in ("inf", "infinity", "forever"):
+        return math.inf
+    return _parse(text, _SECONDS, "a duration as '5 min' or '30 s'")
+
+
+def _parse(text: str | float, units: dict[str, Any], wanted: str) -> float:
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        if text < 0 or math.isnan(text):
+            raise ValueError(f"{text!r} is not {wanted}")
+        return text
+    match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
+    unit = match[2].lower() if match else None
+    if match is None or unit is None or (unit not in units and unit.rstrip("s") not in units):
+        raise ValueError(f"{text!r} is not {wanted}")
+    factor = units[unit] if unit in units else units[unit.rstrip("s")]
+    return float(match[1]) * factor
+
+
+def format_size(size: float) -> str:
+    """"1.4 GiB" of 1503238553; "812 B" of 812."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(size) < 1024:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def format_duration(seconds: float) -> str:
+    """"0.04 s", "2.1 s", "3 min", "2 h", "3 days"."""
+    if seconds < 0.095:
+        return f"{seconds:.2f} s" if seconds >= 0.005 else f"{seconds * 1000:.1f} ms"
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    for size, unit in ((86400 * 2, "days"), (5400, "h"), (0, "min")):
+        if seconds >= size:
+            return f"{seconds / {'days': 86400, 'h': 3600, 'min': 60}[unit]:.0f} {unit}"
+    raise AssertionError(seconds)
+
+
+def format_money(dollars: float) -> str:
+    """"$0.009" of 0.0087; "$12.30"; "$0"."""
+    if dollars == 0:
+        return "$0"
+    return f"${dollars:.2f}" if abs(dollars) >= 0.1 else f"${dollars:.2g}"
+
+
+class Size(Int[int, Any]):
+    """A number of bytes; takes "10 GiB" too."""
+
+    info_text = "a size as '10 GiB'"
+
+    def validate(self, obj: HasTraits, value: Any) -> int:
+        """Bytes, from text or a number."""
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            raise TraitError(f"{self.name}: {error}") from None
+
+    def from_string(self, s: str) -> Any:
+        """As given on a command line."""
+        return s
+
+
+class Duration(Float[float, Any]):
+    """A number of seconds; takes "5 min" and "inf" too."""
+
+    info_text = "a duration as '5 min'"
+
+    def validate(self, obj: HasTraits, value: Any) -> float:
+        """Seconds, from text or a number."""
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            raise TraitError(f"{self.name}: {error}") from None
+
+    def from_string(self, s: str) -> Any:
+        """As given on a command line."""
+        return s
