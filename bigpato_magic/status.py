@@ -5,6 +5,7 @@ Nothing here decides or acts; `client` and `tier` write to it, the panel and the
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -34,10 +35,8 @@ class Cancel:
             self._event.set()
             hooks, self._hooks = self._hooks, []
         for hook in hooks:
-            try:
+            with contextlib.suppress(Exception):  # the stop itself must not fail
                 hook()
-            except Exception:  # noqa: BLE001, S110 - the stop itself must not fail
-                pass
 
     def check(self) -> None:
         """Raise if a stop was asked for.

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from traitlets import Float, HasTraits, Int, TraitError
 
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _SIZES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
-_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "hour": 3600.0, "d": 86400.0}
+_SECONDS = {
+    "": 1.0,
+    "ms": 0.001,
+    "s": 1.0,
+    "sec": 1.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "hour": 3600.0,
+    "d": 86400.0,
+}
 _SECONDS |= {"day": 86400.0, "week": 604800.0}
 _QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*")
 
@@ -35,7 +45,7 @@ def parse_duration(text: str | float) -> float:
     return _parse(text, _SECONDS, "a duration as '5 min' or '30 s'")
 
 
-def _parse(text: str | float, units: dict[str, Any], wanted: str) -> float:
+def _parse(text: str | float, units: Mapping[str, float], wanted: str) -> float:
     if isinstance(text, int | float) and not isinstance(text, bool):
         if text < 0 or math.isnan(text):
             raise ValueError(f"{text!r} is not {wanted}")
@@ -49,7 +59,7 @@ def _parse(text: str | float, units: dict[str, Any], wanted: str) -> float:
 
 
 def format_size(size: float) -> str:
-    """"1.4 GiB" of 1503238553; "812 B" of 812."""
+    """ "1.4 GiB" of 1503238553; "812 B" of 812."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(size) < 1024:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
@@ -58,7 +68,7 @@ def format_size(size: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """"0.04 s", "2.1 s", "3 min", "2 h", "3 days"."""
+    """ "0.04 s", "2.1 s", "3 min", "2 h", "3 days"."""
     if seconds < 0.095:
         return f"{seconds:.2f} s" if seconds >= 0.005 else f"{seconds * 1000:.1f} ms"
     if seconds < 90:
@@ -70,7 +80,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_money(dollars: float) -> str:
-    """"$0.009" of 0.0087; "$12.30"; "$0"."""
+    """ "$0.009" of 0.0087; "$12.30"; "$0"."""
     if dollars == 0:
         return "$0"
     return f"${dollars:.2f}" if abs(dollars) >= 0.1 else f"${dollars:.2g}"
@@ -81,7 +91,7 @@ class Size(Int[int, Any]):
 
     info_text = "a size as '10 GiB'"
 
-    def validate(self, obj: HasTraits, value: Any) -> int:
+    def validate(self, obj: HasTraits, value: Any) -> int:  # noqa: ARG002 - traitlets passes it
         """Bytes, from text or a number."""
         try:
             return parse_size(value)
@@ -98,7 +108,7 @@ class Duration(Float[float, Any]):
 
     info_text = "a duration as '5 min'"
 
-    def validate(self, obj: HasTraits, value: Any) -> float:
+    def validate(self, obj: HasTraits, value: Any) -> float:  # noqa: ARG002 - traitlets passes it
         """Seconds, from text or a number."""
         try:
             return parse_duration(value)

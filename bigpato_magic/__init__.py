@@ -1,0 +1,1 @@
+"""BigQuery SQL in a notebook, on your laptop where that gives the same answer."""
