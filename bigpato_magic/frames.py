@@ -1,0 +1,180 @@
+"""One Arrow schema made from BigQuery types, and one way from Arrow to pandas, for both engines.
+
+The types are those that `google-cloud-bigquery` delivers (`RowIterator.to_arrow`), the pandas dtypes those of its
+`to_dataframe()` with default arguments: https://cloud.google.com/python/docs/reference/bigquery/latest/usage/pandas
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic.types import Kind, OutputColumn, SqlType
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_METADATA: dict[Kind, dict[bytes, bytes]] = {
+    Kind.DATETIME: {b"ARROW:extension:name": b"google:sqlType:datetime"},
+    Kind.GEOGRAPHY: {
+        b"ARROW:extension:name": b"google:sqlType:geography",
+        b"ARROW:extension:metadata": b'{"encoding": "WKT"}',
+    },
+    Kind.JSON: {b"ARROW:extension:name": b"google:sqlType:json"},
+}
+
+
+def _scalars() -> dict[Kind, pa.DataType]:
+    import pyarrow as pa
+
+    return {
+        Kind.INT64: pa.int64(),
+        Kind.FLOAT64: pa.float64(),
+        Kind.BOOL: pa.bool_(),
+        Kind.STRING: pa.string(),
+        Kind.BYTES: pa.binary(),
+        Kind.DATE: pa.date32(),
+        Kind.DATETIME: pa.timestamp("us"),
+        Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+        Kind.TIME: pa.time64("us"),
+        Kind.NUMERIC: pa.decimal128(38, 9),
+        Kind.BIGNUMERIC: pa.decimal256(76, 38),
+        Kind.JSON: pa.string(),
+        Kind.GEOGRAPHY: pa.string(),
+        Kind.INTERVAL: pa.month_day_nano_interval(),
+    }
+
+
+def arrow_type(sql_type: SqlType) -> pa.DataType:
+    """The Arrow type in which BigQuery's client delivers `sql_type`."""
+    import pyarrow as pa
+
+    if sql_type.kind is Kind.ARRAY:
+        assert sql_type.element is not None
+        return pa.list_(arrow_type(sql_type.element))
+    if sql_type.kind is Kind.RANGE:
+        assert sql_type.element is not None
+        bound = arrow_type(sql_type.element)
+        return pa.struct([("start", bound), ("end", bound)])
+    if sql_type.kind is Kind.STRUCT:
+        return pa.struct([arrow_field(f.name or f"_field_{i}", f.type) for i, f in enumerate(sql_type.fields, 1)])
+    return _scalars()[sql_type.kind]
+
+
+def arrow_field(name: str, sql_type: SqlType) -> pa.Field:
+    """A field of that type, with the extension metadata that BigQuery's client gives; an ARRAY is never NULL."""
+    import pyarrow as pa
+
+    is_array = sql_type.kind is Kind.ARRAY
+    return pa.field(name, arrow_type(sql_type), nullable=not is_array, metadata=_METADATA.get(sql_type.kind))
+
+
+def arrow_schema(outputs: Iterable[OutputColumn]) -> pa.Schema:
+    """The one schema of a result with these columns, from either engine, also when it has no rows."""
+    import pyarrow as pa
+
+    return pa.schema([arrow_field(o.name, o.type) for o in outputs])
+
+
+def conform(table: pa.Table, outputs: tuple[OutputColumn, ...]) -> pa.Table:
+    """`table` with exactly `arrow_schema(outputs)`; columns go by position, buffers are shared where types agree.
+
+    Raises:
+        pyarrow.ArrowInvalid: a value does not fit its type (a NUMERIC of too many digits, …).
+        ValueError: the number of columns differs.
+    """
+    import pyarrow as pa
+
+    schema = arrow_schema(outputs)
+    if len(schema) != table.num_columns:
+        raise ValueError(f"a result of {table.num_columns} columns where {len(schema)} were expected")
+    columns = [_conform(column, field.type) for column, field in zip(table.columns, schema, strict=True)]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _conform(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
+    import pyarrow.compute as pc
+
+    if _is_list(to) and column.null_count:
+        # BigQuery writes a NULL array of a result as an empty one.
+        # https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_nulls
+        column = pc.fill_null(column, [])
+    return column if column.type.equals(to, check_metadata=True) else column.cast(to)
+
+
+def _is_list(arrow: pa.DataType) -> bool:
+    """Whether it is a list of any layout."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(arrow) or pa.types.is_large_list(arrow))
+
+
+def empty(outputs: tuple[OutputColumn, ...]) -> pa.Table:
+    """A result without rows."""
+    return arrow_schema(outputs).empty_table()
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """The frame that `google-cloud-bigquery`'s `to_dataframe()` makes of this result by default.
+
+    INT64 is `Int64`, BOOL `boolean`, DATE `dbdate`, TIME `dbtime`, NUMERIC and BIGNUMERIC objects of
+    `decimal.Decimal`; DATE, DATETIME and TIMESTAMP that nanoseconds cannot hold are Python objects.
+    """
+    dates = _all_fit_nanoseconds(table, _is_date)
+    instants = _all_fit_nanoseconds(table, _is_timestamp)
+    return table.to_pandas(
+        date_as_object=not dates,
+        timestamp_as_object=not instants,
+        integer_object_nulls=True,
+        types_mapper=_types_mapper(dates),
+    )
+
+
+def _is_date(arrow: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_date(arrow))
+
+
+def _is_timestamp(arrow: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_timestamp(arrow))
+
+
+def _all_fit_nanoseconds(table: pa.Table, wanted: Callable[[pa.DataType], bool]) -> bool:
+    import pyarrow as pa
+
+    for column in table.columns:
+        if wanted(column.type):
+            try:
+                column.cast(pa.timestamp("ns"))
+            except pa.ArrowInvalid:
+                return False
+    return True
+
+
+def _types_mapper(dates_fit: bool) -> Callable[[pa.DataType], Any]:
+    import db_dtypes
+    import pandas as pd
+    import pyarrow as pa
+
+    ranges = {
+        kind: pd.ArrowDtype(arrow_type(SqlType(Kind.RANGE, element=SqlType(kind))))
+        for kind in (Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP)
+    }
+    by_range = {dtype.pyarrow_dtype: dtype for dtype in ranges.values()}
+
+    def mapper(arrow: pa.DataType) -> Any:
+        if pa.types.is_boolean(arrow):
+            return pd.BooleanDtype()
+        if pa.types.is_integer(arrow):
+            return pd.Int64Dtype()
+        if pa.types.is_date(arrow):
+            return db_dtypes.DateDtype() if dates_fit else None
+        if pa.types.is_time(arrow):
+            return db_dtypes.TimeDtype()
+        return by_range.get(arrow) if pa.types.is_struct(arrow) else None
+
+    return mapper
