@@ -50,11 +50,9 @@ def arrow_type(sql_type: SqlType) -> pa.DataType:
     """The Arrow type in which BigQuery's client delivers `sql_type`."""
     import pyarrow as pa
 
-    if sql_type.kind is Kind.ARRAY:
-        assert sql_type.element is not None
+    if sql_type.kind is Kind.ARRAY and sql_type.element:
         return pa.list_(arrow_type(sql_type.element))
-    if sql_type.kind is Kind.RANGE:
-        assert sql_type.element is not None
+    if sql_type.kind is Kind.RANGE and sql_type.element:
         bound = arrow_type(sql_type.element)
         return pa.struct([("start", bound), ("end", bound)])
     if sql_type.kind is Kind.STRUCT:
@@ -123,12 +121,13 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     """
     dates = _all_fit_nanoseconds(table, _is_date)
     instants = _all_fit_nanoseconds(table, _is_timestamp)
-    return table.to_pandas(
+    frame: pd.DataFrame = table.to_pandas(
         date_as_object=not dates,
         timestamp_as_object=not instants,
         integer_object_nulls=True,
         types_mapper=_types_mapper(dates),
     )
+    return frame
 
 
 def _is_date(arrow: pa.DataType) -> bool:
