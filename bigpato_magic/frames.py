@@ -92,13 +92,33 @@ def conform(table: pa.Table, outputs: tuple[OutputColumn, ...]) -> pa.Table:
 
 
 def _conform(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    if column.type.equals(to, check_metadata=True) and not (_is_list(to) and column.null_count):
+        return column
+    if not (_is_list(to) or pa.types.is_struct(to)):
+        return column.cast(to)
+    return pa.chunked_array([_conform_nested(chunk, to) for chunk in column.chunks], type=to)
+
+
+def _conform_nested(array: pa.Array, to: pa.DataType) -> pa.Array:
+    """Fields go by position: Arrow's own cast of a STRUCT goes by name, and fills with NULL what it misses."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if _is_list(to) and column.null_count:
+    if _is_list(to) and array.null_count:
         # BigQuery writes a NULL array of a result as an empty one.
         # https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_nulls
-        column = pc.fill_null(column, [])
-    return column if column.type.equals(to, check_metadata=True) else column.cast(to)
+        array = pc.fill_null(array, pa.scalar([], array.type))
+    if array.offset:
+        array = pa.concat_arrays([array])
+    if pa.types.is_struct(to):
+        children = [_conform_nested(array.field(i), field.type) for i, field in enumerate(to)]
+        return pa.StructArray.from_arrays(children, fields=list(to), mask=array.is_null())
+    if _is_list(to):
+        values = _conform_nested(array.values, to.value_type)
+        return pa.ListArray.from_arrays(array.offsets.cast(pa.int32()), values, type=to)
+    return array.cast(to)
 
 
 def _is_list(arrow: pa.DataType) -> bool:

@@ -308,6 +308,7 @@ class TableCopy:
         principal: who made it; nobody else sees it.
         stats: by lower-case column name.
         location: of the table.
+        facts: of the table as it was copied: its whole schema and partitioning.
     """
 
     id: str
@@ -320,6 +321,7 @@ class TableCopy:
     principal: str
     stats: Mapping[str, ColumnStats] = field(default_factory=dict)
     location: str = "US"
+    facts: TableFacts | None = None
 
     @property
     def rows(self) -> int:
