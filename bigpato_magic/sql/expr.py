@@ -1,0 +1,100 @@
+"""A compiled expression: DuckDB text, its GoogleSQL type, and what is known of its values.
+
+Facts make cheaper rules faithful: a FLOAT64 that is never NaN compares as DuckDB compares, an integer in a known range needs no
+guard. A fact that is not proven has its careful default, so `UNKNOWN` is always right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bigpato_magic.types import Kind, SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is certain of an expression's values.
+
+    Args:
+        nulls: may be NULL.
+        nan: may be NaN; FLOAT64 only.
+        ascii: all text is ASCII; STRING only.
+        low: no smaller value occurs; INT64 only.
+        high: no larger value occurs; INT64 only.
+        magnitude: no finite value is larger than this in absolute value, and none is infinite or NaN; FLOAT64 only.
+        decimal: precision and scale of the DuckDB DECIMAL that the text gives; NUMERIC and BIGNUMERIC only.
+            None means (38, 9).
+    """
+
+    nulls: bool = True
+    nan: bool = True
+    ascii: bool = False
+    low: int | None = None
+    high: int | None = None
+    magnitude: float | None = None
+    decimal: tuple[int, int] | None = None
+
+
+UNKNOWN = Facts()
+NOT_NULL = Facts(nulls=False)
+NO_NAN = Facts(nan=False)
+ASCII = Facts(ascii=True)
+
+
+def between(low: int, high: int) -> Facts:
+    """An INT64 from `low` to `high`, both included (or NULL)."""
+    return Facts(low=low, high=high)
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """A compiled expression.
+
+    Args:
+        sql: DuckDB text, safe to put anywhere in an expression (parenthesised where needed).
+        type: its GoogleSQL type.
+        facts: what is certain of its values.
+        plain: a bare reference to a column: cheap to repeat, cannot fail.
+        literal: a constant that the query spells; `value` is its Python value.
+        value: of a literal; None is NULL. DATE is `date`, TIMESTAMP an aware `datetime`, NUMERIC a `Decimal`, BYTES `bytes`.
+        keyword: of an argument that is a keyword and not a value: `DAY`, `WEEK_MONDAY`, `NFC`.
+    """
+
+    sql: str
+    type: SqlType
+    facts: Facts = UNKNOWN
+    plain: bool = False
+    literal: bool = False
+    value: Any = None
+    keyword: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Its type as rule signatures spell it: `INT64`, `ARRAY<STRING>`, `ARRAY<STRUCT>`, `STRUCT`, `ENUM` for a keyword."""
+        return "ENUM" if self.keyword is not None else type_key(self.type)
+
+    @property
+    def is_null(self) -> bool:
+        """A literal NULL."""
+        return self.literal and self.value is None and self.keyword is None
+
+    @property
+    def simple(self) -> bool:
+        """A column or a literal: cheap to repeat, and its evaluation cannot fail."""
+        return self.plain or self.literal
+
+    def known(self, **facts: Any) -> Expr:
+        """The same expression with more facts."""
+        return replace(self, facts=replace(self.facts, **facts))
+
+    def text(self, sql: str) -> Expr:
+        """The same value and facts, written otherwise (so no column or literal any more)."""
+        return Expr(sql, self.type, self.facts)
+
+
+def type_key(type_: SqlType) -> str:
+    """A type as rule signatures spell it; the inside of a STRUCT is left out."""
+    if type_.kind is Kind.ARRAY and type_.element is not None:
+        return f"ARRAY<{type_.element.kind}>"
+    return str(type_.kind)

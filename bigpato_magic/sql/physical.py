@@ -1,0 +1,193 @@
+"""How GoogleSQL values are held in DuckDB: types, quoted names, literals.
+
+What has no entry here has no local representation, and a query that needs it is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from bigpato_magic.sql.expr import Expr, Facts
+from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.types import Kind, SqlType
+
+SCALARS = {
+    Kind.BOOL: "BOOLEAN",
+    Kind.BYTES: "BLOB",
+    Kind.DATE: "DATE",
+    Kind.DATETIME: "TIMESTAMP",
+    Kind.FLOAT64: "DOUBLE",
+    Kind.INT64: "BIGINT",
+    Kind.INTERVAL: "INTERVAL",
+    # The text of the value as TO_JSON_STRING prints it.
+    Kind.JSON: "VARCHAR",
+    Kind.NUMERIC: "DECIMAL(38,9)",
+    Kind.STRING: "VARCHAR",
+    Kind.TIME: "TIME",
+    Kind.TIMESTAMP: "TIMESTAMPTZ",
+}
+FULL = (38, 9)
+
+
+def duck_type(type_: SqlType) -> str:
+    """The DuckDB type that holds `type_`. A STRUCT's fields are named by position: f0, f1, …; names return in the output.
+
+    Raises:
+        Refusal: DuckDB has no type for it.
+    """
+    if type_.kind is Kind.ARRAY and type_.element is not None:
+        return duck_type(type_.element) + "[]"
+    if type_.kind is Kind.STRUCT and type_.fields:
+        return f"STRUCT({', '.join(f'f{i} {duck_type(f.type)}' for i, f in enumerate(type_.fields))})"
+    if type_.kind not in SCALARS:
+        refuse(f"{type_.kind} values", code="type")
+    return SCALARS[type_.kind]
+
+
+def same_physical(one: SqlType, other: SqlType) -> bool:
+    """Do both types have one DuckDB representation (STRUCTs whose field names differ have)?"""
+    if one.kind is not other.kind:
+        return False
+    if one.kind is Kind.STRUCT:
+        pairs = zip(one.fields, other.fields, strict=False)
+        return len(one.fields) == len(other.fields) and all(same_physical(a.type, b.type) for a, b in pairs)
+    if one.element is not None and other.element is not None:
+        return same_physical(one.element, other.element)
+    return one.element is other.element
+
+
+def identifier(name: str) -> str:
+    """A quoted name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A VARCHAR literal.
+
+    Raises:
+        Refusal: the text holds NUL, which DuckDB's parser does not take.
+    """
+    if "\0" in value:
+        refuse("the character NUL in a literal", code="literal")
+    return "'" + value.replace("'", "''") + "'"
+
+
+def decimal_facts(value: Decimal) -> tuple[int, int]:
+    """The smallest DECIMAL(p, s) that holds `value`."""
+    _, digits, exponent = value.normalize().as_tuple()
+    scale = max(-int(exponent), 0)
+    return max(len(digits) + max(int(exponent), 0), scale, 1), scale
+
+
+def literal(value: Any, type_: SqlType) -> Expr:
+    """A constant of a type.
+
+    Args:
+        value: a Python value (see `Expr.value`); a list for an ARRAY, a tuple for a STRUCT.
+        type_: its type.
+
+    Raises:
+        Refusal: DuckDB cannot hold it.
+    """
+    held = duck_type(type_)
+    if value is None:
+        return Expr(
+            f"CAST(NULL AS {held})",
+            type_,
+            Facts(nan=False, decimal=(1, 0) if type_.kind is Kind.NUMERIC else None),
+            literal=True,
+        )
+    if type_.kind is Kind.ARRAY and type_.element is not None:
+        items = ", ".join(full(literal(item, type_.element)).sql for item in value)
+        return Expr(f"CAST([{items}] AS {held})", type_, Facts(nulls=False), literal=True, value=value)
+    if type_.kind is Kind.STRUCT:
+        items = ", ".join(
+            f"f{i} := {full(literal(v, f.type)).sql}"
+            for i, (v, f) in enumerate(zip(value, type_.fields, strict=True))
+        )
+        return Expr(f"CAST(struct_pack({items}) AS {held})", type_, Facts(nulls=False), literal=True, value=value)
+    sql, facts = LITERALS[type_.kind](value)
+    return Expr(sql, type_, facts, literal=True, value=value)
+
+
+def full(e: Expr) -> Expr:
+    """The same value as DECIMAL(38,9), where it is a NUMERIC held more narrowly."""
+    if e.type.kind is not Kind.NUMERIC or e.facts.decimal in (None, FULL):
+        return e
+    wide = e.known(decimal=None)
+    return Expr(f"CAST({e.sql} AS DECIMAL(38,9))", e.type, wide.facts, literal=e.literal, value=e.value)
+
+
+def _int64(value: int) -> tuple[str, Facts]:
+    return (f"{value}::BIGINT" if value >= 0 else f"'{value}'::BIGINT"), Facts(nulls=False, low=value, high=value)
+
+
+def _float64(value: float) -> tuple[str, Facts]:
+    finite = abs(value) if math.isfinite(value) else None
+    return f"'{value!r}'::DOUBLE", Facts(nulls=False, nan=math.isnan(value), magnitude=finite)
+
+
+def _numeric(value: Decimal) -> tuple[str, Facts]:
+    precision, scale = decimal_facts(value)
+    return f"CAST('{value:f}' AS DECIMAL({precision},{scale}))", Facts(nulls=False, decimal=(precision, scale))
+
+
+def _string(value: str) -> tuple[str, Facts]:
+    return text(value), Facts(nulls=False, ascii=value.isascii())
+
+
+def _json(value: str) -> tuple[str, Facts]:
+    return text(value), Facts(nulls=False)
+
+
+def _datetime(value: datetime) -> tuple[str, Facts]:
+    return f"TIMESTAMP '{_iso(value)}'", Facts(nulls=False)
+
+
+def _timestamp(value: datetime) -> tuple[str, Facts]:
+    return f"TIMESTAMPTZ '{_iso(value.astimezone(UTC))}+00'", Facts(nulls=False)
+
+
+def _iso(value: datetime) -> str:
+    # strftime('%Y') does not pad years before 1000.
+    return value.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _date(value: date) -> tuple[str, Facts]:
+    return f"DATE '{value.isoformat()}'", Facts(nulls=False)
+
+
+def _time(value: time) -> tuple[str, Facts]:
+    return f"TIME '{value.isoformat('microseconds')}'", Facts(nulls=False)
+
+
+def _bool(value: bool) -> tuple[str, Facts]:
+    return ("true" if value else "false"), Facts(nulls=False)
+
+
+def _bytes(value: bytes) -> tuple[str, Facts]:
+    return f"unhex('{value.hex()}')", Facts(nulls=False)
+
+
+def _interval(value: tuple[int, int, int]) -> tuple[str, Facts]:
+    months, days, micros = value
+    return f"(to_months({months}) + to_days({days}) + to_microseconds({micros}))", Facts(nulls=False)
+
+
+LITERALS: dict[Kind, Any] = {
+    Kind.BOOL: _bool,
+    Kind.BYTES: _bytes,
+    Kind.DATE: _date,
+    Kind.DATETIME: _datetime,
+    Kind.FLOAT64: _float64,
+    Kind.INT64: _int64,
+    Kind.INTERVAL: _interval,
+    Kind.JSON: _json,
+    Kind.NUMERIC: _numeric,
+    Kind.STRING: _string,
+    Kind.TIME: _time,
+    Kind.TIMESTAMP: _timestamp,
+}
