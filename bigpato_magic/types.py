@@ -309,6 +309,7 @@ class TableCopy:
         stats: by lower-case column name.
         location: of the table.
         facts: of the table as it was copied: its whole schema and partitioning.
+        partitions: all partitions of the *table* at that instant (held or not); () where not partitioned or unknown.
     """
 
     id: str
@@ -322,6 +323,7 @@ class TableCopy:
     stats: Mapping[str, ColumnStats] = field(default_factory=dict)
     location: str = "US"
     facts: TableFacts | None = None
+    partitions: tuple[PartitionFacts, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -600,6 +602,11 @@ class TableUsage:
         partitions: partition ids that queries read, None where some query read all.
         bytes_per_query: that a typical query bills for it.
         seconds_per_query: that a typical query takes on BigQuery.
+        weight: decayed number of queries.
+        paid: bytes billed for it by BigQuery since it was last brought here (ever, if it never was).
+        paid_uses: queries behind `paid`.
+        saved: bytes that local answers have saved since it was last brought here.
+        saved_uses: queries behind `saved`.
     """
 
     table: TableId
@@ -610,6 +617,11 @@ class TableUsage:
     partitions: frozenset[str] | None = None
     bytes_per_query: float = 0.0
     seconds_per_query: float = 0.0
+    weight: float = 0.0
+    paid: float = 0.0
+    paid_uses: int = 0
+    saved: float = 0.0
+    saved_uses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
