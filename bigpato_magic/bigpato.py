@@ -1,0 +1,5 @@
+"""The original's module name: `from bigpato_magic import bigpato; bigpato.BigPato(bq_project=…, bq_key=…)`."""
+
+from bigpato_magic.client import LRU_TABLE_CAPACITY, BigPato
+
+__all__ = ["LRU_TABLE_CAPACITY", "BigPato"]

@@ -1,0 +1,452 @@
+"""`BigPato`: the one object that a notebook or a script talks to. It owns the settings and wires the parts together.
+
+The work is done elsewhere: `runner` takes a query's way, `tier` a table's way, `verification` compares answers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Bool, CaselessStrEnum, Dict, Float, Instance, Int, Unicode, default
+from traitlets.config import LoggingConfigurable
+
+from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.status import Cancel, Status
+from bigpato_magic.traits import Size
+from bigpato_magic.types import (
+    Decision,
+    Freshness,
+    Parameter,
+    Plan,
+    QueryResult,
+    Reason,
+    Route,
+    RunLocal,
+    RunOnBigQuery,
+    TableId,
+    TransferEvent,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bigpato_magic.local.duck import LocalEngine
+    from bigpato_magic.runner import QueryRunner, Request
+    from bigpato_magic.tier.tier import Tier
+    from bigpato_magic.warehouse.base import DryRun, Progress, Warehouse
+
+log = logging.getLogger("bigpato_magic")
+
+LRU_TABLE_CAPACITY = 10
+"""How many of the last used tables `get_cache()` remembers, as in the original."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """What a screen shows of a table.
+
+    Args:
+        id: the table.
+        where: `local` or `bigquery`.
+        uses: queries that read it.
+        lru: position among the last used (1 is the newest), None if not among them.
+        last_used: UTC, None if never.
+        bytes: in BigQuery, None where not known yet.
+        local_bytes: of the copy on disk, 0 without one.
+        freshness: of the copy at its last check.
+        fresh_as_of: the instant up to which the copy is known to be the table's content.
+        saved_bytes: that its local answers did not bill.
+        saved_dollars: for them.
+        score: what holding it is worth a month, dollars.
+        score_parts: by name.
+        pinned: the person wants it held.
+        excluded: the person wants it never held.
+        held: what of the table is here: `all`, `3 of 10 columns, 12 partitions`, or nothing.
+        stage: of a running transfer, or nothing.
+        progress: of it, 0 to 1, None where not known.
+        reason: why it is not here or not fresh, one sentence.
+    """
+
+    id: TableId
+    where: str
+    uses: int = 0
+    lru: int | None = None
+    last_used: datetime | None = None
+    bytes: int | None = None
+    local_bytes: int = 0
+    freshness: Freshness = Freshness.UNKNOWN
+    fresh_as_of: datetime | None = None
+    saved_bytes: int = 0
+    saved_dollars: float = 0.0
+    score: float = 0.0
+    score_parts: Mapping[str, float] = field(default_factory=dict)
+    pinned: bool = False
+    excluded: bool = False
+    held: str = ""
+    stage: str = ""
+    progress: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a query would run where it would.
+
+    Args:
+        decision: where it would run now.
+        tables: each table, where it is, how fresh, and what speaks against it.
+        bytes_bigquery: that BigQuery would bill, None where it could not be asked.
+        price: dollars for them.
+        remedy: what would make it local, and what that costs; empty where it is, or never can be.
+    """
+
+    decision: Decision
+    tables: tuple[tuple[TableId, str, Freshness, Reason | None], ...] = ()
+    bytes_bigquery: int | None = None
+    price: float = 0.0
+    remedy: str = ""
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why it does not run in DuckDB; none for a local run."""
+        return () if isinstance(self.decision, RunLocal) else self.decision.reasons
+
+    @property
+    def duckdb_sql(self) -> str | None:
+        """The DuckDB SQL of a local run."""
+        return self.decision.sql if isinstance(self.decision, RunLocal) else None
+
+
+class BigPato(LoggingConfigurable):
+    """BigQuery SQL, answered on this machine where that gives BigQuery's answer.
+
+    Args:
+        warehouse: BigQuery or what stands for it; made from the settings when first needed if not given.
+        bq_project: as the trait `project`.
+        bq_database: as the trait `dataset`.
+        bq_key: as the trait `key`.
+        duckdb_db: a DuckDB file in which plain DuckDB finds the local tables as views.
+        local_duck_folder: the tier's directory.
+        export_bq_bucket: the bucket for extract jobs.
+        **settings: any trait by name.
+    """
+
+    project = Unicode("", help="The Google Cloud project that queries run in and that unqualified datasets are of.").tag(
+        config=True
+    )
+    dataset = Unicode("", help="The dataset of unqualified table names; `project.dataset` is possible.").tag(config=True)
+    location = Unicode("", help="Where BigQuery jobs run ('US', 'europe-west1'); empty lets BigQuery find it.").tag(
+        config=True
+    )
+    key = Unicode("", help="Path of a service account's key file; empty for Application Default Credentials.").tag(
+        config=True
+    )
+    bucket = Unicode("", help="A Cloud Storage bucket for extract jobs ('gs://' may be left out).").tag(config=True)
+    route = CaselessStrEnum(
+        [str(r) for r in Route], default_value="auto", help="Where queries run: auto, local (or fail), or bigquery."
+    ).tag(config=True)
+    maximum_bytes_billed = Size(0, help="A BigQuery job that would bill more fails; 0 for no limit.").tag(config=True)
+    footnote = Bool(True, help="Show where, how fresh, why and what it cost under each result.").tag(config=True)
+    verify = Float(0.0, min=0.0, max=1.0, help="Share of local answers that are run again on BigQuery and compared.").tag(
+        config=True
+    )
+    verify_bytes = Size(1 << 30, help="Bytes a day that verification may bill.").tag(config=True)
+    reference_rows = Int(
+        10_000, min=0, help="Google's own evaluator answers what DuckDB has no rule for, up to so many rows; 0 is off."
+    ).tag(config=True)
+    labels = Dict(help="Labels of BigQuery jobs, beside tool=bigpato-magic.").tag(config=True)
+    duckdb_db = Unicode("", help="A DuckDB file with views over the copies, for plain DuckDB; empty for none.").tag(
+        config=True
+    )
+
+    status = Instance(Status, args=(), help="What screens watch.")
+    tier: Tier
+    engine: LocalEngine
+
+    def __init__(
+        self,
+        *,
+        warehouse: Warehouse | None = None,
+        bq_project: str | None = None,
+        bq_database: str | None = None,
+        bq_key: str | None = None,
+        local_duck_folder: str | None = None,
+        export_bq_bucket: str | None = None,
+        **settings: Any,
+    ) -> None:
+        original = {"project": bq_project, "dataset": bq_database, "key": bq_key, "bucket": export_bq_bucket}
+        given = {name: value for name, value in original.items() if value}
+        tier_settings = {name: settings.pop(name) for name in ("directory", "budget") if name in settings}
+        if local_duck_folder:
+            tier_settings["directory"] = local_duck_folder
+        super().__init__(**given, **{name: value for name, value in settings.items() if value is not None})
+        self._warehouse = warehouse
+        self.last: QueryResult | None = None
+        self._build(tier_settings)
+
+    def _build(self, tier_settings: Mapping[str, Any]) -> None:
+        from bigpato_magic.local.duck import LocalEngine
+        from bigpato_magic.tier.tier import Tier
+
+        self.engine = LocalEngine(parent=self)
+        self.tier = Tier(
+            warehouse=lambda: self.warehouse, engine=self.engine, status=self.status, parent=self, **tier_settings
+        )
+        self._runner: QueryRunner | None = None
+
+    @default("project")
+    def _default_project(self) -> str:
+        import os
+
+        return os.environ.get("GOOGLE_CLOUD_PROJECT", "")
+
+    # ----------------------------------------------------------------------------------------- parts
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """BigQuery, connected when first needed.
+
+        Raises:
+            CredentialsError: there are none, or the key file is missing or malformed.
+        """
+        if self._warehouse is None:
+            from bigpato_magic.warehouse.bigquery import BigQueryWarehouse
+
+            self._warehouse = BigQueryWarehouse(
+                self.project or None, key=self.key or None, location=self.location or None, bucket=self.bucket or None
+            )
+        return self._warehouse
+
+    @property
+    def runner(self) -> QueryRunner:
+        """What takes a query's way."""
+        if self._runner is None:
+            from bigpato_magic.runner import QueryRunner
+
+            self._runner = QueryRunner(self.warehouse, self.tier, self.engine, self.status, self.reference_rows)
+        return self._runner
+
+    # --------------------------------------------------------------------------------------- queries
+
+    def run(
+        self,
+        sql: str,
+        *,
+        params: Sequence[Parameter] = (),
+        route: Route | str | None = None,
+        max_staleness: float | None = None,
+        maximum_bytes_billed: int | None = None,
+        use_query_cache: bool = True,
+        use_storage_api: bool = True,
+        location: str | None = None,
+        project: str | None = None,
+        dataset: str | None = None,
+        cancel: Cancel | None = None,
+        progress: Progress | None = None,
+    ) -> QueryResult:
+        """Run GoogleSQL where it is right and cheapest.
+
+        Args:
+            sql: any statement; those that change something run on BigQuery.
+            params: typed query parameters.
+            route: in place of the setting.
+            max_staleness: seconds, in place of the setting; 0 checks the tables for this very query.
+            maximum_bytes_billed: in place of the setting.
+            use_query_cache: BigQuery may answer from its result cache.
+            use_storage_api: large results of BigQuery come by the Storage Read API.
+            location: of a BigQuery job.
+            project: in place of the setting.
+            dataset: in place of the setting.
+            cancel: stops it from another thread, within a second.
+            progress: hears of a BigQuery job.
+
+        Raises:
+            QueryError: the SQL is wrong.
+            RouteRefused: only a local answer was asked for, and there is none.
+            WarehouseError: BigQuery cannot be reached or refuses.
+            Cancelled: it was stopped.
+        """
+        request = self._request(
+            sql, params, route, max_staleness=max_staleness, cancel=cancel, progress=progress, project=project,
+            dataset=dataset,
+        )
+        limit = self.maximum_bytes_billed if maximum_bytes_billed is None else maximum_bytes_billed
+        options = replace(
+            request.options,
+            maximum_bytes_billed=limit or None,
+            use_query_cache=use_query_cache,
+            use_storage_api=use_storage_api,
+            location=location or self.location or None,
+        )
+        self.last = result = self.runner.run(replace(request, options=options))
+        return result
+
+    def _request(
+        self,
+        sql: str,
+        params: Sequence[Parameter] = (),
+        route: Route | str | None = None,
+        *,
+        project: str | None = None,
+        dataset: str | None = None,
+        **more: Any,
+    ) -> Request:
+        from bigpato_magic.runner import Request
+        from bigpato_magic.warehouse.base import QueryOptions
+
+        home, name = self._default_dataset(project, dataset)
+        more = {key: value for key, value in more.items() if value is not None}
+        options = QueryOptions(labels=dict(self.labels), location=self.location or None)
+        return Request(sql, tuple(params), Route(route or self.route), project=home, dataset=name, options=options, **more)
+
+    def _default_dataset(self, project: str | None, dataset: str | None) -> tuple[str | None, str | None]:
+        home, name = project or self.project or None, dataset or self.dataset or None
+        if name and "." in name:
+            home, name = name.rsplit(".", 1)
+        return home or self.warehouse.project or None, name
+
+    def explain(self, sql: str, *, params: Sequence[Parameter] = ()) -> Explanation:
+        """Why the query would run where it would, without running it. Asks BigQuery for facts and a dry run, both free."""
+        from bigpato_magic.explain import explain
+
+        return explain(self.runner, self._request(sql, params, Route.AUTO))
+
+    def dry_run(self, sql: str, *, params: Sequence[Parameter] = ()) -> DryRun:
+        """What BigQuery would read, free of charge. Raises as `run` does."""
+        request = self._request(sql, params)
+        return self.warehouse.dry_run(
+            sql, request.parameters, dataset=request.default_dataset, options=request.options
+        )
+
+    def verify_last(self) -> Any:
+        """Run the last local query on BigQuery too and compare the values; see `verification.Verdict`."""
+        from bigpato_magic.verification import verify
+
+        return verify(self.runner, self.last)
+
+    # ---------------------------------------------------------------------------------------- tables
+
+    def plan(self, tables: Iterable[str | TableId] | None = None, *, consistent: bool = False) -> Plan:
+        """What a rebalance would do now."""
+        return self.tier.plan(self._ids(tables), consistent=consistent)
+
+    def rebalance(
+        self,
+        tables: Plan | Iterable[str | TableId] | None = None,
+        *,
+        dry_run: bool = False,
+        consistent: bool = False,
+        cancel: Cancel | None = None,
+        progress: Callable[[TransferEvent], None] | None = None,
+    ) -> Plan:
+        """Bring the tables that pay here, refresh those that changed, take away those that do not pay.
+
+        Args:
+            tables: only these (names or ids), or a plan that was shown before; None for what the policy says.
+            dry_run: only make the plan.
+            consistent: all copies of one instant.
+            cancel: stops it within a second; nothing half-done stays.
+            progress: hears of each step.
+
+        Returns:
+            The plan that was carried out; what failed stands in `refused`.
+        """
+        plan = tables if isinstance(tables, Plan) else self.plan(tables, consistent=consistent)
+        if dry_run:
+            return plan
+        done = self.tier.rebalance(plan, consistent=consistent, cancel=cancel or Cancel(), progress=progress)
+        self._publish_views()
+        return done
+
+    def promote(self, tables: str | TableId | Iterable[str | TableId], **how: Any) -> Plan:
+        """Bring these tables here now."""
+        return self.rebalance(self._ids(tables), **how)
+
+    def refresh(self, tables: str | TableId | Iterable[str | TableId] | None = None, **how: Any) -> Plan:
+        """Bring copies up to their tables."""
+        return self.rebalance(self._ids(tables), **how)
+
+    def demote(self, tables: str | TableId | Iterable[str | TableId]) -> Plan:
+        """Take the copies of these tables away."""
+        done = self.tier.demote(self._ids(tables) or [])
+        self._publish_views()
+        return done
+
+    def pin(self, tables: str | TableId | Iterable[str | TableId]) -> None:
+        """Hold these tables whatever their score."""
+        self.tier.pin(self._ids(tables) or [])
+
+    def unpin(self, tables: str | TableId | Iterable[str | TableId]) -> None:
+        """Leave these tables to the policy again."""
+        self.tier.unpin(self._ids(tables) or [])
+
+    def table_id(self, name: str | TableId) -> TableId:
+        """The full name of `t`, `ds.t` or `p.ds.t`.
+
+        Raises:
+            ConfigurationError: it has no dataset or project, and none is configured.
+        """
+        if isinstance(name, TableId):
+            return name
+        project, dataset = self._default_dataset(None, None)
+        try:
+            return TableId.parse(name, project=project, dataset=dataset)
+        except ValueError as error:
+            hint = '%config BigPato.project = "…" and BigPato.dataset = "…", or the full name'
+            raise ConfigurationError(str(error), hint=hint) from None
+
+    def _ids(self, tables: str | TableId | Iterable[str | TableId] | None) -> list[TableId] | None:
+        if tables is None:
+            return None
+        return [self.table_id(t) for t in ([tables] if isinstance(tables, str | TableId) else tables)] or None
+
+    def _publish_views(self) -> None:
+        if self.duckdb_db:
+            self.tier.write_views(Path(self.duckdb_db))
+
+    def tables(self) -> list[TableRow]:
+        """Every table that was used or is here, for screens; cheap, never asks BigQuery."""
+        from bigpato_magic.overview import table_rows
+
+        return table_rows(self.tier, self.status)
+
+    def savings(self, since: datetime | None = None) -> Any:
+        """What was billed and what was not, from the ledger."""
+        return self.tier.ledger.savings(since)
+
+    def purge(self) -> None:
+        """Remove every copy, journal and setting of this tier from the disk."""
+        self.tier.purge()
+
+    # ------------------------------------------------------------------------- the original's face
+
+    def exec_query(self, query: str) -> pd.DataFrame:
+        """Run a query and give its frame, as the original did."""
+        from bigpato_magic import frames
+
+        return frames.to_pandas(self.run(query).arrow)
+
+    def get_metadata_dict(self) -> dict[str, dict[str, Any]]:
+        """`{table: {'location': 'local' | 'bigquery', 'usage': n}}`, as the original gave it."""
+        return {row.id.table: {"location": row.where, "usage": row.uses} for row in self.tables()}
+
+    def get_cache(self) -> OrderedDict[str, int]:
+        """The last used tables, oldest first, at most `LRU_TABLE_CAPACITY`, with their uses, as the original gave it."""
+        return OrderedDict((table.table, uses) for table, uses in self.tier.usage.lru(LRU_TABLE_CAPACITY).items())
+
+    def launch_balance_storage(self) -> None:
+        """Bring the last used tables here and take the others away, as the original did."""
+        self.rebalance()
+
+    def __repr__(self) -> str:
+        local = sum(row.where == "local" for row in self.tables())
+        return f"<BigPato {self.project or '(no project)'}: {local} tables here>"
+
+
+__all__ = ["LRU_TABLE_CAPACITY", "BigPato", "Explanation", "RunOnBigQuery", "TableRow"]

@@ -1,0 +1,381 @@
+"""A query's way, one stop after the other: text → names → copies → analyzed → compiled → decided → run → result.
+
+The runner owns no setting and no store: `client` hands it the warehouse, the tier, the engine and the status.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic import decide as decisions
+from bigpato_magic import googlesql
+from bigpato_magic.errors import (
+    AnalyzerUnavailable,
+    BigPatoError,
+    Cancelled,
+    LocalRunError,
+    QueryError,
+    RouteRefused,
+    WarehouseUnavailable,
+)
+from bigpato_magic.sql import compile as compile_query
+from bigpato_magic.sql import read
+from bigpato_magic.status import Cancel
+from bigpato_magic.types import (
+    AnalyzedQuery,
+    Compiled,
+    Decision,
+    Freshness,
+    LocalTable,
+    Parameter,
+    QueryResult,
+    Reason,
+    Refused,
+    Route,
+    RunLocal,
+    RunOnBigQuery,
+    RunOnReference,
+    TableCopy,
+    TableId,
+)
+from bigpato_magic.warehouse.base import Progress, QueryOptions, Warehouse, WarehouseResult
+
+if TYPE_CHECKING:
+    from bigpato_magic.local.duck import LocalEngine
+    from bigpato_magic.status import Status
+    from bigpato_magic.tier.tier import Tier
+
+log = logging.getLogger(__name__)
+
+PLANS = 500
+"""Analyzed and compiled queries that are kept, the least recently used goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One query as a person asked for it.
+
+    Args:
+        sql: GoogleSQL.
+        parameters: typed values.
+        route: where it may run.
+        max_staleness: seconds that a check of a table may be old, None for the policy's own.
+        project: of unqualified dataset names.
+        dataset: of unqualified table names.
+        options: for BigQuery.
+        cancel: stops it.
+        progress: of a BigQuery job.
+    """
+
+    sql: str
+    parameters: tuple[Parameter, ...] = ()
+    route: Route = Route.AUTO
+    max_staleness: float | None = None
+    project: str | None = None
+    dataset: str | None = None
+    options: QueryOptions = field(default_factory=QueryOptions)
+    cancel: Cancel = field(default_factory=Cancel)
+    progress: Progress | None = None
+
+    @property
+    def default_dataset(self) -> tuple[str, str] | None:
+        """(project, dataset) of unqualified names, if known."""
+        return (self.project, self.dataset) if self.project and self.dataset else None
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What the text means over these copies, and the DuckDB SQL for it; cached."""
+
+    query: AnalyzedQuery
+    compiled: Compiled | Refused
+    not_held: tuple[Reason, ...] = ()
+
+
+@dataclass(slots=True)
+class QueryRunner:
+    """Runs requests. Safe to use from several threads."""
+
+    warehouse: Warehouse
+    tier: Tier
+    engine: LocalEngine
+    status: Status
+    reference_rows: int = 0
+    _plans: OrderedDict[Any, Understood] = field(default_factory=OrderedDict)
+    _names: OrderedDict[str, tuple[tuple[str, ...], ...]] = field(default_factory=OrderedDict)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "bigpato-check"))
+
+    # ------------------------------------------------------------------------------ the way itself
+
+    def run(self, request: Request) -> QueryResult:
+        """The answer, from where it is right and cheapest.
+
+        Raises:
+            QueryError: the SQL is wrong; as BigQuery says it.
+            RouteRefused: `request.route` is local and it cannot be.
+            WarehouseError: BigQuery cannot be reached or refuses.
+            Cancelled: `request.cancel` was set.
+        """
+        started = time.perf_counter()
+        situation = self.situation(request)
+        check = self._check(request, situation)
+        decision = decisions.decide(situation)
+        if not isinstance(decision, RunOnBigQuery):
+            result = self._run_here(request, decision, check, started)
+            if isinstance(result, QueryResult):
+                return self._note(request, situation.query, result)
+            decision = RunOnBigQuery(request.sql, result)
+        return self._note(request, situation.query, self._run_there(request, decision, started))
+
+    def situation(self, request: Request) -> decisions.Situation:
+        """All that is known before anything runs; never asks BigQuery for a table that has a copy."""
+        blank = decisions.Situation(request.sql, request.route)
+        if request.route is Route.BIGQUERY:
+            return blank
+        blockers = self._blockers(request)
+        if blockers:
+            return replace(blank, blockers=blockers)
+        try:
+            paths = self._table_names(request.sql)
+            tables = {path: self._resolve(request, path) for path in paths}
+        except (QueryError, AnalyzerUnavailable, ValueError) as error:
+            return replace(blank, blockers=(_reason_of(error),))
+        copies = self.tier.copies(list(tables.values()))
+        missing = tuple(_not_local(table) for table in tables.values() if table not in copies)
+        if missing:
+            return replace(blank, blockers=tuple(dict.fromkeys(missing)), copies=copies)
+        return self._understand(request, blank, tables, copies)
+
+    def _blockers(self, request: Request) -> tuple[Reason, ...]:
+        kind = read.statement_kind(request.sql)
+        if not kind.is_query:
+            return (Reason("not-a-query", f"a {kind} statement runs on BigQuery"),)
+        if not googlesql.ready():
+            return (Reason("analyzer-busy", f"Google's analyzer is not ready on this machine yet ({googlesql.state()})"),)
+        return ()
+
+    def _table_names(self, sql: str) -> tuple[tuple[str, ...], ...]:
+        return _remember(self._names, sql, lambda: googlesql.table_names(sql))
+
+    def _resolve(self, request: Request, path: Sequence[str]) -> TableId:
+        return TableId.parse(".".join(path), project=request.project, dataset=request.dataset)
+
+    def _understand(
+        self,
+        request: Request,
+        blank: decisions.Situation,
+        tables: Mapping[tuple[str, ...], TableId],
+        copies: Mapping[TableId, TableCopy],
+    ) -> decisions.Situation:
+        quarantined = self.tier.quarantined()
+        key = (
+            request.sql,
+            tuple((p.name, p.type, p.value if tables else None) for p in request.parameters),
+            tuple((path, table, copies[table].id) for path, table in tables.items()),
+            quarantined,
+        )
+        try:
+            plan = _remember(self._plans, _hashable(key), lambda: self._plan(request, tables, copies, quarantined))
+        except (QueryError, AnalyzerUnavailable) as error:
+            return replace(blank, blockers=(_reason_of(error),), copies=copies)
+        return replace(
+            blank,
+            query=plan.query,
+            compiled=plan.compiled,
+            copies={table: copies[table] for table in plan.query.tables},
+            not_held=plan.not_held,
+            reference=self._small_enough(plan.query, copies),
+        )
+
+    def _plan(
+        self,
+        request: Request,
+        tables: Mapping[tuple[str, ...], TableId],
+        copies: Mapping[TableId, TableCopy],
+        quarantined: frozenset[str],
+    ) -> Understood:
+        facts = {path: copies[table].facts for path, table in tables.items()}
+        query = googlesql.analyze(request.sql, facts, request.parameters)
+        query = self.tier.reads(query, request.parameters)
+        local = {table: _local_table(copies[table]) for table in query.tables}
+        not_held = self.tier.not_held(query, copies)
+        return Understood(query, compile_query(query, local, quarantined=quarantined), not_held)
+
+    def _small_enough(self, query: AnalyzedQuery, copies: Mapping[TableId, TableCopy]) -> bool:
+        rows = 1
+        for table in query.tables:
+            rows *= max(1, copies[table].rows)
+        return rows <= self.reference_rows
+
+    # ----------------------------------------------------------------------------------- freshness
+
+    def _check(self, request: Request, situation: decisions.Situation) -> Future[tuple[Reason, ...]] | None:
+        """Begin to check the copies; None where the last checks are young enough, or nothing runs here anyway."""
+        copies = tuple(situation.copies.values())
+        runs_here = situation.query is not None and not situation.not_held and not situation.blockers
+        if not copies or not runs_here or self.tier.checked(copies, request.max_staleness):
+            return None
+        return self._pool.submit(self._stale, copies, request.max_staleness)
+
+    def _stale(self, copies: Sequence[TableCopy], max_staleness: float | None) -> tuple[Reason, ...]:
+        found = self.tier.check(copies, max_staleness)
+        return tuple(
+            reason or Reason("unchecked", "it is not known whether the table has changed", copy.table)
+            for copy in copies
+            for freshness, reason in (found[copy.table],)
+            if freshness is not Freshness.FRESH
+        )
+
+    # ----------------------------------------------------------------------------------------- runs
+
+    def _run_here(
+        self,
+        request: Request,
+        decision: RunLocal | RunOnReference,
+        check: Future[tuple[Reason, ...]] | None,
+        started: float,
+    ) -> QueryResult | tuple[Reason, ...]:
+        """The local answer, or the reasons why BigQuery has to give it."""
+        stop = Cancel()
+        request.cancel.on_set(stop.set)
+        if check is not None:
+            check.add_done_callback(lambda done: stop.set() if done.exception() or done.result() else None)
+        with self.tier.lease(decision.copies):
+            try:
+                arrow = self._evaluate(decision, request.parameters, stop)
+                failure: Reason | None = None
+            except (LocalRunError, QueryError, AnalyzerUnavailable) as error:
+                failure = Reason("local-run", f"DuckDB stopped: {error.message}")
+            except Cancelled:
+                request.cancel.check()
+                failure = None
+            reasons = self._await(check, request.cancel)
+        if failure or reasons:
+            found = (*reasons, *((failure,) if failure else ()))
+            if request.route is Route.LOCAL:
+                raise RouteRefused("; ".join(map(str, found)), hint="--route auto")
+            return found
+        return self._local_result(decision, arrow, started)
+
+    def _evaluate(self, decision: RunLocal | RunOnReference, parameters: Sequence[Parameter], stop: Cancel) -> Any:
+        if isinstance(decision, RunLocal):
+            return self.engine.execute(decision.compiled, decision.copies, parameters, cancel=stop)
+        contents = {copy.table: (copy.facts, self.engine.rows(copy)) for copy in decision.copies}
+        return googlesql.evaluate(decision.sql, contents, parameters)
+
+    def _await(self, check: Future[tuple[Reason, ...]] | None, cancel: Cancel) -> tuple[Reason, ...]:
+        while check is not None:
+            cancel.check()
+            try:
+                return check.result(timeout=0.1)
+            except TimeoutError:
+                continue
+            except BigPatoError as error:
+                return (Reason("unchecked", f"the tables could not be checked: {error.message}"),)
+        return ()
+
+    def _local_result(self, decision: RunLocal | RunOnReference, arrow: Any, started: float) -> QueryResult:
+        as_of, unverified = self.tier.fresh_as_of(decision.copies)
+        return QueryResult(
+            arrow=arrow,
+            outputs=decision.compiled.outputs if isinstance(decision, RunLocal) else decision.outputs,
+            decision=decision,
+            seconds=time.perf_counter() - started,
+            fresh_as_of=as_of,
+            unverified_since=unverified,
+        )
+
+    def _run_there(self, request: Request, decision: RunOnBigQuery, started: float) -> QueryResult:
+        writes = any(reason.code == "not-a-query" for reason in decision.reasons) or not _is_query(request.sql)
+        try:
+            answer = self.warehouse.query(
+                request.sql,
+                request.parameters,
+                dataset=request.default_dataset,
+                options=request.options,
+                cancel=request.cancel,
+                progress=request.progress,
+            )
+        finally:
+            if writes:
+                self._mark_stale(request)
+        return _bigquery_result(decision, answer, time.perf_counter() - started)
+
+    def _mark_stale(self, request: Request) -> None:
+        """Whatever the statement may have changed is stale at once, also when it failed half-way."""
+        written = googlesql.written_tables(request.sql) if googlesql.ready() else None
+        tables = [] if written is None else [self._resolve(request, path) for path in written]
+        self.tier.mark_stale(tables, everything=written is None)
+
+    def _note(self, request: Request, query: AnalyzedQuery | None, result: QueryResult) -> QueryResult:
+        result = self.tier.record(request.sql, query, result, self._used(request, query))
+        self.status.note_query(result)
+        return result
+
+    def _used(self, request: Request, query: AnalyzedQuery | None) -> tuple[TableId, ...]:
+        if query is not None:
+            return tuple(query.tables)
+        try:
+            paths = self._table_names(request.sql) if googlesql.ready() else ()
+            return tuple(self._resolve(request, path) for path in paths)
+        except (BigPatoError, ValueError):
+            return ()
+
+
+def _remember(cache: OrderedDict[Any, Any], key: Any, make: Any) -> Any:
+    if key in cache:
+        cache.move_to_end(key)
+        return cache[key]
+    value = cache[key] = make()
+    while len(cache) > PLANS:
+        cache.popitem(last=False)
+    return value
+
+
+def _hashable(key: Any) -> Any:
+    try:
+        hash(key)
+    except TypeError:
+        return repr(key)
+    return key
+
+
+def _is_query(sql: str) -> bool:
+    return bool(read.statement_kind(sql).is_query)
+
+
+def _local_table(copy: TableCopy) -> LocalTable:
+    return LocalTable(copy.relation, copy.columns, copy.stats)
+
+
+def _not_local(table: TableId) -> Reason:
+    return Reason("not-local", f"{table.table} is not local yet", table)
+
+
+def _reason_of(error: Exception) -> Reason:
+    if isinstance(error, AnalyzerUnavailable):
+        return Reason("analyzer-busy", error.message)
+    return Reason("invalid", str(error))
+
+
+def _bigquery_result(decision: RunOnBigQuery, answer: WarehouseResult, seconds: float) -> QueryResult:
+    return QueryResult(
+        arrow=answer.arrow,
+        outputs=answer.outputs,
+        decision=decision,
+        seconds=seconds,
+        bytes_billed=answer.bytes_billed,
+        job_id=answer.job_id,
+        cache_hit=answer.cache_hit,
+        statement=answer.statement,
+        location=answer.location,
+    )
+
+
+__all__ = ["Decision", "QueryRunner", "Request", "Understood", "WarehouseUnavailable"]
