@@ -1,0 +1,131 @@
+"""One SQLite file that all kernels of a tier write to: usage, ledger and stale marks. What is in it is left to them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from bigpato_magic.errors import TierError
+
+FILE = "tier.sqlite"
+VERSION = 1
+
+_BUSY_SECONDS = 10.0
+
+
+class Database:
+    """A connection to `<directory>/tier.sqlite` in WAL mode (made with mode 0600), safe to use from several threads.
+
+    A file that SQLite finds damaged is put aside as `tier.sqlite.damaged` and begun anew: it holds habits and accounts,
+    no answers. `generation` tells that this happened: whoever relies on marks must forget what it knew.
+
+    Args:
+        directory: of the tier; made with mode 0700 if it is missing.
+
+    Raises:
+        TierError: the file cannot be opened or written, or a newer version of this package made it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / FILE
+        self.generation = 0
+        self._lock = threading.RLock()
+        self._schemas: list[str] = []
+        self._connection = self._open()
+
+    def ensure(self, schema: str) -> None:
+        """Run `CREATE … IF NOT EXISTS` statements now, and again should the file ever be begun anew."""
+        self._schemas.append(schema)
+        with self.transaction() as connection:
+            for statement in filter(str.strip, schema.split(";")):
+                connection.execute(statement)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One atomic change, or a consistent read; rolled back if the block raises.
+
+        Raises:
+            TierError: the file cannot be read or written, or it was damaged (it is new and empty now).
+        """
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except sqlite3.DatabaseError as error:
+                self._give_up(error)
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A read that waits for nobody.
+
+        Raises:
+            TierError: as `transaction`.
+        """
+        with self._lock:
+            try:
+                yield self._connection
+            except sqlite3.DatabaseError as error:
+                self._give_up(error)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()
+
+    def _give_up(self, error: sqlite3.DatabaseError) -> None:
+        if _damaged(error):
+            self._begin_anew()
+        raise TierError(f"{self.path} cannot be used: {error}", hint="is the disk full or read-only?") from error
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # SQLite gives the -wal and -shm files the mode of the main one.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            return self._connect()
+        except OSError as error:
+            raise TierError(f"{self.path} cannot be opened: {error.strerror}") from error
+        except sqlite3.DatabaseError as error:
+            if not _damaged(error):
+                raise TierError(f"{self.path} cannot be opened: {error}") from error
+        self._put_aside()
+        return self._open()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            connection.close()
+            raise TierError(f"{self.path} was made by a newer version of bigpato-magic", hint="upgrade bigpato-magic")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        return connection
+
+    def _begin_anew(self) -> None:
+        self._connection.close()
+        self._put_aside()
+        self._connection = self._open()
+        for schema in self._schemas:
+            self._connection.executescript(schema)
+
+    def _put_aside(self) -> None:
+        self.generation += 1
+        for suffix in ("", "-wal", "-shm"):
+            path = self.path.with_name(self.path.name + suffix)
+            with contextlib.suppress(FileNotFoundError):
+                path.replace(path.with_name(f"{self.path.name}.damaged{suffix}"))
+
+
+def _damaged(error: sqlite3.DatabaseError) -> bool:
+    """Whether SQLite says that the file itself is bad (not busy, full or read-only)."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -1,0 +1,195 @@
+"""Judge whether a copy may answer now. Pure: a copy, what BigQuery says of its table, and clocks in; a verdict out.
+
+Who asks BigQuery, how often, and which statements made copies stale is left to `tier.facts`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bigpato_magic.errors import BigPatoError, PermissionDenied, TableNotFound
+from bigpato_magic.traits import format_duration
+from bigpato_magic.types import (
+    Freshness,
+    Reason,
+    TableCopy,
+    TableFacts,
+    TableId,
+    TableKind,
+    TableVersion,
+)
+
+Verdict = tuple[Freshness, Reason | None]
+
+STORED = frozenset({TableKind.TABLE, TableKind.SNAPSHOT, TableKind.CLONE})
+"""Kinds whose rows are stored: only these can have copies."""
+
+SETTLED = timedelta(seconds=2)
+"""Without an etag, a copy made this soon after its table's last change proves nothing: modified times have a grain,
+so a second change within it would leave the time as it was."""
+
+LONGEST_CHECK = 600.0
+"""Seconds that a check may come after the query that it is for; more means that a clock was set."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleMark:
+    """A statement that went to BigQuery from this machine and may have changed tables.
+
+    Args:
+        number: grows with every mark; a check that was sent later has seen it.
+        project: of the tables.
+        dataset: of the tables.
+        table: the only one that it may change, None where any of the dataset may be.
+        statement: its kind, as BigQuery names it (`INSERT`, `SCRIPT`, …).
+        at: instant by the server's clock.
+        open: the statement has not been seen to end.
+    """
+
+    number: int
+    project: str
+    dataset: str
+    table: str | None
+    statement: str
+    at: datetime
+    open: bool = False
+
+    def touches(self, table: TableId) -> bool:
+        """Whether it may have changed that table."""
+        return (self.project, self.dataset) == (table.project, table.dataset) and self.table in (None, table.table)
+
+
+def check(
+    copy: TableCopy,
+    facts: TableFacts | BigPatoError | None,
+    *,
+    now: datetime,
+    max_staleness: float,
+    stale_marks: Iterable[StaleMark] = (),
+    age: float | None = None,
+) -> Verdict:
+    """Whether `copy` may answer a query that was asked at `now`, and why not.
+
+    A copy answers only while it is known to equal its table: the evidence is complete and equal, and no older than
+    `max_staleness`. What is known to have changed never answers, whatever `max_staleness` says.
+
+    Args:
+        copy: that would answer.
+        facts: the newest that BigQuery said, the error it gave instead, or None where it could not be asked.
+        now: when the query was asked, by the server's clock.
+        max_staleness: seconds; 0 asks for facts that were requested after the query, infinity for none at all.
+        stale_marks: marks that are newer than `facts` (than the copy, where there are no facts).
+        age: seconds of a monotonic clock from the request for `facts` to the query, negative if it came later; measured
+            with `now` if None, which a wrong clock can spoil.
+
+    Returns:
+        FRESH and None (a reason of code `offline` where nothing was asked), STALE or UNKNOWN and the reason.
+    """
+    marks = [mark for mark in stale_marks if mark.touches(copy.table)]
+    if any(not mark.open for mark in marks):
+        return _stale(copy, f"changed by your own {marks[-1].statement}, and not checked since")
+    if facts is None:
+        return _unasked(copy, max_staleness, marks)
+    if isinstance(facts, BigPatoError):
+        return _failed(copy, facts)
+    forbidden = _not_to_be_seen(copy, facts)
+    if forbidden is not None:
+        return Freshness.STALE, Reason("gone", f"{copy.table.table} {forbidden}", copy.table)
+    changed = difference(copy.version, facts.version)
+    if changed is not None:
+        return _stale(copy, changed)
+    unproven = _unproven(copy, facts)
+    if unproven is not None:
+        return _unknown(copy, unproven)
+    if facts.streaming:
+        return _streaming(copy, now, max_staleness)
+    age = (now - facts.checked_at).total_seconds() if age is None else age
+    if age < -LONGEST_CHECK:
+        return _unknown(copy, "the clock has gone back since it was checked")
+    return _aged(copy, age, 0.0 if marks else max_staleness)
+
+
+def difference(old: TableVersion, new: TableVersion) -> str | None:
+    """How two states of a table differ, by the evidence that both give; None where all of that is equal."""
+    if old.kind != new.kind:
+        return f"is a {new.kind.replace('_', ' ').lower()} now"
+    if old.created is not None and new.created is not None and old.created != new.created:
+        return "was deleted and created again"
+    if old.schema_digest != new.schema_digest:
+        return "has another schema now"
+    if old.rows != new.rows:
+        return f"has {new.rows - old.rows:+,} rows since it was copied"
+    if (old.modified, old.bytes) != (new.modified, new.bytes):
+        return "has changed since it was copied"
+    if old.etag is not None and new.etag is not None and old.etag != new.etag:
+        return "has changed since it was copied (another etag)"
+    return None
+
+
+def _not_to_be_seen(copy: TableCopy, facts: TableFacts) -> str | None:
+    """A change that takes the right to answer away, whatever the version says."""
+    if facts.id != copy.table:
+        return f"is not {facts.id}"
+    if facts.version.kind not in STORED:
+        return f"is a {facts.version.kind.replace('_', ' ').lower()} now"
+    if facts.row_policies:
+        return "has a row-level access policy"
+    if facts.location.lower() != copy.location.lower():
+        return f"is in {facts.location} now, another table of the same name"
+    tagged = [c.name for c in facts.columns if c.policy_tagged and c.name.lower() in copy.holding.columns]
+    return f"has a policy tag on {tagged[0]}" if tagged else None
+
+
+def _unproven(copy: TableCopy, facts: TableFacts) -> str | None:
+    """What is missing for a proof, where all known evidence is equal. Emulators and load jobs leave etags out."""
+    old, new = copy.version, facts.version
+    if old.etag is not None and new.etag is not None:
+        return None
+    if old.created is None or new.created is None:
+        return "the server gives neither an etag nor a creation time that could tell a change"
+    if copy.as_of - old.modified < SETTLED:
+        return "it was copied so soon after a change that, without an etag, another change could hide"
+    return None
+
+
+def _unasked(copy: TableCopy, max_staleness: float, marks: list[StaleMark]) -> Verdict:
+    if math.isinf(max_staleness) and not marks:
+        return Freshness.FRESH, Reason("offline", f"unverified since {copy.as_of:%Y-%m-%d %H:%M} UTC", copy.table)
+    return _unknown(copy, "BigQuery could not be asked whether it has changed")
+
+
+def _failed(copy: TableCopy, error: BigPatoError) -> Verdict:
+    if isinstance(error, TableNotFound):
+        return Freshness.STALE, Reason("gone", f"{copy.table.table} does not exist any more", copy.table)
+    if isinstance(error, PermissionDenied):
+        return Freshness.STALE, Reason("gone", f"{copy.table.table} may not be seen any more", copy.table)
+    return _unknown(copy, f"BigQuery could not say whether it has changed: {error.message}")
+
+
+def _streaming(copy: TableCopy, now: datetime, max_staleness: float) -> Verdict:
+    """Rows arrive without a new version, so only the copy's own age counts.
+
+    BigQuery's own cache does not answer for such a table either: https://cloud.google.com/bigquery/docs/cached-results
+    """
+    if 0 <= (now - copy.as_of).total_seconds() < max_staleness:
+        return Freshness.FRESH, None
+    return Freshness.UNKNOWN, Reason("streaming", f"rows are being streamed into {copy.table.table}", copy.table)
+
+
+def _aged(copy: TableCopy, age: float, max_staleness: float) -> Verdict:
+    if age <= max_staleness:
+        return Freshness.FRESH, None
+    if max_staleness == 0:
+        return _unknown(copy, "it has not been checked for this query yet")
+    return _unknown(copy, f"last checked {format_duration(age)} ago, more than {format_duration(max_staleness)}")
+
+
+def _stale(copy: TableCopy, how: str) -> Verdict:
+    return Freshness.STALE, Reason("stale", f"{copy.table.table} {how}", copy.table)
+
+
+def _unknown(copy: TableCopy, why: str) -> Verdict:
+    return Freshness.UNKNOWN, Reason("unchecked", f"the copy of {copy.table.table} is not used: {why}", copy.table)
