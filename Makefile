@@ -1,0 +1,10 @@
+# One word runs all: format, lint, types, import layers, tests.
+.PHONY: check fix test tour
+check:
+	python3 dev.py test
+fix:
+	.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+test:
+	.venv/bin/python -m pytest
+tour:
+	python3 dev.py tour

@@ -1,0 +1,212 @@
+"""Shadow verification: a local answer is asked of BigQuery too, and the values are compared.
+
+A difference is kept as a case that can be run again, and the rules that the answer rested on are quarantined: their
+queries go to BigQuery until somebody clears them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic.errors import BigPatoError, ConfigurationError
+from bigpato_magic.status import Cancel
+from bigpato_magic.traits import format_size
+from bigpato_magic.types import Freshness, QueryResult, Route, RunLocal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from bigpato_magic.runner import QueryRunner, Request
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = 1e-9
+"""FLOAT64 sums depend on the order of addition, on BigQuery from run to run; relative."""
+
+UNDETERMINED = ("any_value", "array_agg", "array_concat_agg", "string_agg", "limit", "row_number", "ntile", "rand")
+"""Rules whose answer BigQuery itself may give otherwise the next time, unless an ORDER BY without ties fixes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a verification found.
+
+    Args:
+        outcome: `equal`, `different` or `undecided`.
+        detail: one sentence.
+        bytes_billed: by BigQuery for it.
+        job_id: BigQuery's.
+        case: the file that keeps a difference.
+        rules: quarantined because of it.
+    """
+
+    outcome: str
+    detail: str
+    bytes_billed: int = 0
+    job_id: str | None = None
+    case: Path | None = None
+    rules: frozenset[str] = frozenset()
+
+
+def difference(ours: pa.Table, theirs: pa.Table, *, ordered: bool = False) -> str | None:
+    """The first difference between two answers in one sentence, None where they are equal.
+
+    Values are compared, not only counts; FLOAT64 to `TOLERANCE`; the order of rows only where the query fixes it.
+    """
+    if ours.schema.names != theirs.schema.names or ours.schema.types != theirs.schema.types:
+        return f"columns {_columns(ours)} here and {_columns(theirs)} on BigQuery"
+    if ours.num_rows != theirs.num_rows:
+        return f"{ours.num_rows} rows here and {theirs.num_rows} on BigQuery"
+    for number, (mine, other) in enumerate(zip(_rows(ours, ordered), _rows(theirs, ordered), strict=True), 1):
+        for name, a, b in zip(ours.schema.names, mine, other, strict=True):
+            if not _same(a, b):
+                return f"row {number}, column {name}: {_short(a)} here and {_short(b)} on BigQuery"
+    return None
+
+
+def _columns(table: pa.Table) -> str:
+    return ", ".join(f"{field.name} {field.type}" for field in table.schema)
+
+
+def _rows(table: pa.Table, ordered: bool) -> list[tuple[Any, ...]]:
+    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True)) if table.num_columns else []
+    return rows if ordered else sorted(rows, key=_sort_key)
+
+
+def _sort_key(row: tuple[Any, ...]) -> tuple[str, str]:
+    """Exact values first: rounding of a FLOAT64 must not part rows that belong together."""
+    exact = repr([value for value in row if not isinstance(value, float)])
+    return exact, repr([f"{value:.7e}" for value in row if isinstance(value, float)])
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return (math.isnan(a) and math.isnan(b)) or a == b or math.isclose(a, b, rel_tol=TOLERANCE)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return len(a) == len(b) and all(map(_same, a.values(), b.values()))
+    return bool(a == b)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+@dataclass(slots=True)
+class Verifier:
+    """Runs verifications for one runner, within a share and a daily cap of bytes."""
+
+    runner: QueryRunner
+    share: Callable[[], float]
+    daily_bytes: Callable[[], int]
+    chance: Callable[[], float] = random.random
+    _spent: int = 0
+    _day: str = ""
+
+    def maybe(self, request: Request, result: QueryResult) -> threading.Thread | None:
+        """Begin a verification in the background for a sample of the local answers; the thread, or None."""
+        if not isinstance(result.decision, RunLocal) or self.chance() >= self.share():
+            return None
+        thread = threading.Thread(target=self._quietly, args=(request, result), name="bigpato-verify", daemon=True)
+        thread.start()
+        return thread
+
+    def _quietly(self, request: Request, result: QueryResult) -> None:
+        try:
+            self.verify(request, result, limit=self._left())
+        except BigPatoError as error:
+            log.info("not verified: %s", error)
+
+    def _left(self) -> int:
+        today = datetime.now(UTC).date().isoformat()
+        if today != self._day:
+            self._day, self._spent = today, 0
+        return max(0, self.daily_bytes() - self._spent)
+
+    def verify(self, request: Request, result: QueryResult, *, limit: int | None = None) -> Verdict:
+        """Ask BigQuery the same and compare.
+
+        Args:
+            request: as it was run.
+            result: the local answer.
+            limit: bytes that it may bill, None for the request's own.
+
+        Raises:
+            ConfigurationError: the answer was not a local one.
+            WarehouseError: BigQuery cannot be reached or refuses.
+        """
+        if not isinstance(result.decision, RunLocal):
+            raise ConfigurationError("The last query did not run in DuckDB: there is nothing to verify.")
+        options = replace(request.options, use_query_cache=False, labels={**request.options.labels, "verify": "true"})
+        again = replace(request, route=Route.BIGQUERY, options=options, cancel=Cancel(), progress=None)
+        if limit is not None and self._price(again) > limit:
+            return Verdict("undecided", f"it would bill more than the {format_size(limit)} that are left for today")
+        theirs = self.runner.run(again)
+        self._spent += theirs.bytes_billed
+        return self._judge(request, result, theirs)
+
+    def _price(self, request: Request) -> int:
+        run = self.runner.warehouse.dry_run(
+            request.sql, request.parameters, dataset=request.default_dataset, options=request.options
+        )
+        return run.bytes_processed
+
+    def _judge(self, request: Request, ours: QueryResult, theirs: QueryResult) -> Verdict:
+        decision = ours.decision
+        assert isinstance(decision, RunLocal)  # noqa: S101 - verify() has looked
+        found = difference(ours.arrow, theirs.arrow)
+        billed = {"bytes_billed": theirs.bytes_billed, "job_id": theirs.job_id}
+        if found is None:
+            return Verdict("equal", f"{ours.arrow.num_rows} rows are BigQuery's", **billed)
+        if not self._unchanged(decision):
+            return Verdict("undecided", "a table changed in between", **billed)
+        loose = sorted({rule for rule in decision.compiled.rules if _undetermined(rule)})
+        if loose:
+            return Verdict("undecided", f"{found}, but BigQuery does not fix the answer of {', '.join(loose)}", **billed)
+        return self._mismatch(request, ours, theirs, found)
+
+    def _unchanged(self, decision: RunLocal) -> bool:
+        found = self.runner.tier.check(decision.copies, 0)
+        return all(freshness is Freshness.FRESH for freshness, _ in found.values())
+
+    def _mismatch(self, request: Request, ours: QueryResult, theirs: QueryResult, found: str) -> Verdict:
+        decision = ours.decision
+        assert isinstance(decision, RunLocal)  # noqa: S101 - verify() has looked
+        case = self.runner.tier.keep_case(_case(request, decision, ours, theirs, found))
+        rules = decision.compiled.rules
+        self.runner.tier.quarantine(rules)
+        message = f"A local answer differs from BigQuery's: {found}. Its rules are quarantined; the case is in {case}."
+        self.runner.status.message = message
+        log.error("%s", message)
+        return Verdict("different", found, theirs.bytes_billed, theirs.job_id, case, rules)
+
+
+def _undetermined(rule: str) -> bool:
+    return rule.split("(")[0].lower().lstrip("$") in UNDETERMINED
+
+
+def _case(request: Request, decision: RunLocal, ours: QueryResult, theirs: QueryResult, found: str) -> str:
+    """The case as JSON: all that is needed to run it again, and no more of the data than ten rows."""
+    content = {
+        "sql": request.sql,
+        "parameters": [{"name": p.name, "type": str(p.type), "value": repr(p.value)} for p in request.parameters],
+        "duckdb_sql": decision.sql,
+        "rules": sorted(decision.compiled.rules),
+        "copies": {str(copy.table): copy.id for copy in decision.copies},
+        "difference": found,
+        "job_id": theirs.job_id,
+        "here": repr(ours.arrow.slice(0, 10).to_pylist()),
+        "bigquery": repr(theirs.arrow.slice(0, 10).to_pylist()),
+    }
+    return json.dumps(content, indent=1)
