@@ -20,8 +20,9 @@ _BUSY_SECONDS = 10.0
 class Database:
     """A connection to `<directory>/tier.sqlite` in WAL mode (made with mode 0600), safe to use from several threads.
 
-    A file that SQLite finds damaged is put aside as `tier.sqlite.damaged` and begun anew: it holds habits and accounts,
-    no answers. `generation` tells that this happened: whoever relies on marks must forget what it knew.
+    A file that SQLite finds damaged is put aside as `tier.sqlite.damaged` and begun anew: it holds habits and
+    accounts, no answers. It is opened anew where another process has replaced or removed it. `generation` tells that
+    it happened: whoever relies on marks must forget what it knew.
 
     Args:
         directory: of the tier; made with mode 0700 if it is missing.
@@ -52,6 +53,7 @@ class Database:
             TierError: the file cannot be read or written, or it was damaged (it is new and empty now).
         """
         with self._lock:
+            self._follow()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
@@ -70,6 +72,7 @@ class Database:
             TierError: as `transaction`.
         """
         with self._lock:
+            self._follow()
             try:
                 yield self._connection
             except sqlite3.DatabaseError as error:
@@ -79,6 +82,20 @@ class Database:
         """Close the connection."""
         with self._lock:
             self._connection.close()
+
+    def _follow(self) -> None:
+        """Open the file again if it is not the one that was opened: purged, or put aside by another process."""
+        with contextlib.suppress(FileNotFoundError):
+            if self.path.stat().st_ino == self._inode:
+                return
+        self.generation += 1
+        self._reopen()
+
+    def _reopen(self) -> None:
+        self._connection.close()
+        self._connection = self._open()
+        for schema in self._schemas:
+            self._connection.executescript(schema)
 
     def _give_up(self, error: sqlite3.DatabaseError) -> None:
         if _damaged(error):
@@ -103,6 +120,7 @@ class Database:
         connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        self._inode = self.path.stat().st_ino
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             connection.close()
@@ -113,9 +131,7 @@ class Database:
     def _begin_anew(self) -> None:
         self._connection.close()
         self._put_aside()
-        self._connection = self._open()
-        for schema in self._schemas:
-            self._connection.executescript(schema)
+        self._reopen()
 
     def _put_aside(self) -> None:
         self.generation += 1

@@ -41,8 +41,8 @@ class StaleMark:
 
     Args:
         number: grows with every mark; a check that was sent later has seen it.
-        project: of the tables.
-        dataset: of the tables.
+        project: of the tables, '' for any.
+        dataset: of the tables, '' for any.
         table: the only one that it may change, None where any of the dataset may be.
         statement: its kind, as BigQuery names it (`INSERT`, `SCRIPT`, …).
         at: instant by the server's clock.
@@ -59,7 +59,9 @@ class StaleMark:
 
     def touches(self, table: TableId) -> bool:
         """Whether it may have changed that table."""
-        return (self.project, self.dataset) == (table.project, table.dataset) and self.table in (None, table.table)
+        mine = (self.project, self.dataset, self.table)
+        theirs = (table.project, table.dataset, table.table)
+        return all(not one or one == other for one, other in zip(mine, theirs, strict=True))
 
 
 def check(
