@@ -47,82 +47,6 @@ LRU_TABLE_CAPACITY = 10
 """How many of the last used tables `get_cache()` remembers, as in the original."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """What a screen shows of a table.
-
-    Args:
-        id: the table.
-        where: `local` or `bigquery`.
-        uses: queries that read it.
-        lru: position among the last used (1 is the newest), None if not among them.
-        last_used: UTC, None if never.
-        bytes: in BigQuery, None where not known yet.
-        local_bytes: of the copy on disk, 0 without one.
-        freshness: of the copy at its last check.
-        fresh_as_of: the instant up to which the copy is known to be the table's content.
-        saved_bytes: that its local answers did not bill.
-        saved_dollars: for them.
-        score: what holding it is worth a month, dollars.
-        score_parts: by name.
-        pinned: the person wants it held.
-        excluded: the person wants it never held.
-        held: what of the table is here: `all`, `3 of 10 columns, 12 partitions`, or nothing.
-        stage: of a running transfer, or nothing.
-        progress: of it, 0 to 1, None where not known.
-        reason: why it is not here or not fresh, one sentence.
-    """
-
-    id: TableId
-    where: str
-    uses: int = 0
-    lru: int | None = None
-    last_used: datetime | None = None
-    bytes: int | None = None
-    local_bytes: int = 0
-    freshness: Freshness = Freshness.UNKNOWN
-    fresh_as_of: datetime | None = None
-    saved_bytes: int = 0
-    saved_dollars: float = 0.0
-    score: float = 0.0
-    score_parts: Mapping[str, float] = field(default_factory=dict)
-    pinned: bool = False
-    excluded: bool = False
-    held: str = ""
-    stage: str = ""
-    progress: float | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a query would run where it would.
-
-    Args:
-        decision: where it would run now.
-        tables: each table, where it is, how fresh, and what speaks against it.
-        bytes_bigquery: that BigQuery would bill, None where it could not be asked.
-        price: dollars for them.
-        remedy: what would make it local, and what that costs; empty where it is, or never can be.
-    """
-
-    decision: Decision
-    tables: tuple[tuple[TableId, str, Freshness, Reason | None], ...] = ()
-    bytes_bigquery: int | None = None
-    price: float = 0.0
-    remedy: str = ""
-
-    @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """Why it does not run in DuckDB; none for a local run."""
-        return () if isinstance(self.decision, RunLocal) else self.decision.reasons
-
-    @property
-    def duckdb_sql(self) -> str | None:
-        """The DuckDB SQL of a local run."""
-        return self.decision.sql if isinstance(self.decision, RunLocal) else None
-
-
 class BigPato(LoggingConfigurable):
     """BigQuery SQL, answered on this machine where that gives BigQuery's answer.
 
@@ -449,4 +373,3 @@ class BigPato(LoggingConfigurable):
         return f"<BigPato {self.project or '(no project)'}: {local} tables here>"
 
 
-__all__ = ["LRU_TABLE_CAPACITY", "BigPato", "Explanation", "RunOnBigQuery", "TableRow"]

@@ -142,8 +142,7 @@ class QueryRunner:
         if blockers:
             return replace(blank, blockers=blockers)
         try:
-            paths = self._table_names(request.sql)
-            tables = {path: self._resolve(request, path) for path in paths}
+            tables = self.tables_of(request)
         except (QueryError, AnalyzerUnavailable, ValueError) as error:
             return replace(blank, blockers=(_reason_of(error),))
         copies = self.tier.copies(list(tables.values()))
@@ -159,6 +158,16 @@ class QueryRunner:
         if not googlesql.ready():
             return (Reason("analyzer-busy", f"Google's analyzer is not ready on this machine yet ({googlesql.state()})"),)
         return ()
+
+    def tables_of(self, request: Request) -> Mapping[tuple[str, ...], TableId]:
+        """The tables that the text names, each spelling with its full name.
+
+        Raises:
+            QueryError: a syntax error.
+            AnalyzerUnavailable: the analyzer is not ready.
+            ValueError: a name has no dataset, and there is no default.
+        """
+        return {path: self._resolve(request, path) for path in self._table_names(request.sql)}
 
     def _table_names(self, sql: str) -> tuple[tuple[str, ...], ...]:
         return _remember(self._names, sql, lambda: googlesql.table_names(sql))
@@ -322,8 +331,7 @@ class QueryRunner:
         if query is not None:
             return tuple(query.tables)
         try:
-            paths = self._table_names(request.sql) if googlesql.ready() else ()
-            return tuple(self._resolve(request, path) for path in paths)
+            return tuple(self.tables_of(request).values()) if googlesql.ready() else ()
         except (BigPatoError, ValueError):
             return ()
 

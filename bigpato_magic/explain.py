@@ -1,0 +1,166 @@
+"""Why a query would run where it would: every table, every construct, and what would make it local. Runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bigpato_magic import decide as decisions
+from bigpato_magic import googlesql
+from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError
+from bigpato_magic.runner import QueryRunner, Request
+from bigpato_magic.sql import compile as compile_query
+from bigpato_magic.traits import format_money, format_size
+from bigpato_magic.types import (
+    Compiled,
+    Decision,
+    Freshness,
+    LocalTable,
+    Reason,
+    Refused,
+    RunLocal,
+    RunOnBigQuery,
+    TableFacts,
+    TableId,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """One table of an explained query.
+
+    Args:
+        id: the table.
+        where: `local` or `bigquery`.
+        freshness: of its copy; UNKNOWN without one.
+        reason: what speaks against a local answer, if anything.
+        bytes: in BigQuery, None where it could not be asked.
+    """
+
+    id: TableId
+    where: str
+    freshness: Freshness
+    reason: Reason | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a query would run where it would.
+
+    Args:
+        decision: where it would run now.
+        tables: all that it reads.
+        compiled: DuckDB SQL, or the constructs without a rule; None where it was not analyzed.
+        bytes_bigquery: that BigQuery would read, None where it could not be asked.
+        price: dollars for them.
+        remedy: what would make it local, and what that costs; empty where it is, or never can be.
+    """
+
+    decision: Decision
+    tables: tuple[TableState, ...] = ()
+    compiled: Compiled | Refused | None = None
+    bytes_bigquery: int | None = None
+    price: float = 0.0
+    remedy: str = ""
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why it does not run in DuckDB; none for a local run."""
+        return () if isinstance(self.decision, RunLocal) else self.decision.reasons
+
+    @property
+    def duckdb_sql(self) -> str | None:
+        """The DuckDB SQL that runs, or would run if the tables were here."""
+        return self.compiled.sql if isinstance(self.compiled, Compiled) else None
+
+
+def explain(runner: QueryRunner, request: Request) -> Explanation:
+    """Ask for facts and a dry run (both free), and say where the query would run."""
+    situation = runner.situation(request)
+    paths = _paths(runner, request)
+    facts = _facts(runner, tuple(paths.values()))
+    verdicts = runner.tier.check(tuple(situation.copies.values()), request.max_staleness) if situation.copies else {}
+    decision = decisions.decide(_with_freshness(situation, verdicts))
+    compiled = situation.compiled or _compiled(request, paths, facts)
+    states = tuple(_state(table, situation, verdicts, facts) for table in dict.fromkeys(paths.values()))
+    if isinstance(decision, RunOnBigQuery) and isinstance(compiled, Refused):
+        decision = RunOnBigQuery(decision.sql, tuple(dict.fromkeys((*decision.reasons, *compiled.reasons))))
+    size = _size(runner, request)
+    return Explanation(
+        decision=decision,
+        tables=states,
+        compiled=compiled,
+        bytes_bigquery=size,
+        price=runner.tier.price_of_query(size) if size else 0.0,
+        remedy=_remedy(runner, states, compiled),
+    )
+
+
+def _paths(runner: QueryRunner, request: Request) -> Mapping[tuple[str, ...], TableId]:
+    try:
+        return runner.tables_of(request)
+    except (BigPatoError, ValueError):
+        return {}
+
+
+def _facts(runner: QueryRunner, tables: Sequence[TableId]) -> Mapping[TableId, TableFacts]:
+    try:
+        found = runner.warehouse.facts(tables) if tables else {}
+    except BigPatoError:
+        return {}
+    return {table: facts for table, facts in found.items() if isinstance(facts, TableFacts)}
+
+
+def _compiled(
+    request: Request, paths: Mapping[tuple[str, ...], TableId], facts: Mapping[TableId, TableFacts]
+) -> Compiled | Refused | None:
+    """What compiling says as if all tables were here."""
+    if not googlesql.ready() or any(table not in facts for table in paths.values()):
+        return None
+    try:
+        query = googlesql.analyze(request.sql, {path: facts[table] for path, table in paths.items()}, request.parameters)
+    except (QueryError, AnalyzerUnavailable) as error:
+        return Refused((Reason("invalid", str(error)),))
+    return compile_query(query, {t: LocalTable(f'"{t.table}"', facts[t].columns) for t in query.tables})
+
+
+def _with_freshness(
+    situation: decisions.Situation, verdicts: Mapping[TableId, tuple[Freshness, Reason | None]]
+) -> decisions.Situation:
+    return replace(situation, freshness=verdicts)
+
+
+def _state(
+    table: TableId,
+    situation: decisions.Situation,
+    verdicts: Mapping[TableId, tuple[Freshness, Reason | None]],
+    facts: Mapping[TableId, TableFacts],
+) -> TableState:
+    freshness, reason = verdicts.get(table, (Freshness.UNKNOWN, None))
+    blockers = (r for r in (*situation.blockers, *situation.not_held) if r.table == table)
+    size = facts[table].version.bytes if table in facts else None
+    where = "local" if table in situation.copies else "bigquery"
+    return TableState(table, where, freshness, reason or next(blockers, None), size)
+
+
+def _size(runner: QueryRunner, request: Request) -> int | None:
+    try:
+        run = runner.warehouse.dry_run(
+            request.sql, request.parameters, dataset=request.default_dataset, options=request.options
+        )
+    except BigPatoError:
+        return None
+    return run.bytes_processed
+
+
+def _remedy(runner: QueryRunner, states: Sequence[TableState], compiled: Compiled | Refused | None) -> str:
+    if isinstance(compiled, Refused):
+        return ""
+    wanted = [state for state in states if state.reason is not None]
+    if not wanted:
+        return ""
+    size = sum(state.bytes or 0 for state in wanted)
+    price = format_money(runner.tier.price_of_transfer(size))
+    names = " ".join(state.id.table for state in wanted)
+    return f"%bp_rebalance {names} would bring {format_size(size)} here (≈ {price})"
