@@ -6,6 +6,7 @@ guard. A fact that is not proven has its careful default, so `UNKNOWN` is always
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +23,8 @@ class Facts:
         ascii: all text is ASCII; STRING only.
         low: no smaller value occurs; INT64 only.
         high: no larger value occurs; INT64 only.
-        magnitude: no finite value is larger than this in absolute value, and none is infinite or NaN; FLOAT64 only.
+        magnitude: no value is larger than this in absolute value, so none is infinite or NaN; FLOAT64 only.
+        whole: all values are whole numbers, so none lies between 0 and 1; FLOAT64 only.
         decimal: precision and scale of the DuckDB DECIMAL that the text gives; NUMERIC and BIGNUMERIC only.
             None means (38, 9).
     """
@@ -33,6 +35,7 @@ class Facts:
     low: int | None = None
     high: int | None = None
     magnitude: float | None = None
+    whole: bool = False
     decimal: tuple[int, int] | None = None
 
 
@@ -40,6 +43,22 @@ UNKNOWN = Facts()
 NOT_NULL = Facts(nulls=False)
 NO_NAN = Facts(nan=False)
 ASCII = Facts(ascii=True)
+
+
+def either(exprs: Sequence[Expr]) -> Facts:
+    """What is certain of a value that is one of these (COALESCE, CASE, UNION); NUMERIC widths are left to `decimals`."""
+    facts = [e.facts for e in exprs if not e.is_null]
+    lows, highs = [f.low for f in facts], [f.high for f in facts]
+    sizes = [f.magnitude for f in facts]
+    return Facts(
+        nulls=any(e.facts.nulls for e in exprs),
+        nan=any(f.nan for f in facts),
+        ascii=all(f.ascii for f in facts),
+        low=None if None in lows or not lows else min(x for x in lows if x is not None),
+        high=None if None in highs or not highs else max(x for x in highs if x is not None),
+        magnitude=None if None in sizes or not sizes else max(x for x in sizes if x is not None),
+        whole=all(f.whole for f in facts),
+    )
 
 
 def between(low: int, high: int) -> Facts:
@@ -57,7 +76,7 @@ class Expr:
         facts: what is certain of its values.
         plain: a bare reference to a column: cheap to repeat, cannot fail.
         literal: a constant that the query spells; `value` is its Python value.
-        value: of a literal; None is NULL. DATE is `date`, TIMESTAMP an aware `datetime`, NUMERIC a `Decimal`, BYTES `bytes`.
+        value: of a literal; None is NULL. see `googlesql.values`.
         keyword: of an argument that is a keyword and not a value: `DAY`, `WEEK_MONDAY`, `NFC`.
     """
 

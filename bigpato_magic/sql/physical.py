@@ -6,7 +6,7 @@ What has no entry here has no local representation, and a query that needs it is
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +30,7 @@ SCALARS = {
     Kind.TIMESTAMP: "TIMESTAMPTZ",
 }
 FULL = (38, 9)
+EPOCH = datetime(1970, 1, 1)
 
 
 def duck_type(type_: SqlType) -> str:
@@ -105,8 +106,7 @@ def literal(value: Any, type_: SqlType) -> Expr:
         return Expr(f"CAST([{items}] AS {held})", type_, Facts(nulls=False), literal=True, value=value)
     if type_.kind is Kind.STRUCT:
         items = ", ".join(
-            f"f{i} := {full(literal(v, f.type)).sql}"
-            for i, (v, f) in enumerate(zip(value, type_.fields, strict=True))
+            f"f{i} := {full(literal(v, f.type)).sql}" for i, (v, f) in enumerate(zip(value, type_.fields, strict=True))
         )
         return Expr(f"CAST(struct_pack({items}) AS {held})", type_, Facts(nulls=False), literal=True, value=value)
     sql, facts = LITERALS[type_.kind](value)
@@ -147,8 +147,8 @@ def _datetime(value: datetime) -> tuple[str, Facts]:
     return f"TIMESTAMP '{_iso(value)}'", Facts(nulls=False)
 
 
-def _timestamp(value: datetime) -> tuple[str, Facts]:
-    return f"TIMESTAMPTZ '{_iso(value.astimezone(UTC))}+00'", Facts(nulls=False)
+def _timestamp(value: int) -> tuple[str, Facts]:
+    return f"TIMESTAMPTZ '{_iso(EPOCH + timedelta(microseconds=value))}+00'", Facts(nulls=False)
 
 
 def _iso(value: datetime) -> str:

@@ -1,1 +1,118 @@
-"""Rules of the family aggregates."""
+"""Aggregate functions, in GROUP BY and with OVER."""
+
+from __future__ import annotations
+
+from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts, between
+from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, FactsOf, Template, route
+from bigpato_magic.sql.rules.operators import ORDERED
+
+SOURCE = DOCS + "aggregate_functions"
+STATISTICS = DOCS + "statistical_aggregate_functions"
+COUNT = between(0, 2**63 - 1)
+
+
+def _same(call: Call) -> Facts:
+    facts = call.args[0].facts
+    return Facts(
+        nan=facts.nan,
+        ascii=facts.ascii,
+        low=facts.low,
+        high=facts.high,
+        magnitude=facts.magnitude,
+        decimal=facts.decimal,
+    )
+
+
+def _finite(template: str, args: str = "{a}") -> str:
+    """A template that routes where infinity or NaN is among the values."""
+    tests = " AND ".join(f"isfinite({arg})" for arg in args.split())
+    return (
+        f"(CASE WHEN NOT bool_and({tests}){{tail}} THEN {route('infinity or NaN in an aggregate')} ELSE {template} END)"
+    )
+
+
+def _sum_float(call: Call) -> str:
+    plain = "sum({distinct}{a}){tail}"
+    # DuckDB sums infinity for an overflow, where GoogleSQL raises.
+    if call.args[0].facts.magnitude is not None and call.args[0].facts.magnitude < 1e280:
+        return plain
+    return f"(CASE WHEN isinf({plain}) AND NOT bool_or(isinf({{a}})){{tail}} THEN error('float overflow') ELSE {plain} END)"
+
+
+def _sum_numeric(call: Call) -> Expr:
+    _, scale = call.args[0].facts.decimal or (38, 9)
+    return Expr("sum({distinct}{a}){tail}", call.type, Facts(decimal=(38, scale)))
+
+
+def _min_float(call: Call) -> str:
+    if not call.args[0].facts.nan:
+        return "min({a}){tail}"
+    return "(CASE WHEN coalesce(bool_or(isnan({a})){tail}, false) THEN 'nan'::DOUBLE ELSE min({a}){tail} END)"
+
+
+def _moment(name: str) -> AggregateRule:
+    return _rule(name, "FLOAT64", _finite(f"{name}({{distinct}}{{a}}){{tail}}"), distinct=True, source=STATISTICS)
+
+
+def _rule(
+    name: str,
+    signature: str,
+    template: Template,
+    *,
+    distinct: bool | str = False,
+    window: bool = True,
+    facts: FactsOf = UNKNOWN,
+    narrow: bool = False,
+    source: str = "",
+) -> AggregateRule:
+    return AggregateRule(
+        name, signature, template, window=window, distinct=distinct, facts=facts, narrow=narrow, source=source
+    )
+
+
+def _extremes(key: str) -> list[AggregateRule]:
+    names = ("min", "max", "any_value")
+    return [_rule(n, key, f"{n}({{a}}){{tail}}", distinct="ignored", facts=_same, narrow=True) for n in names]
+
+
+AVERAGE = Facts(nan=False, magnitude=float(2**63))
+PAIR = "FLOAT64, FLOAT64"
+CORR = (
+    f"(CASE WHEN NOT bool_and(isfinite({{a}}) AND isfinite({{b}})){{tail}} THEN {route('infinity or NaN in CORR')} "
+    "WHEN var_pop({a}){tail} = 0 OR var_pop({b}){tail} = 0 OR regr_count({a}, {b}){tail} < 2 "
+    f"THEN {route('CORR without variance')} ELSE corr({{a}}, {{b}}){{tail}} END)"
+)
+AGGREGATES = (
+    _rule("$count_star", "", "count(*){tail}", facts=COUNT),
+    _rule("count", "ANY", "count({distinct}{a}){tail}", distinct=True, facts=COUNT, narrow=True),
+    _rule("countif", "BOOL", "count({distinct}CASE WHEN {a} THEN true END){tail}", distinct=True, facts=COUNT),
+    _rule("sum", "INT64", "CAST(sum({distinct}{a}){tail} AS BIGINT)", distinct=True),
+    _rule("sum", "FLOAT64", _sum_float, distinct=True),
+    _rule("sum", "NUMERIC", _sum_numeric, narrow=True),
+    _rule("avg", "INT64", "avg({distinct}{a}){tail}", distinct=True, facts=AVERAGE),
+    _rule("avg", "FLOAT64", _finite("avg({distinct}{a}){tail}"), distinct=True),
+    _rule("avg", "NUMERIC", "bp_navg(sum({distinct}{a}){tail}, count({distinct}{a}){tail})", narrow=True),
+    *(rule for key in ORDERED for rule in _extremes(key)),
+    _rule("max", "FLOAT64", "max({a}){tail}", distinct="ignored", facts=_same),
+    _rule("min", "FLOAT64", _min_float, distinct="ignored", facts=_same),
+    *(
+        _rule("any_value", key, "any_value({a}){tail}", distinct="ignored", facts=_same)
+        for key in ("FLOAT64", "ARRAY", "STRUCT")
+    ),
+    _rule("logical_and", "BOOL", "bool_and({a}){tail}", distinct="ignored"),
+    _rule("logical_or", "BOOL", "bool_or({a}){tail}", distinct="ignored"),
+    *(_rule(n, "INT64", f"{n}({{distinct}}{{a}}){{tail}}", distinct=True) for n in ("bit_and", "bit_or", "bit_xor")),
+    _rule("string_agg", "STRING", "string_agg({distinct}{a}, ','{order}){tail}", distinct=True),
+    _rule("string_agg", "STRING, STRING", "string_agg({distinct}{a}, {b}{order}){tail}", distinct=True),
+    *(
+        _rule("array_agg", key, "list({distinct}{a}{order}){tail}", distinct=key != "STRUCT")
+        for key in (*ORDERED, "FLOAT64", "STRUCT")
+    ),
+    _rule("array_concat_agg", "ARRAY", "flatten(list({a}{order}) FILTER (WHERE {a} IS NOT NULL))", window=False),
+    *(_moment(name) for name in ("var_samp", "var_pop", "stddev_samp", "stddev_pop")),
+    *(
+        _rule(n, PAIR, _finite(f"{n}({{a}}, {{b}}){{tail}}", "{a} {b}"), source=STATISTICS)
+        for n in ("covar_samp", "covar_pop")
+    ),
+    _rule("corr", PAIR, CORR, window=False, source=STATISTICS),
+)

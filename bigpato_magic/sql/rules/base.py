@@ -42,8 +42,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NoReturn, Protocol
 
 from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts
@@ -121,6 +121,30 @@ class Call:
     def refuse(self, what: str) -> NoReturn:
         """Refuse the query because of `what`, a noun phrase."""
         refuse(what)
+
+    def once(self, build: Callable[[Call], str]) -> str:
+        """The text of `build`, whose arguments are evaluated once, before it, however often it mentions them.
+
+        DuckDB copies the text of a macro's argument: a deep expression that is mentioned twice at each level doubles at each.
+        """
+        if all(arg.simple or arg.keyword for arg in self.args):
+            return build(self)
+        bound = self.names.fresh("v")
+        kept = [
+            arg if arg.literal or arg.keyword else replace(arg, sql=f"{bound}.a{i}", plain=True)
+            for i, arg in enumerate(self.args)
+        ]
+        pack = ", ".join(f"a{i} := {a.sql}" for i, (a, k) in enumerate(zip(self.args, kept, strict=True)) if a is not k)
+        inner = build(replace(self, args=kept))
+        return f"(list_transform([struct_pack({pack})], lambda {bound}: {inner})[1])"
+
+    def attempt(self, template: str) -> str:
+        """DuckDB's TRY around a template: NULL where it raises. What its arguments raise is still raised."""
+        return self.once(lambda call: f"TRY({call.fill(template)})")
+
+    def fill(self, template: str) -> str:
+        """A template with the arguments' texts."""
+        return fill(template, {letter: arg.sql for letter, arg in zip(LETTERS, self.args, strict=False)})
 
     def fresh(self, prefix: str = "x") -> str:
         """A name for a lambda's variable that is used nowhere else in the query."""
@@ -244,7 +268,7 @@ def route(why: str) -> str:
     return "error('route: " + why.replace("'", "''") + "')"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parts(template: str) -> tuple[str, ...]:
     return tuple(re.split(r"\{([a-z]+)\}", template))
 

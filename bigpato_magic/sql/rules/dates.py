@@ -1,1 +1,502 @@
-"""Rules of the family dates."""
+"""DATE, DATETIME, TIMESTAMP and TIME.
+
+GoogleSQL knows the years 1 to 9999; DuckDB knows more, so results are checked. A TIMESTAMP is a TIMESTAMPTZ, taken to the clock of a
+zone by arithmetic where the zone is UTC, and by DuckDB's own zone rules elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from bigpato_magic.sql.expr import Facts, between
+from bigpato_magic.sql.physical import text
+from bigpato_magic.sql.rules import casts
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, route
+
+SOURCE = DOCS + "date_functions"
+DATETIMES = DOCS + "datetime_functions"
+TIMESTAMPS = DOCS + "timestamp_functions"
+TIMES = DOCS + "time_functions"
+
+MACROS = {
+    # The clock of UTC, as a TIMESTAMP.
+    "bp_utc(t)": "make_timestamp(epoch_us(t))",
+    "bp_timestamp(us)": "CASE WHEN us < -62135596800000000 OR us > 253402300799999999 THEN error('timestamp out of range') "
+    "ELSE make_timestamptz(CAST(us AS BIGINT)) END",
+    "bp_datetime(t)": "CASE WHEN t < TIMESTAMP '0001-01-01' OR t >= TIMESTAMP '10000-01-01' "
+    "THEN error('datetime out of range') ELSE t END",
+    "bp_date(d)": "CASE WHEN d < DATE '0001-01-01' OR d > DATE '9999-12-31' THEN error('date out of range') ELSE d END",
+    "bp_floor_div(a, b)": "(a - ((a % b) + b) % b) // b",
+    # The number of the week that begins on weekday k (Sunday is 0); only differences mean something.
+    "bp_week(d, k)": "(d - DATE '0001-01-07' - k + 14) // 7",
+    "bp_week_start(d, k)": "bp_date(CAST(d - CAST((d - DATE '0001-01-07' - k + 14) % 7 AS INTEGER) AS DATE))",
+}
+WEEKDAYS = {
+    "WEEK": 0,
+    "WEEK_MONDAY": 1,
+    "WEEK_TUESDAY": 2,
+    "WEEK_WEDNESDAY": 3,
+    "WEEK_THURSDAY": 4,
+    "WEEK_FRIDAY": 5,
+    "WEEK_SATURDAY": 6,
+    "ISOWEEK": 1,
+}
+MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
+MICROS = {
+    "MICROSECOND": 1,
+    "MILLISECOND": 1_000,
+    "SECOND": 1_000_000,
+    "MINUTE": 60_000_000,
+    "HOUR": 3_600_000_000,
+    "DAY": 86_400_000_000,
+    "WEEK": 7 * 86_400_000_000,
+}
+UTC = ("UTC", "+00:00", "+00", "Etc/UTC")
+ZONES = r"(America|Europe|Asia|Australia|Africa|Pacific|Atlantic)/[A-Za-z_]+"
+
+CLOCK_PARTS = {
+    "HOUR": "extract(hour FROM {a})",
+    "MINUTE": "extract(minute FROM {a})",
+    "SECOND": "extract(second FROM {a})",
+    "MILLISECOND": "(extract(microseconds FROM {a}) % 1000000 // 1000)",
+    "MICROSECOND": "(extract(microseconds FROM {a}) % 1000000)",
+}
+DATE_PARTS = {
+    "YEAR": "extract(year FROM {a})",
+    "MONTH": "extract(month FROM {a})",
+    "DAY": "extract(day FROM {a})",
+    "DAYOFWEEK": "(extract(dow FROM {a}) + 1)",
+    "DAYOFYEAR": "extract(doy FROM {a})",
+    "QUARTER": "extract(quarter FROM {a})",
+    "ISOYEAR": "extract(isoyear FROM {a})",
+    "ISOWEEK": "extract(week FROM {a})",
+    **{
+        week: f"((extract(doy FROM {{a}}) + 6 - (extract(dow FROM {{a}}) + {7 - day}) % 7) // 7)"
+        for week, day in WEEKDAYS.items()
+        if week != "ISOWEEK"
+    },
+}
+PARTS = {"DATE": DATE_PARTS, "TIME": CLOCK_PARTS, "DATETIME": {**DATE_PARTS, **CLOCK_PARTS}}
+RANGES = {"MILLISECOND": (0, 999), "MICROSECOND": (0, 999_999), "YEAR": (1, 9999), "ISOYEAR": (0, 10_000)}
+
+
+def local_clock(call: Call, value: int, zone: int) -> str:
+    """The TIMESTAMP argument `value` on the clock of the zone that argument `zone` names (UTC where there is none)."""
+    timestamp = call.sql(value)
+    if len(call.args) <= zone or call.constant(zone) in UTC:
+        return f"bp_utc({timestamp})"
+    name = call.constant(zone)
+    if not re.fullmatch(ZONES, name):
+        call.refuse(f"the time zone {name!r}")
+    # Before 1970 and far in the future the two time zone databases may differ.
+    outside = f"epoch_us({timestamp}) < 0 OR epoch_us({timestamp}) > 2145916800000000"
+    return f"(CASE WHEN {outside} THEN {route('time zone rules')} ELSE timezone({text(name)}, {timestamp}) END)"
+
+
+def _on_clock(template: str, zone: int) -> Template:
+    """A template whose `{a}` is the TIMESTAMP on the clock of a zone."""
+    return lambda call: template.replace("{a}", local_clock(call, 0, zone))
+
+
+def _extract(kind: str) -> Template:
+    def rule(call: Call) -> str:
+        part = call.keyword(1)
+        source = local_clock(call, 0, 2) if kind == "TIMESTAMP" else call.sql(0)
+        parts = PARTS["DATETIME" if kind == "TIMESTAMP" else kind]
+        if part not in parts:
+            call.refuse(f"EXTRACT({part} FROM {kind})")
+        return f"CAST({parts[part].replace('{a}', source)} AS BIGINT)"
+
+    return rule
+
+
+def _extracted(call: Call) -> Facts:
+    return between(*RANGES.get(call.keyword(1), (0, 366)))
+
+
+def truncate_date(call: Call, day: str, part: str) -> str:
+    """The DATE text `day`, cut to `part`."""
+    if part == "DAY":
+        return day
+    if part in MONTHS:
+        return f"CAST(date_trunc('{part}', {day}) AS DATE)"
+    if part in WEEKDAYS:
+        return f"bp_week_start({day}, {WEEKDAYS[part]})"
+    if part == "ISOYEAR":
+        return f"bp_week_start(make_date(CAST(extract(isoyear FROM {day}) AS BIGINT), 1, 4), 1)"
+    return call.refuse(f"truncation to {part}")
+
+
+def _date_trunc(call: Call) -> str:
+    return truncate_date(call, call.sql(0), call.keyword(1))
+
+
+def _truncate_clock(call: Call, value: str, part: str) -> str:
+    if part in ("MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", *MONTHS):
+        return f"CAST(date_trunc('{part}', {value}) AS TIMESTAMP)"
+    return f"CAST({truncate_date(call, f'CAST({value} AS DATE)', part)} AS TIMESTAMP)"
+
+
+def _timestamp_trunc(call: Call) -> str:
+    part = call.keyword(1)
+    if len(call.args) > 2 and call.constant(2) not in UTC:
+        call.refuse("TIMESTAMP_TRUNC in a time zone other than UTC")
+    if part == "MICROSECOND":
+        return call.sql(0)
+    return f"bp_timestamp(epoch_us({_truncate_clock(call, f'bp_utc({call.sql(0)})', part)}))"
+
+
+def _datetime_trunc(call: Call) -> str:
+    part = call.keyword(1)
+    return call.sql(0) if part == "MICROSECOND" else _truncate_clock(call, call.sql(0), part)
+
+
+def _date_add(sign: str) -> Template:
+    def rule(call: Call) -> str:
+        part, day, count = call.keyword(2), call.sql(0), f"{sign}({call.sql(1)})"
+        if part == "DAY":
+            return f"bp_date({day} + CAST({count} AS INTEGER))"
+        if part == "WEEK":
+            return f"bp_date({day} + CAST({count} * 7 AS INTEGER))"
+        if part in MONTHS:
+            return f"bp_date(CAST({day} + to_months(CAST({count} * {MONTHS[part]} AS INTEGER)) AS DATE))"
+        return call.refuse(f"DATE_ADD of a {part}")
+
+    return rule
+
+
+def _timestamp_add(sign: str) -> Template:
+    def rule(call: Call) -> str:
+        part = call.keyword(2)
+        if part not in MICROS or part == "WEEK":
+            call.refuse(f"TIMESTAMP_ADD of a {part}")
+        return f"bp_timestamp(epoch_us({call.sql(0)}) + {sign}({call.sql(1)}) * {MICROS[part]})"
+
+    return rule
+
+
+def _datetime_add(sign: str) -> Template:
+    def rule(call: Call) -> str:
+        part, value, count = call.keyword(2), call.sql(0), f"{sign}({call.sql(1)})"
+        if part in MICROS:
+            return f"bp_datetime(make_timestamp(epoch_us({value}) + {count} * {MICROS[part]}))"
+        if part in MONTHS:
+            return f"bp_datetime({value} + to_months(CAST({count} * {MONTHS[part]} AS INTEGER)))"
+        return call.refuse(f"DATETIME_ADD of a {part}")
+
+    return rule
+
+
+YEARS = {
+    "YEAR": "extract(year FROM {a})",
+    "ISOYEAR": "extract(isoyear FROM {a})",
+    "MONTH": "(extract(year FROM {a}) * 12 + extract(month FROM {a}))",
+    "QUARTER": "(extract(year FROM {a}) * 4 + extract(quarter FROM {a}))",
+}
+
+
+def date_difference(call: Call, later: str, earlier: str, part: str) -> str:
+    """How many boundaries of `part` lie between two DATE texts."""
+    if part == "DAY":
+        return f"({later} - {earlier})"
+    if part in WEEKDAYS:
+        return f"(bp_week({later}, {WEEKDAYS[part]}) - bp_week({earlier}, {WEEKDAYS[part]}))"
+    if part in YEARS:
+        return f"({YEARS[part].replace('{a}', later)} - {YEARS[part].replace('{a}', earlier)})"
+    return call.refuse(f"DATE_DIFF in {part}")
+
+
+def _date_diff(call: Call) -> str:
+    return date_difference(call, call.sql(0), call.sql(1), call.keyword(2))
+
+
+def _timestamp_diff(call: Call) -> str:
+    part = call.keyword(2)
+    if part not in MICROS or part == "WEEK":
+        call.refuse(f"TIMESTAMP_DIFF in {part}")
+    return f"((epoch_us({call.sql(0)}) - epoch_us({call.sql(1)})) // {MICROS[part]})"
+
+
+def _datetime_diff(call: Call) -> str:
+    part, later, earlier = call.keyword(2), call.sql(0), call.sql(1)
+    if part in MICROS and part not in ("DAY", "WEEK"):
+        size = MICROS[part]
+        return f"(bp_floor_div(epoch_us({later}), {size}) - bp_floor_div(epoch_us({earlier}), {size}))"
+    return date_difference(call, f"CAST({later} AS DATE)", f"CAST({earlier} AS DATE)", part)
+
+
+def _last_day(call: Call) -> str:
+    part = call.keyword(1) if len(call.args) > 1 else "MONTH"
+    day = f"CAST({call.sql(0)} AS DATE)"
+    if part in MONTHS:
+        return f"CAST(date_trunc('{part}', {day}) + to_months({MONTHS[part]}) - to_days(1) AS DATE)"
+    if part in WEEKDAYS:
+        return f"bp_date(bp_week_start({day}, {WEEKDAYS[part]}) + 6)"
+    return call.refuse(f"LAST_DAY of {part}")
+
+
+DAYS = (
+    "list_transform(generate_series(CAST({a} AS TIMESTAMP), CAST(CASE WHEN %s abs({b} - {a}) > 15999 THEN "
+    + route("a long array, or step 0")
+    + " ELSE {b} END AS TIMESTAMP), %s), lambda x: CAST(x AS DATE))"
+)
+
+
+def _date_array(call: Call) -> str:
+    part = call.keyword(3)
+    if part not in ("DAY", "WEEK"):
+        call.refuse(f"GENERATE_DATE_ARRAY with a step of {part}")
+    return call.fill(DAYS % ("{c} = 0 OR", f"to_days(CAST({{c}} * {1 if part == 'DAY' else 7} AS INTEGER))"))
+
+
+def _timestamp_array(call: Call) -> str:
+    part = call.keyword(3)
+    if part not in MICROS or part == "WEEK":
+        call.refuse(f"GENERATE_TIMESTAMP_ARRAY with a step of {part}")
+    first, last, step = f"epoch_us({call.sql(0)})", f"epoch_us({call.sql(1)})", f"{call.sql(2)} * {MICROS[part]}"
+    long = f"{call.sql(2)} = 0 OR abs(({last} - {first}) // ({step})) > 15999"
+    end = f"CASE WHEN {long} THEN {route('a long array, or step 0')} ELSE {last} END"
+    return f"list_transform(generate_series({first}, {end}, {step}), lambda x: bp_timestamp(x))"
+
+
+DATE_ELEMENTS = {
+    "A": "%A",
+    "B": "%B",
+    "D": "%m/%d/%y",
+    "F": "%Y-%m-%d",
+    "Y": "%Y",
+    "a": "%a",
+    "b": "%b",
+    "d": "%d",
+    "h": "%b",
+    "j": "%j",
+    "m": "%m",
+    "x": "%m/%d/%y",
+    "y": "%y",
+}
+CLOCK_ELEMENTS = {
+    "H": "%H",
+    "I": "%I",
+    "M": "%M",
+    "R": "%H:%M",
+    "S": "%S",
+    "T": "%H:%M:%S",
+    "X": "%H:%M:%S",
+    "p": "%p",
+}
+ELEMENTS = {
+    "DATE": {**DATE_ELEMENTS, "%": "%%"},
+    "TIME": {**CLOCK_ELEMENTS, "%": "%%"},
+    "DATETIME": {**DATE_ELEMENTS, **CLOCK_ELEMENTS, "%": "%%"},
+}
+
+
+def duck_format(call: Call, kind: str) -> str:
+    """The constant format of a FORMAT function as a DuckDB literal for strftime."""
+    known = ELEMENTS[kind]
+
+    def element(match: re.Match[str]) -> str:
+        letter = match.group(1)
+        return known[letter] if letter in known else call.refuse(f"the format element %{letter}")
+
+    return text(re.sub(r"%(.|$)", element, call.constant(0), flags=re.DOTALL))
+
+
+def _format(kind: str, value: Callable[[Call], str]) -> Template:
+    return lambda call: f"strftime({value(call)}, {duck_format(call, kind)})"
+
+
+def _second(call: Call) -> str:
+    return call.sql(1)
+
+
+PARSED = {"%Y-%m-%d": r"\d{4}-\d{2}-\d{2}", "%F": r"\d{4}-\d{2}-\d{2}", "%Y%m%d": r"\d{8}"}
+
+
+def _parse_date(call: Call) -> str:
+    form, value = call.constant(0), call.sql(1)
+    if form not in PARSED:
+        call.refuse(f"PARSE_DATE with {form!r}")
+    day = value
+    if form == "%Y%m%d":
+        day = f"substring({value}, 1, 4) || '-' || substring({value}, 5, 2) || '-' || substring({value}, 7, 2)"
+    return f"bp_form({value}, '{PARSED[form]}', bp_date(CAST({day} AS DATE)))"
+
+
+def _from_cast(name: str, pair: str, signature: str, source: str) -> Rule:
+    return Rule(name, signature, casts.TEMPLATES[pair], source=source)
+
+
+T, TZ = "TIMESTAMP", "TIMESTAMP, STRING"
+UNITS = ["DAY", "WEEK", "WEEK(MONDAY)", "WEEK(FRIDAY)", "ISOWEEK", "MONTH", "QUARTER", "YEAR", "ISOYEAR"]
+FINE = ["MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR"]
+
+
+def _each(pattern: str, parts: list[str]) -> tuple[str, ...]:
+    return tuple(pattern.replace("PART", part) for part in parts)
+
+
+EXTRACTED = ["YEAR", "MONTH", "DAY", "DAYOFWEEK", "DAYOFYEAR", "QUARTER", "WEEK", "WEEK(MONDAY)", "WEEK(SATURDAY)", "ISOWEEK", "ISOYEAR"]
+CLOCK = ["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"]
+ADDED = ["DAY", "WEEK", "MONTH", "QUARTER", "YEAR"]
+SIX = "INT64, INT64, INT64, INT64, INT64, INT64"
+FROM_SIX = (
+    f"(CASE WHEN {{f}} > 59 THEN {route('a leap second')} "
+    "ELSE bp_datetime(make_timestamp({a}, {b}, {c}, {d}, {e}, CAST({f} AS DOUBLE))) END)"
+)
+FROM_THREE = (
+    f"(CASE WHEN {{c}} > 59 THEN {route('a leap second')} ELSE make_time({{a}}, {{b}}, CAST({{c}} AS DOUBLE)) END)"
+)
+ZONED = ("EXTRACT(PART FROM a AT TIME ZONE 'America/New_York')",)
+RULES = (
+    Rule("$extract", "DATE, ENUM", _extract("DATE"), facts=_extracted, grid=_each("EXTRACT(PART FROM a)", EXTRACTED)),
+    Rule("$extract", "TIME, ENUM", _extract("TIME"), facts=_extracted, grid=_each("EXTRACT(PART FROM a)", CLOCK)),
+    Rule(
+        "$extract",
+        "DATETIME, ENUM",
+        _extract("DATETIME"),
+        facts=_extracted,
+        grid=_each("EXTRACT(PART FROM a)", EXTRACTED + CLOCK),
+    ),
+    Rule(
+        "$extract", f"{T}, ENUM", _extract(T), facts=_extracted, grid=_each("EXTRACT(PART FROM a)", EXTRACTED + CLOCK)
+    ),
+    Rule(
+        "$extract",
+        f"{T}, ENUM, STRING",
+        _extract(T),
+        facts=_extracted,
+        grid=_each(ZONED[0], ["HOUR", "DAY", "WEEK"]),
+        values={"b": ("'America/New_York'",)},
+    ),
+    Rule("$extract_date", "DATETIME", "CAST({a} AS DATE)", grid=("EXTRACT(DATE FROM a)",)),
+    Rule("$extract_date", T, "CAST(bp_utc({a}) AS DATE)", grid=("EXTRACT(DATE FROM a)",)),
+    Rule("$extract_date", TZ, _on_clock("CAST({a} AS DATE)", 1), grid=_each(ZONED[0], ["DATE"])),
+    Rule("$extract_time", "DATETIME", "CAST({a} AS TIME)", grid=("EXTRACT(TIME FROM a)",)),
+    Rule("$extract_time", T, "CAST(bp_utc({a}) AS TIME)", grid=("EXTRACT(TIME FROM a)",)),
+    Rule("$extract_time", TZ, _on_clock("CAST({a} AS TIME)", 1), grid=_each(ZONED[0], ["TIME"])),
+    Rule("$extract_datetime", TZ, _on_clock("{a}", 1), grid=_each(ZONED[0], ["DATETIME"])),
+    Rule("date_trunc", "DATE, ENUM", _date_trunc, grid=_each("DATE_TRUNC(a, PART)", UNITS)),
+    Rule(
+        "timestamp_trunc",
+        f"{T}, ENUM",
+        _timestamp_trunc,
+        grid=_each("TIMESTAMP_TRUNC(a, PART)", UNITS + FINE),
+        source=TIMESTAMPS,
+    ),
+    Rule(
+        "timestamp_trunc",
+        f"{T}, ENUM, STRING",
+        _timestamp_trunc,
+        grid=_each("TIMESTAMP_TRUNC(a, PART, 'UTC')", UNITS),
+        source=TIMESTAMPS,
+    ),
+    Rule(
+        "datetime_trunc",
+        "DATETIME, ENUM",
+        _datetime_trunc,
+        grid=_each("DATETIME_TRUNC(a, PART)", UNITS + FINE),
+        source=DATETIMES,
+    ),
+    Rule("date_add", "DATE, INT64, ENUM", _date_add(""), grid=_each("DATE_ADD(a, INTERVAL b PART)", ADDED)),
+    Rule("date_sub", "DATE, INT64, ENUM", _date_add("-"), grid=_each("DATE_SUB(a, INTERVAL b PART)", ADDED)),
+    Rule("$add", "DATE, INT64", "bp_date({a} + CAST({b} AS INTEGER))"),
+    Rule("$subtract", "DATE, INT64", "bp_date({a} - CAST({b} AS INTEGER))"),
+    Rule(
+        "timestamp_add",
+        f"{T}, INT64, ENUM",
+        _timestamp_add(""),
+        grid=_each("TIMESTAMP_ADD(a, INTERVAL b PART)", [*FINE, "DAY"]),
+    ),
+    Rule(
+        "timestamp_sub",
+        f"{T}, INT64, ENUM",
+        _timestamp_add("-"),
+        grid=_each("TIMESTAMP_SUB(a, INTERVAL b PART)", [*FINE, "DAY"]),
+    ),
+    Rule(
+        "datetime_add",
+        "DATETIME, INT64, ENUM",
+        _datetime_add(""),
+        grid=_each("DATETIME_ADD(a, INTERVAL b PART)", FINE + ADDED),
+    ),
+    Rule(
+        "datetime_sub",
+        "DATETIME, INT64, ENUM",
+        _datetime_add("-"),
+        grid=_each("DATETIME_SUB(a, INTERVAL b PART)", FINE + ADDED),
+    ),
+    Rule("date_diff", "DATE, DATE, ENUM", _date_diff, grid=_each("DATE_DIFF(a, b, PART)", UNITS)),
+    Rule(
+        "timestamp_diff", f"{T}, {T}, ENUM", _timestamp_diff, grid=_each("TIMESTAMP_DIFF(a, b, PART)", [*FINE, "DAY"])
+    ),
+    Rule(
+        "datetime_diff",
+        "DATETIME, DATETIME, ENUM",
+        _datetime_diff,
+        grid=_each("DATETIME_DIFF(a, b, PART)", UNITS + FINE),
+    ),
+    *(Rule("last_day", kind, _last_day) for kind in ("DATE", "DATETIME")),
+    *(
+        Rule("last_day", f"{kind}, ENUM", _last_day, grid=_each("LAST_DAY(a, PART)", UNITS))
+        for kind in ("DATE", "DATETIME")
+    ),
+    Rule("date", "INT64, INT64, INT64", "bp_date(make_date({a}, {b}, {c}))"),
+    Rule("date", T, _on_clock("CAST({a} AS DATE)", 1)),
+    Rule("date", TZ, _on_clock("CAST({a} AS DATE)", 1), grid=("DATE(a, 'Europe/Zurich')",)),
+    Rule("date", "DATETIME", "CAST({a} AS DATE)"),
+    Rule("date", "DATE", "{a}"),
+    _from_cast("date", "STRING AS DATE", "STRING", SOURCE),
+    Rule("datetime", T, "bp_utc({a})", source=DATETIMES),
+    Rule("datetime", TZ, _on_clock("{a}", 1), source=DATETIMES, grid=("DATETIME(a, 'Asia/Tokyo')",)),
+    Rule("datetime", "DATE", "CAST({a} AS TIMESTAMP)", source=DATETIMES),
+    Rule("datetime", "DATETIME", "{a}", source=DATETIMES),
+    Rule("datetime", "DATE, TIME", "({a} + {b})", source=DATETIMES),
+    Rule("datetime", SIX, FROM_SIX, source=DATETIMES),
+    _from_cast("datetime", "STRING AS DATETIME", "STRING", DATETIMES),
+    Rule("timestamp", "DATETIME", "bp_timestamp(epoch_us({a}))", source=TIMESTAMPS),
+    Rule("timestamp", "DATE", "bp_timestamp(epoch_us(CAST({a} AS TIMESTAMP)))", source=TIMESTAMPS),
+    Rule("timestamp", T, "{a}", source=TIMESTAMPS),
+    _from_cast("timestamp", "STRING AS TIMESTAMP", "STRING", TIMESTAMPS),
+    _from_cast("string", "TIMESTAMP AS STRING", T, TIMESTAMPS),
+    Rule("time", T, "CAST(bp_utc({a}) AS TIME)", source=TIMES),
+    Rule("time", TZ, _on_clock("CAST({a} AS TIME)", 1), source=TIMES, grid=("TIME(a, 'America/Sao_Paulo')",)),
+    Rule("time", "DATETIME", "CAST({a} AS TIME)", source=TIMES),
+    Rule("time", "INT64, INT64, INT64", FROM_THREE, source=TIMES),
+    Rule("unix_seconds", T, "bp_floor_div(epoch_us({a}), 1000000)", source=TIMESTAMPS),
+    Rule("unix_millis", T, "bp_floor_div(epoch_us({a}), 1000)", source=TIMESTAMPS),
+    Rule("unix_micros", T, "epoch_us({a})", source=TIMESTAMPS),
+    Rule("unix_date", "DATE", "({a} - DATE '1970-01-01')"),
+    Rule("timestamp_seconds", "INT64", "bp_timestamp({a} * 1000000)", source=TIMESTAMPS),
+    Rule("timestamp_millis", "INT64", "bp_timestamp({a} * 1000)", source=TIMESTAMPS),
+    Rule("timestamp_micros", "INT64", "bp_timestamp({a})", source=TIMESTAMPS),
+    Rule("date_from_unix_date", "INT64", "bp_date(DATE '1970-01-01' + CAST({a} AS INTEGER))"),
+    Rule("generate_date_array", "DATE, DATE", DAYS % ("", "INTERVAL 1 DAY")),
+    Rule(
+        "generate_date_array",
+        "DATE, DATE, INT64, ENUM",
+        _date_array,
+        grid=_each("GENERATE_DATE_ARRAY(a, b, INTERVAL c PART)", ["DAY", "WEEK"]),
+    ),
+    Rule(
+        "generate_timestamp_array",
+        f"{T}, {T}, INT64, ENUM",
+        _timestamp_array,
+        grid=_each("GENERATE_TIMESTAMP_ARRAY(a, b, INTERVAL c PART)", ["HOUR", "DAY"]),
+        source=TIMESTAMPS,
+    ),
+    Rule("format_date", "STRING, DATE", _format("DATE", _second)),
+    Rule("format_datetime", "STRING, DATETIME", _format("DATETIME", _second), source=DATETIMES),
+    Rule("format_time", "STRING, TIME", _format("TIME", lambda c: f"(DATE '2000-01-01' + {c.sql(1)})"), source=TIMES),
+    Rule(
+        "format_timestamp", "STRING, TIMESTAMP", _format("DATETIME", lambda c: local_clock(c, 1, 2)), source=TIMESTAMPS
+    ),
+    Rule(
+        "format_timestamp",
+        "STRING, TIMESTAMP, STRING",
+        _format("DATETIME", lambda c: local_clock(c, 1, 2)),
+        source=TIMESTAMPS,
+    ),
+    Rule("parse_date", "STRING, STRING", _parse_date),
+)

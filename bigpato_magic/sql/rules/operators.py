@@ -1,1 +1,189 @@
-"""Rules of the family operators."""
+"""Comparison, logic and conditionals.
+
+GoogleSQL's NaN equals nothing and sorts first; DuckDB's equals itself and sorts last. So FLOAT64 is compared as DuckDB compares only
+where NaN is excluded by what is known of the values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bigpato_magic.sql import decimals
+from bigpato_magic.sql.expr import Expr, either
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template
+from bigpato_magic.types import Kind
+
+SOURCE = DOCS + "operators"
+CONDITIONALS = DOCS + "conditional_expressions"
+ORDERED = ("INT64", "NUMERIC", "STRING", "BYTES", "DATE", "DATETIME", "TIMESTAMP", "TIME", "BOOL")
+COMPARISONS = {
+    "$equal": "=",
+    "$not_equal": "<>",
+    "$less": "<",
+    "$less_or_equal": "<=",
+    "$greater": ">",
+    "$greater_or_equal": ">=",
+}
+
+MACROS = {
+    "bp_float_eq(a, b)": "CASE WHEN isnan(a) AND isnan(b) THEN false ELSE a = b END",
+    "bp_float_ne(a, b)": "CASE WHEN isnan(a) AND isnan(b) THEN true ELSE a <> b END",
+    "bp_float_lt(a, b)": "CASE WHEN isnan(b) AND a IS NOT NULL THEN false ELSE a < b END",
+    "bp_float_le(a, b)": "CASE WHEN isnan(b) AND a IS NOT NULL THEN false ELSE a <= b END",
+    "bp_in_array(x, a)": "CASE WHEN a IS NULL OR len(a) = 0 THEN false WHEN x IS NULL THEN NULL "
+    "WHEN list_contains(a, x) THEN true WHEN len(a) <> list_aggregate(a, 'count') THEN NULL ELSE false END",
+}
+FLOAT_MACROS = {"=": "bp_float_eq", "<>": "bp_float_ne", "<": "bp_float_lt", "<=": "bp_float_le"}
+MIRRORED = {">": "<", ">=": "<="}
+
+
+def compare_floats(op: str, a: Expr, b: Expr) -> str:
+    """`a op b` as IEEE 754 says: false (for `<>` true) where either is NaN."""
+    exact = not (a.facts.nan or b.facts.nan)
+    # One side free of NaN: equality is false anyway. DuckDB's NaN is the largest: only a NaN on the larger side matters.
+    if op in ("=", "<>"):
+        exact = not (a.facts.nan and b.facts.nan)
+    elif op in ("<", "<="):
+        exact = not b.facts.nan
+    elif op in MIRRORED:
+        exact = not a.facts.nan
+    if exact:
+        return f"({a.sql} {op} {b.sql})"
+    if op in MIRRORED:
+        return f"{FLOAT_MACROS[MIRRORED[op]]}({b.sql}, {a.sql})"
+    return f"{FLOAT_MACROS[op]}({a.sql}, {b.sql})"
+
+
+def _floats(op: str) -> Template:
+    return lambda call: compare_floats(op, call.args[0], call.args[1])
+
+
+def _float_between(call: Call) -> str:
+    x, low, high = call.args
+    return f"({compare_floats('>=', x, low)} AND {compare_floats('<=', x, high)})"
+
+
+def _in(call: Call) -> str:
+    return f"({call.sql(0)} IN ({', '.join(arg.sql for arg in call.args[1:])}))"
+
+
+def _float_in(call: Call) -> str:
+    if call.args[0].facts.nan and any(arg.facts.nan for arg in call.args[1:]):
+        call.refuse("IN with FLOAT64 values that may be NaN")
+    return _in(call)
+
+
+def _extreme(name: str) -> Template:
+    def rule(call: Call) -> str:
+        nulls = [f"{arg.sql} IS NULL" for arg in call.args if arg.facts.nulls]
+        plain = f"{name}({', '.join(arg.sql for arg in call.args)})"
+        return f"(CASE WHEN {' OR '.join(nulls)} THEN NULL ELSE {plain} END)" if nulls else plain
+
+    return rule
+
+
+def _float_extreme(name: str) -> Template:
+    def rule(call: Call) -> str:
+        nulls = " OR ".join(f"{arg.sql} IS NULL" for arg in call.args)
+        nans = " OR ".join(f"isnan({arg.sql})" for arg in call.args)
+        plain = f"{name}({', '.join(arg.sql for arg in call.args)})"
+        return f"(CASE WHEN {nulls} THEN NULL WHEN {nans} THEN 'nan'::DOUBLE ELSE {plain} END)"
+
+    return rule
+
+
+def _junction(word: str) -> Template:
+    return lambda call: f"({f' {word} '.join(arg.sql for arg in call.args)})"
+
+
+def _value(call: Call, sql: str, values: list[Expr], *, nulls: bool = False) -> Expr:
+    """The conditional `sql`, whose value is one of `values` (or NULL), with what is certain of it."""
+    facts = either(values)
+    held = decimals.width(values[0]) if call.type.kind is Kind.NUMERIC else None
+    return Expr(sql, call.type, replace(facts, nulls=facts.nulls or nulls, decimal=held))
+
+
+def _if(call: Call) -> Expr:
+    yes, no = decimals.unify(call.args[1:])
+    return _value(call, f"(CASE WHEN {call.sql(0)} THEN {yes.sql} ELSE {no.sql} END)", [yes, no])
+
+
+def _coalesce(call: Call) -> Expr:
+    args = decimals.unify(call.args)
+    e = _value(call, f"coalesce({', '.join(arg.sql for arg in args)})", args)
+    return e.known(nulls=all(arg.facts.nulls for arg in args))
+
+
+def _case(call: Call) -> Expr:
+    """CASE WHEN condition THEN value … [ELSE value] END."""
+    conditions, values = call.args[: len(call.args) // 2 * 2 : 2], call.args[1::2]
+    return _branches(call, "", conditions, values, call.args[-1] if len(call.args) % 2 else None)
+
+
+def _case_value(call: Call) -> Expr:
+    """CASE x WHEN key THEN value … [ELSE value] END."""
+    rest = call.args[1:]
+    keys, values = rest[: len(rest) // 2 * 2 : 2], rest[1::2]
+    if call.args[0].type.kind is Kind.FLOAT64 and call.args[0].facts.nan and any(k.facts.nan for k in keys):
+        call.refuse("CASE over FLOAT64 values that may be NaN")
+    return _branches(call, f" {call.sql(0)}", keys, values, rest[-1] if len(rest) % 2 else None)
+
+
+def _branches(call: Call, head: str, keys: list[Expr], values: list[Expr], default: Expr | None) -> Expr:
+    unified = decimals.unify([*values, *([default] if default else [])])
+    whens = "".join(f" WHEN {k.sql} THEN {v.sql}" for k, v in zip(keys, unified, strict=False))
+    tail = f" ELSE {unified[-1].sql}" if default else ""
+    return _value(call, f"(CASE{head}{whens}{tail} END)", unified, nulls=default is None)
+
+
+def _float_nullif(call: Call) -> str:
+    return f"(CASE WHEN {compare_floats('=', *call.args)} THEN NULL ELSE {call.sql(0)} END)"
+
+
+def _comparisons(key: str) -> list[Rule]:
+    pair, narrow = f"{key}, {key}", key == "NUMERIC"
+    return [
+        *(Rule(n, pair, f"({{a}} {op} {{b}})", safe=True, narrow=narrow) for n, op in COMPARISONS.items()),
+        Rule("$between", f"{pair}, {key}", "({a} BETWEEN {b} AND {c})", safe=True, narrow=narrow),
+        Rule("$in", f"{key}, ...", _in, safe=True, narrow=narrow, grid=("a IN (a, NULL)",)),
+        Rule("$is_distinct_from", pair, "({a} IS DISTINCT FROM {b})", safe=True, narrow=narrow),
+        Rule("$is_not_distinct_from", pair, "({a} IS NOT DISTINCT FROM {b})", safe=True, narrow=narrow),
+        Rule("greatest", f"{key}, ...", _extreme("greatest"), safe=True),
+        Rule("least", f"{key}, ...", _extreme("least"), safe=True),
+        Rule("$in_array", f"{key}, ARRAY<{key}>", "bp_in_array({a}, {b})", safe=True),
+        Rule("nullif", pair, "nullif({a}, {b})", safe=True, source=CONDITIONALS),
+        Rule("$case_with_value", f"{pair}, ...", _case_value, narrow=True, source=CONDITIONALS),
+    ]
+
+
+FLOATS = "FLOAT64, FLOAT64"
+RULES = (
+    *(rule for key in ORDERED for rule in _comparisons(key)),
+    *(Rule(name, FLOATS, _floats(op), safe=True) for name, op in COMPARISONS.items()),
+    Rule("$between", f"{FLOATS}, FLOAT64", _float_between, safe=True),
+    Rule("$in", "FLOAT64, ...", _float_in, safe=True, grid=("a IN (1.5, 0.0)",)),
+    Rule("$is_distinct_from", FLOATS, "({a} IS DISTINCT FROM {b})", safe=True),
+    Rule("$is_not_distinct_from", FLOATS, "({a} IS NOT DISTINCT FROM {b})", safe=True),
+    Rule("greatest", "FLOAT64, ...", _float_extreme("greatest"), safe=True),
+    Rule("least", "FLOAT64, ...", _float_extreme("least"), safe=True),
+    Rule("nullif", FLOATS, _float_nullif, safe=True, source=CONDITIONALS),
+    Rule("$case_with_value", f"{FLOATS}, ...", _case_value, source=CONDITIONALS),
+    Rule("$is_null", "ANY", "({a} IS NULL)", safe=True, narrow=True),
+    Rule("$is_true", "BOOL", "({a} IS TRUE)", safe=True),
+    Rule("$is_false", "BOOL", "({a} IS FALSE)", safe=True),
+    Rule("$not", "BOOL", "(NOT {a})", safe=True),
+    Rule("$and", "BOOL, ...", _junction("AND"), safe=True),
+    Rule("$or", "BOOL, ...", _junction("OR"), safe=True),
+    Rule("if", "BOOL, ANY, ANY", _if, safe=True, narrow=True, source=CONDITIONALS),
+    Rule("ifnull", "ANY, ANY", _coalesce, safe=True, narrow=True, source=CONDITIONALS),
+    Rule("coalesce", "ANY, ...", _coalesce, safe=True, narrow=True, source=CONDITIONALS),
+    Rule("$case_no_value", "BOOL, ANY, ...", _case, narrow=True, source=CONDITIONALS),
+    Rule("$with_side_effects", "ANY, BYTES", "{a}"),
+    Rule(
+        "error",
+        "STRING",
+        lambda call: f"CAST(error({call.sql(0)}) AS {call.duck_type})",
+        source=DOCS + "debugging_functions#error",
+        grid=("ERROR(a)",),
+    ),
+)
