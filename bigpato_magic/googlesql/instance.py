@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ _ZONEINFO = "/usr/share/zoneinfo"
 _ERROR = re.compile(r"Code: (\d+), Message: (.*)", re.DOTALL)
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the module, not a fault
+class Refusal(Exception):
     """The module's own error: an `absl::StatusCode` and a message that ends in `[at line:column]` where it has one."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -46,9 +47,10 @@ class Instance:
         self._store.set_wasi(_wasi())
         linker = Linker(engine())
         linker.define_wasi()
-        self._exports: Any = linker.instantiate(self._store, module).exports(self._store)
+        exports: Any = linker.instantiate(self._store, module).exports(self._store)
+        self._exports = exports
         self._exports["_initialize"](self._store)
-        self._memory = self._exports["memory"]
+        self._memory: Any = self._exports["memory"]
         self.dead = False
         self.kept: dict[Any, Any] = {}
 
@@ -72,11 +74,11 @@ class Instance:
         where = self._run("wasm_malloc", len(request) + 4)
         if not where:
             raise MemoryError
-        self._memory.write(self._store, bytearray(request), where)
+        ctypes.memmove(self._base() + where, request, len(request))
         size = where + len(request)
         answer = self._run(export, where, len(request), size)
-        length = int.from_bytes(self._memory.read(self._store, size, size + 4), "little")
-        content = bytes(self._memory.read(self._store, answer, answer + length)) if answer else b""
+        length = int.from_bytes(self._read(size, 4), "little")
+        content = self._read(answer, length) if answer else b""
         self._run("wasm_free", where)
         if not answer:
             raise self._refusal()
@@ -86,9 +88,20 @@ class Instance:
     def _run(self, export: str, *arguments: int) -> Any:
         return self._exports[export](self._store, *arguments)
 
+    def _read(self, where: int, size: int) -> bytes:
+        return ctypes.string_at(self._base() + where, size)
+
+    def _base(self) -> int:
+        """The address of the instance's memory; only a memory that is not shared moves when it grows."""
+        from wasmtime import SharedMemory
+
+        shared = isinstance(self._memory, SharedMemory)
+        pointer = self._memory.data_ptr() if shared else self._memory.data_ptr(self._store)
+        return ctypes.addressof(pointer.contents)
+
     def _refusal(self) -> Refusal:
         size, where = self._run("wasm_get_last_error_size"), self._run("wasm_get_last_error")
-        text = bytes(self._memory.read(self._store, where, where + size)).decode("utf-8", "replace")
+        text = self._read(where, size).decode("utf-8", "replace")
         match = _ERROR.fullmatch(text.rstrip("\0"))
         return Refusal(int(match[1]), match[2]) if match else Refusal(2, text)
 
@@ -97,9 +110,10 @@ def _parsed(response: type[Response], content: bytes) -> Response:
     from google.protobuf.message import DecodeError
 
     try:
-        return response.FromString(content)
+        parsed: Response = response.FromString(content)
     except DecodeError:
         return _parsed_deep(response, content)
+    return parsed
 
 
 def _parsed_deep(response: type[Response], content: bytes) -> Response:
@@ -111,9 +125,11 @@ def _parsed_deep(response: type[Response], content: bytes) -> Response:
 
         SetAllowOversizeProtos(True)
         try:
-            return response.FromString(content)
+            parsed: Response = response.FromString(content)
         except DecodeError:
             pass
+        else:
+            return parsed
         finally:
             SetAllowOversizeProtos(False)
     raise AnalyzerUnavailable("this query is nested too deeply for the analyzer")
@@ -133,7 +149,7 @@ def _zoneinfo() -> Path | None:
     """Time zones: those of the tzdata package, which is the same everywhere, else the system's."""
     candidates = [Path(_ZONEINFO)]
     with suppress(ImportError):
-        import tzdata
+        import tzdata  # type: ignore[import-untyped]
 
         candidates.insert(0, Path(tzdata.__file__).parent / "zoneinfo")
     return next((path for path in candidates if path.is_dir()), None)

@@ -112,7 +112,7 @@ class Service:
         try:
             self._module = self._loaded()
             self._slots[Role.ANALYZE].live(self._module)
-        except Exception as error:  # noqa: BLE001 - whatever it is, queries go on to BigQuery and say it
+        except Exception as error:  # whatever it is: queries go on to BigQuery and say it
             self._failure = f"{_SENTENCES[State.FAILED]}: {error}"
             self._become(State.FAILED)
         else:
@@ -158,7 +158,9 @@ def _compile_aside() -> None:
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *_python_path()])}
     command = [sys.executable, "-P", "-m", "bigpato_magic.googlesql", "--background"]
-    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - this interpreter, this package
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise AnalyzerUnavailable(f"compiling it failed: {(done.stderr.strip() or 'killed').splitlines()[-1]}")
 

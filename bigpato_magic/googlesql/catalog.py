@@ -1,0 +1,183 @@
+"""BigQuery's table schemas as a catalogue that the analyzer looks names up in.
+
+A table is known under the very paths that a text uses. The analyzer compares names without regard to case and
+BigQuery does not, so the caller says which table each path means, and paths that only case tells apart are refused.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bigpato_magic.errors import AnalyzerUnavailable
+from bigpato_magic.googlesql import options
+from bigpato_magic.googlesql.values import fill_type
+from bigpato_magic.types import Column, Kind, Partitioning, PartitionUnit, SqlType, TableId
+
+if TYPE_CHECKING:
+    from bigpato_magic.googlesql.instance import Instance
+
+Path = tuple[str, ...]
+_KEPT = 64
+
+
+class Described(Protocol):
+    """What the analyzer needs to know of a table; `TableFacts` has it."""
+
+    @property
+    def id(self) -> TableId:
+        """Its full name."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Its schema."""
+
+    @property
+    def partitioning(self) -> Partitioning | None:
+        """How it is partitioned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One table under one path."""
+
+    path: Path
+    id: TableId
+    columns: tuple[tuple[str, SqlType], ...]
+    pseudo: tuple[tuple[str, SqlType], ...] = ()
+
+
+def entries(tables: Mapping[Path, Described]) -> tuple[Entry, ...]:
+    """The catalogue of these tables: equal tables, equal entries.
+
+    Raises:
+        AnalyzerUnavailable: a path is not the table's name letter by letter, or two differ by case only.
+    """
+    found: dict[Path, Entry] = {}
+    for written, table in tables.items():
+        entry = Entry(split(written), table.id, tuple((c.name, c.type) for c in table.columns), _pseudo(table))
+        key = tuple(part.lower() for part in entry.path)
+        if not f".{table.id}".endswith("." + ".".join(entry.path)):
+            raise AnalyzerUnavailable(f"{'.'.join(written)} does not name {table.id}: BigQuery's table names know case")
+        if found.setdefault(key, entry) != entry:
+            raise AnalyzerUnavailable(f"two tables of this query are called {'.'.join(written)} but for case")
+    return tuple(sorted(found.values(), key=lambda entry: entry.path))
+
+
+def split(path: Path) -> Path:
+    """The parts of a name: BigQuery reads `` `p.ds.t` `` as three, and the project of `` `x.com:p.ds.t` `` as one."""
+    parts = ".".join(path).rsplit(".", 2)
+    return tuple(parts)
+
+
+def _pseudo(table: Described) -> tuple[tuple[str, SqlType], ...]:
+    """The pseudo-columns of an ingestion-time partitioned table, which `SELECT *` leaves out.
+
+    https://cloud.google.com/bigquery/docs/querying-partitioned-tables#query_an_ingestion-time_partitioned_table
+    """
+    by = table.partitioning
+    if by is None or by.column is not None or by.unit is PartitionUnit.RANGE:
+        return ()
+    day = (("_PARTITIONDATE", SqlType(Kind.DATE)),) if by.unit is PartitionUnit.DAY else ()
+    return (("_PARTITIONTIME", SqlType(Kind.TIMESTAMP)), *day)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A catalogue that an instance knows by its number."""
+
+    number: int
+    entries: tuple[Entry, ...]
+
+    def table(self, serialization_id: int) -> TableId:
+        """The table that a TableScan names by its number."""
+        return self.entries[serialization_id - 1].id
+
+
+def registered(instance: Instance, wanted: tuple[Entry, ...]) -> Registered:
+    """These tables' catalogue in an instance, registered unless it is already; the least used are forgotten.
+
+    Raises:
+        AnalyzerUnavailable: the analyzer does not take the schema.
+    """
+    known: OrderedDict[tuple[Entry, ...], Registered] = instance.kept.setdefault("catalogs", OrderedDict())
+    if wanted not in known:
+        known[wanted] = Registered(_register(instance, wanted), wanted)
+        _forget(instance, known)
+    known.move_to_end(wanted)
+    return known[wanted]
+
+
+def _register(instance: Instance, wanted: tuple[Entry, ...]) -> int:
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
+
+    from bigpato_magic.googlesql.instance import Refusal
+
+    request = service.RegisterCatalogRequest(simple_catalog=simple_catalog(instance, wanted))
+    request.descriptor_pool_list.CopyFrom(descriptor_pools())
+    try:
+        return int(instance.call("RegisterCatalog", request, service.RegisterResponse).registered_id)
+    except Refusal as error:
+        raise AnalyzerUnavailable(f"Google's analyzer does not take a table's schema: {error}") from error
+
+
+def _forget(instance: Instance, known: OrderedDict[tuple[Entry, ...], Registered]) -> None:
+    from google.protobuf.empty_pb2 import Empty
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
+
+    from bigpato_magic.googlesql.instance import Refusal
+
+    while len(known) > _KEPT:
+        _, oldest = known.popitem(last=False)
+        with suppress(Refusal):
+            instance.call("UnregisterCatalog", service.UnregisterRequest(registered_id=oldest.number), Empty)
+
+
+def simple_catalog(instance: Instance, wanted: tuple[Entry, ...]) -> Any:
+    """A `SimpleCatalogProto` with BigQuery's functions and these tables; a table's number is its place, from 1."""
+    from zetasql.wasi._pb2.zetasql.proto.simple_catalog_pb2 import SimpleCatalogProto
+
+    root = SimpleCatalogProto(name="bigquery")
+    root.builtin_function_options.language_options.CopyFrom(options.language_options(instance))
+    for number, entry in enumerate(wanted, 1):
+        _fill(_folder(root, entry.path[:-1]).table.add(), entry, number)
+    return root
+
+
+def descriptor_pools() -> Any:
+    """The list of descriptor pools of every request: the built-in one, for date parts and their like."""
+    from zetasql.wasi._pb2.zetasql.local_service.local_service_pb2 import DescriptorPoolListProto
+
+    pools = DescriptorPoolListProto()
+    pools.definitions.add().builtin.SetInParent()
+    return pools
+
+
+def _folder(catalog: Any, path: Path) -> Any:
+    for part in path:
+        catalog = next((inner for inner in catalog.catalog if inner.name.lower() == part.lower()), None) or _added(
+            catalog, part
+        )
+    return catalog
+
+
+def _added(catalog: Any, name: str) -> Any:
+    inner = catalog.catalog.add()
+    inner.name = name
+    return inner
+
+
+def _fill(table: Any, entry: Entry, number: int) -> None:
+    table.name, table.full_name, table.serialization_id = entry.path[-1], str(entry.id), number
+    for (name, kind), pseudo in _columns(entry):
+        column = table.column.add()
+        column.name, column.is_pseudo_column = name, pseudo
+        fill_type(column.type, kind)
+
+
+def _columns(entry: Entry) -> Iterator[tuple[tuple[str, SqlType], bool]]:
+    yield from ((column, False) for column in entry.columns)
+    yield from ((column, True) for column in entry.pseudo)

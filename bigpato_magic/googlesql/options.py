@@ -1,0 +1,123 @@
+"""How the analyzer is told to read SQL as BigQuery does: which features of the language are there.
+
+The analyzer knows more than BigQuery: what is OFF here would be an answer where BigQuery refuses, or another type.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bigpato_magic.googlesql.instance import Instance
+
+# Off, though the analyzer would have them on.
+OFF: dict[str, str] = {
+    "AGGREGATE_FILTERING": "BigQuery has no FILTER (WHERE …) on aggregates",
+    "ANONYMIZATION": "WITH ANONYMIZATION is the older form of differential privacy",
+    "ARRAY_ORDERING": "BigQuery cannot order arrays",
+    "ENABLE_MEASURES": "measures are not in BigQuery's SQL",
+    "EXPERIMENTAL_MODULES": "BigQuery has no modules",
+    "IMPLICIT_COERCION_STRING_LITERAL_TO_BYTES": "a STRING literal is no BYTES in BigQuery",
+    "LATERAL_COLUMN_REFERENCES": "an alias cannot be used in the same SELECT list",
+    "LATERAL_JOIN": "BigQuery has no LATERAL",
+    "LIMIT_ALL": "BigQuery has no LIMIT ALL",
+    "LITERAL_CONCATENATION": "adjacent literals are not joined in BigQuery",
+    "MAP_TYPE": "BigQuery has no MAP",
+    "MEASURES_TVF": "measures are not in BigQuery's SQL",
+    "MULTILEVEL_AGGREGATION": "BigQuery has no GROUP BY inside an aggregate",
+    "MULTILEVEL_AGGREGATION_ON_UDAS": "BigQuery has no GROUP BY inside an aggregate",
+    "MULTIWAY_UNNEST": "BigQuery's UNNEST takes one array",
+    "MULTI_GROUPING_SETS": "BigQuery takes one ROLLUP, CUBE or GROUPING SETS",
+    "PROTO_BASE": "BigQuery has no protocol buffers",
+    "RELAXED_WITH_RECURSIVE": "BigQuery wants the recursive term as the standard form has it",
+    "ROW_TYPE": "BigQuery has no ROW",
+    "SQL_GRAPH_CHEAPEST_PATH": "not in BigQuery",
+    "STRUCT_POSITIONAL_ACCESSOR": "a STRUCT has no [OFFSET(…)] in BigQuery",
+    "TEST_IDEALLY_DISABLED": "a feature for the analyzer's own tests",
+    "TEST_IDEALLY_DISABLED_AND_IN_DEVELOPMENT": "a feature for the analyzer's own tests",
+    "TEST_IDEALLY_ENABLED_BUT_IN_DEVELOPMENT": "a feature for the analyzer's own tests",
+    "TIMESTAMP_NANOS": "BigQuery's TIMESTAMP counts microseconds",
+    "TIMESTAMP_PICOS": "BigQuery's TIMESTAMP counts microseconds",
+    "TIMESTAMP_PRECISION": "a TIMESTAMP takes no precision here: its values would not fit a copy",
+    "UNNEST_AND_FLATTEN_ARRAYS": "BigQuery has no FLATTEN",
+    "UUID_TYPE": "GENERATE_UUID gives a STRING in BigQuery",
+    "V_1_4_AGGREGATE_FILTERING": "BigQuery has no FILTER (WHERE …) on aggregates",
+    "V_1_4_TIMESTAMP_PRECISION": "a TIMESTAMP takes no precision here: its values would not fit a copy",
+}
+
+# On, though the analyzer would have them off.
+ON: dict[str, str] = {
+    "COLLATION_IN_EXPLICIT_CAST": "collated types are known, so that they can be refused",
+    "COLLATION_IN_WITH_RECURSIVE": "collated types are known, so that they can be refused",
+    "COLLATION_SUPPORT": "collated types are known, so that they can be refused",
+    "DISABLE_ARRAY_MIN_AND_MAX": "BigQuery has no ARRAY_MIN, ARRAY_MAX",
+    "DISABLE_ARRAY_SUM_AND_AVG": "BigQuery has no ARRAY_SUM, ARRAY_AVG",
+    "DISABLE_FLOAT32": "BigQuery has no FLOAT32",
+    "ENFORCE_CONDITIONAL_EVALUATION": "IF, CASE, COALESCE do not evaluate the branches not taken",
+    "ENFORCE_MICROS_MODE_IN_INTERVAL_TYPE": "an INTERVAL counts microseconds",
+    "INVERSE_TRIG_FUNCTIONS": "BigQuery has ACOS and its like",
+    "JSON_STRICT_NUMBER_PARSING": "a JSON number that FLOAT64 cannot hold is an error",
+    "RADIANS_DEGREES_FUNCTIONS": "RADIANS and DEGREES are not in BigQuery's pages, and are refused by their rules",
+    "WITH_RECURSIVE": "BigQuery has WITH RECURSIVE",
+}
+
+
+def analyzer_options(instance: Instance) -> Any:
+    """`AnalyzerOptionsProto` as BigQuery would have it; made once for an instance. Do not change it: copy it."""
+    if "options" not in instance.kept:
+        instance.kept["options"] = _analyzer_options(instance)
+    return instance.kept["options"]
+
+
+def language_options(instance: Instance) -> Any:
+    """`LanguageOptionsProto` as BigQuery would have it. Do not change it."""
+    return analyzer_options(instance).language_options
+
+
+def parsing_options(instance: Instance) -> Any:
+    """Those of `language_options` with all kinds of statement, for what only parses. Do not change it."""
+    if "parsing" not in instance.kept:
+        instance.kept["parsing"] = _parsing_options(instance)
+    return instance.kept["parsing"]
+
+
+def _parsing_options(instance: Instance) -> Any:
+    from zetasql.wasi._pb2.zetasql.proto.options_pb2 import LanguageOptionsProto
+    from zetasql.wasi._pb2.zetasql.resolved_ast.resolved_node_kind_pb2 import ResolvedNodeKind
+
+    language = LanguageOptionsProto()
+    language.CopyFrom(language_options(instance))
+    del language.supported_statement_kinds[:]
+    kinds = (number for name, number in ResolvedNodeKind.items() if name.endswith("_STMT"))
+    language.supported_statement_kinds.extend(sorted(kinds))
+    return language
+
+
+def _analyzer_options(instance: Instance) -> Any:
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
+    from zetasql.wasi._pb2.zetasql.proto.options_pb2 import AnalyzerOptionsProto
+
+    options = instance.call("GetAnalyzerOptions", service.AnalyzerOptionsRequest(), AnalyzerOptionsProto)
+    options.language_options.CopyFrom(_language_options(instance))
+    options.default_timezone = "UTC"
+    # A TableScan's columns are then exactly those that the query reads.
+    options.prune_unused_columns = True
+    options.allow_undeclared_parameters = True
+    return options
+
+
+def _language_options(instance: Instance) -> Any:
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
+    from zetasql.wasi._pb2.zetasql.proto.options_pb2 import LanguageOptionsProto
+    from zetasql.wasi._pb2.zetasql.public import options_pb2 as public
+
+    request = service.LanguageOptionsRequest(maximum_features=True)
+    language = instance.call("GetLanguageOptions", request, LanguageOptionsProto)
+    known = public.LanguageFeature
+    off = {known.Value(f"FEATURE_{name}") for name in OFF if f"FEATURE_{name}" in known.keys()}  # noqa: SIM118 - no dict
+    on = {known.Value(f"FEATURE_{name}") for name in ON}
+    features = sorted((set(language.enabled_language_features) - off) | on)
+    del language.enabled_language_features[:]
+    language.enabled_language_features.extend(features)
+    language.product_mode = public.PRODUCT_EXTERNAL
+    return language

@@ -1,0 +1,94 @@
+"""The user's text on its way to the analyzer, and places in it on their way back.
+
+BigQuery reads the name `` `p.ds.t` `` as three parts, the analyzer as one. So such names are written out in parts, and
+a place that the analyzer reports is told as the place in the user's own text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from bigpato_magic.googlesql.catalog import Path
+
+# Comments and literals are matched only to step over them.
+# https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
+_TOKENS = re.compile(
+    r"""
+      \#[^\n]* | --[^\n]* | /\*.*?\*/
+    | (?:[rR][bB]?|[bB][rR]?)? (?: \"\"\"(?:\\.|[^\\])*?\"\"\" | '''(?:\\.|[^\\])*?''' )
+    | (?:[rR][bB]?|[bB][rR]?)? (?: "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' )
+    | `(?P<name>(?:\\.|[^`\\\n])*)`
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_PLACE = re.compile(r"\s*\[at (\d+):(\d+)\]\s*$")
+_TAB = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text for the analyzer.
+
+    Args:
+        sql: the user's.
+        sent: what the analyzer reads.
+        shifts: offsets in `sent` after which it is further ahead of `sql`, and by how many characters.
+    """
+
+    sql: str
+    sent: str
+    shifts: tuple[tuple[int, int], ...] = ()
+
+    def place(self, message: str) -> tuple[str, int | None, int | None]:
+        """An error's message without its place, and the line and column in the user's text, both from 1."""
+        match = _PLACE.search(message)
+        if match is None:
+            return message, None, None
+        return (message[: match.start()], *self._back(int(match[1]), int(match[2])))
+
+    def _back(self, line: int, column: int) -> tuple[int, int]:
+        lines = self.sent.split("\n")
+        if line > len(lines):
+            return line, column
+        start = sum(len(above) + 1 for above in lines[: line - 1])
+        offset = start + _characters(lines[line - 1], column)
+        offset -= sum(added for after, added in self.shifts if after <= offset)
+        before = self.sql[: max(offset, 0)]
+        return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def _characters(line: str, column: int) -> int:
+    """How many characters stand before a column of the analyzer, to whom a tab reaches to the next eighth column."""
+    width = 0
+    for count, character in enumerate(line):
+        if width >= column - 1:
+            return count
+        width += _TAB - width % _TAB if character == "\t" else 1
+    return len(line)
+
+
+def prepared(sql: str, paths: Collection[Path]) -> Text:
+    """The text with those backquoted names written out in parts that are (parts of) these tables' paths."""
+    dotted = dict(pair for path in paths for pair in _dotted(path))
+    if not dotted:
+        return Text(sql, sql)
+    pieces, shifts, end, ahead = [], [], 0, 0
+    for match in _TOKENS.finditer(sql):
+        if match["name"] not in dotted:
+            continue
+        written = dotted[match["name"]]
+        pieces += [sql[end : match.start()], written]
+        end = match.end()
+        ahead += len(written) - len(match[0])
+        shifts.append((end + ahead, len(written) - len(match[0])))
+    return Text(sql, "".join([*pieces, sql[end:]]), tuple(shifts))
+
+
+def _dotted(path: Path) -> Iterator[tuple[str, str]]:
+    """The parts of a path that have dots, each with its text in parts; a path has three at most."""
+    for number, part in enumerate(path):
+        pieces = part.rsplit(".", max(2 - (len(path) - 1 - number), 0))
+        if len(pieces) > 1:
+            yield part, ".".join(f"`{piece}`" for piece in pieces)
