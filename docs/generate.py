@@ -1,0 +1,111 @@
+"""Make the pages that must not be written by hand: `python docs/generate.py` (with --check: fail if one is out of date)."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from traitlets import HasTraits, Undefined  # noqa: E402
+
+from bigpato_magic import errors  # noqa: E402
+from bigpato_magic.decide import REASONS  # noqa: E402
+
+MADE = "<!-- Made by `python docs/generate.py`; do not edit. -->\n\n"
+
+
+def configurables() -> tuple[type[HasTraits], ...]:
+    """Every class that owns a setting, in the order of the page."""
+    from bigpato_magic.client import BigPato
+    from bigpato_magic.local.duck import LocalEngine
+    from bigpato_magic.tier.facts import FreshnessPolicy
+    from bigpato_magic.tier.ledger import Prices
+    from bigpato_magic.tier.tier import Tier
+
+    return BigPato, Tier, FreshnessPolicy, Prices, LocalEngine
+
+
+def configuration() -> str:
+    """docs/configuration.md: every trait, from its `help`."""
+    parts = [
+        "# Configuration\n\n",
+        "In a notebook `%config BigPato.project = \"acme\"`; in `ipython_config.py` `c.BigPato.project = \"acme\"`; on the command\n",
+        "line `ipython --BigPato.project=acme`; in a script `BigPato(project=\"acme\")`. Sizes are spelled \"10 GiB\", durations\n",
+        "\"5 min\". `%config BigPato` lists them with their present values.\n",
+    ]
+    for owner in configurables():
+        parts += [f"\n## {owner.__name__}\n\n", f"{inspect.getdoc(owner).splitlines()[0]}\n\n", *_table(owner)]  # type: ignore[union-attr]
+    return "".join(parts)
+
+
+def _table(owner: type[HasTraits]) -> Iterator[str]:
+    yield "| Setting | Default | What it does |\n|---|---|---|\n"
+    inherited = {"config", "log", "parent"}
+    for name, trait in sorted(owner.class_traits(config=True).items()):
+        if name not in inherited:
+            yield f"| `{owner.__name__}.{name}` | {_default(trait)} | {trait.help} |\n"
+
+
+def _default(trait: object) -> str:
+    text = getattr(trait, "default_value_repr", lambda: "")()
+    return f"`{text}`" if text not in ("", repr(Undefined)) else ""
+
+
+def reasons() -> str:
+    """docs/reasons.md: every reason code and every error."""
+    parts = [
+        "# Why a query ran on BigQuery, and what errors mean\n\n",
+        "The footnote gives the sentence; `%bp_explain` and `QueryResult.decision.reasons` give the code too.\n\n",
+        "| Code | Meaning |\n|---|---|\n",
+        *(f"| `{code}` | {meaning} |\n" for code, meaning in sorted(REASONS.items())),
+        "\n## Errors\n\nAll are `bigpato_magic.errors.BigPatoError`; a cell that raises one fails, and “Run All” stops there.\n\n",
+        "| Error | Meaning |\n|---|---|\n",
+        *(f"| `{cls.__name__}` | {inspect.getdoc(cls).splitlines()[0]} |\n" for cls in _errors()),  # type: ignore[union-attr]
+    ]
+    return "".join(parts)
+
+
+def _errors() -> list[type[errors.BigPatoError]]:
+    found = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.BigPatoError)]
+    return sorted(found, key=lambda c: c.__name__)
+
+
+def faithfulness() -> str:
+    """docs/faithfulness.md: every rule, and every function of BigQuery with its state."""
+    from bigpato_magic.sql.coverage import page
+
+    return page()
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "configuration.md": configuration,
+    "faithfulness.md": faithfulness,
+    "reasons.md": reasons,
+}
+
+
+def main() -> int:
+    """Write the pages, or only look whether they are as they would be written."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    old = [name for name, page in PAGES.items() if not _write(HERE / name, MADE + page(), check=check)]
+    if old:
+        print(f"out of date: {', '.join(old)}; run python docs/generate.py")  # noqa: T201
+    return 1 if old else 0
+
+
+def _write(path: Path, text: str, *, check: bool) -> bool:
+    if check:
+        return path.exists() and path.read_text() == text
+    path.write_text(text)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
