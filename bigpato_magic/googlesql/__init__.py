@@ -1,4 +1,25 @@
 """Google's own analyzer of BigQuery SQL, behind one clean seam. Nothing heavy is imported until it is used.
 
-`service` makes it ready; `analyze` says what a query means; `tree` reads that; `evaluate` runs small queries exactly.
+`service` makes it ready; `analysis` says what a query means; `tree` reads that; `evaluation` runs small queries exactly.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic.googlesql.service import State, failure, ready, state, wait, warm
+
+if TYPE_CHECKING:
+    from bigpato_magic.googlesql.analysis import analyze as analyze
+    from bigpato_magic.googlesql.analysis import table_names as table_names
+
+__all__ = ["State", "analyze", "failure", "ready", "state", "table_names", "wait", "warm"]
+
+_LATE = {"analyze": "analysis", "table_names": "analysis"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(f"{__name__}.{_LATE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,6 @@ Nothing heavy is imported until `warm` runs.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -111,12 +110,19 @@ class Service:
     def _make_ready(self) -> None:
         try:
             self._module = self._loaded()
-            self._slots[Role.ANALYZE].live(self._module)
+            self._greet()
         except Exception as error:  # whatever it is: queries go on to BigQuery and say it
             self._failure = f"{_SENTENCES[State.FAILED]}: {error}"
             self._become(State.FAILED)
         else:
             self._become(State.READY)
+
+    def _greet(self) -> None:
+        """Ask one question, so that a person's first one does not pay for what is set up once (50 ms)."""
+        from bigpato_magic.googlesql.analysis import greet
+
+        assert self._module is not None  # noqa: S101 - for mypy
+        greet(self._slots[Role.ANALYZE].live(self._module))
 
     def _loaded(self) -> Module:
         from bigpato_magic.googlesql import module
@@ -155,6 +161,8 @@ class _Slot:
 
 def _compile_aside() -> None:
     """Compile in a process of its own: it takes 1.1 GB, which a kernel would keep."""
+    import subprocess
+
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *_python_path()])}
     command = [sys.executable, "-P", "-m", "bigpato_magic.googlesql", "--background"]
@@ -169,9 +177,23 @@ def _python_path() -> list[str]:
     return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
+# The one of this process.
 _service = Service()
+warm = _service.warm
+wait = _service.wait
+lend = _service.lend
 
 
-def service() -> Service:
-    """The one of this process."""
-    return _service
+def state() -> State:
+    """How far the analyzer is, now."""
+    return _service.state
+
+
+def failure() -> str | None:
+    """Why it FAILED, in one sentence."""
+    return _service.failure
+
+
+def ready() -> bool:
+    """Whether it can be asked now."""
+    return _service.state is State.READY

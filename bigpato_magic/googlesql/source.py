@@ -28,7 +28,7 @@ _TAB = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Source:
     """A text for the analyzer.
 
     Args:
@@ -69,11 +69,11 @@ def _characters(line: str, column: int) -> int:
     return len(line)
 
 
-def prepared(sql: str, paths: Collection[Path]) -> Text:
+def prepared(sql: str, paths: Collection[Path]) -> Source:
     """The text with those backquoted names written out in parts that are (parts of) these tables' paths."""
     dotted = dict(pair for path in paths for pair in _dotted(path))
     if not dotted:
-        return Text(sql, sql)
+        return Source(sql, sql)
     pieces, shifts, end, ahead = [], [], 0, 0
     for match in _TOKENS.finditer(sql):
         if match["name"] not in dotted:
@@ -83,7 +83,7 @@ def prepared(sql: str, paths: Collection[Path]) -> Text:
         end = match.end()
         ahead += len(written) - len(match[0])
         shifts.append((end + ahead, len(written) - len(match[0])))
-    return Text(sql, "".join([*pieces, sql[end:]]), tuple(shifts))
+    return Source(sql, "".join([*pieces, sql[end:]]), tuple(shifts))
 
 
 def _dotted(path: Path) -> Iterator[tuple[str, str]]:

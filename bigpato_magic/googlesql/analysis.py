@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
 from bigpato_magic.googlesql import catalog, options, tree
 from bigpato_magic.googlesql.catalog import Described, Path, Registered
 from bigpato_magic.googlesql.instance import Refusal
-from bigpato_magic.googlesql.service import service
-from bigpato_magic.googlesql.text import Text, prepared
+from bigpato_magic.googlesql.service import lend
+from bigpato_magic.googlesql.source import Source, prepared
 from bigpato_magic.googlesql.values import UnknownType, fill_type
-from bigpato_magic.types import AnalyzedQuery, OutputColumn, SqlType, TableId, TableRead
+from bigpato_magic.types import AnalyzedQuery, OutputColumn, Parameter, SqlType, TableId, TableRead
 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
@@ -36,7 +37,7 @@ def table_names(sql: str) -> tuple[Path, ...]:
     """
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
-    with _asking(Text(sql, sql)) as instance:
+    with asking(Source(sql, sql)) as instance:
         request = protos.ExtractTableNamesFromStatementRequest(sql_statement=sql, allow_script=True)
         request.options.CopyFrom(options.parsing_options(instance))
         answer = instance.call("ExtractTableNamesFromStatement", request, protos.ExtractTableNamesFromStatementResponse)
@@ -46,72 +47,107 @@ def table_names(sql: str) -> tuple[Path, ...]:
 def analyze(
     sql: str,
     tables: Mapping[Path, Described] | None = None,
-    parameters: Mapping[str, SqlType] | None = None,
-    *,
-    positional: Sequence[SqlType] | None = None,
+    parameters: Iterable[Parameter] | Mapping[str, SqlType] = (),
 ) -> AnalyzedQuery:
     """What one query means.
 
     Args:
         sql: the query.
         tables: the table that each path of `table_names(sql)` means.
-        parameters: types of named parameters; those not told are inferred.
-        positional: types of the `?` in order, all of them; `()` infers them; None where parameters are named.
+        parameters: the query's parameters, or the types of its named ones. Types of those not told are inferred, if
+            they are named or none is told.
 
     Raises:
         QueryError: BigQuery would refuse the query; with line and column where known.
         AnalyzerUnavailable: the analyzer is not ready, gave up, or BigQuery may know what it does not.
     """
+    entries = catalog.entries(tables or {})
+    source = prepared(sql, (tables or {}).keys())
+    declared = Declared.of(parameters)
+    with asking(source) as instance:
+        known = catalog.registered(instance, entries)
+        statement = _resolved(instance, known, source.sent, declared)
+    return _analyzed(sql, statement, known)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The types of parameters that the caller told: of named ones, or of the `?` in order."""
+
+    named: Mapping[str, SqlType] = field(default_factory=dict)
+    positional: tuple[SqlType, ...] = ()
+
+    @classmethod
+    def of(cls, parameters: Iterable[Parameter] | Mapping[str, SqlType]) -> Declared:
+        """From parameters, or from a mapping of names to types."""
+        if isinstance(parameters, Mapping):
+            return cls({name.lower(): kind for name, kind in parameters.items()})
+        told = tuple(parameters)
+        named = {p.name.lower(): p.type for p in told if p.name is not None}
+        return cls(named, tuple(p.type for p in told if p.name is None))
+
+    def write(self, request: Any, *, positional: bool) -> None:
+        """Tell them to the analyzer."""
+        from zetasql.wasi._pb2.zetasql.public.options_pb2 import PARAMETER_POSITIONAL
+
+        if positional:
+            request.parameter_mode = PARAMETER_POSITIONAL
+            # The analyzer wants all of them told, or none.
+            request.allow_undeclared_parameters = not self.positional
+            for kind in self.positional:
+                fill_type(request.positional_query_parameters.add(), kind)
+        for name, kind in self.named.items():
+            parameter = request.query_parameters.add()
+            parameter.name = name
+            fill_type(parameter.type, kind)
+
+
+def greet(instance: Instance) -> None:
+    """Ask a first question: options, functions and the module's own start are set up by it."""
+    _resolved(instance, catalog.registered(instance, ()), "SELECT 1", Declared())
+
+
+def _resolved(instance: Instance, known: Registered, sql: str, declared: Declared) -> Any:
+    try:
+        return _ask(instance, known, sql, declared, positional=bool(declared.positional))
+    except Refusal as refusal:
+        if not refusal.message.startswith("Positional parameters are not supported"):
+            raise
+        return _ask(instance, known, sql, declared, positional=True)
+
+
+def _ask(instance: Instance, known: Registered, sql: str, declared: Declared, *, positional: bool) -> Any:
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
-    entries = catalog.entries(tables or {})
-    text = prepared(sql, (tables or {}).keys())
-    with _asking(text) as instance:
-        known = catalog.registered(instance, entries)
-        request = protos.AnalyzeRequest(registered_catalog_id=known.number, sql_statement=text.sent)
-        request.options.CopyFrom(options.analyzer_options(instance))
-        request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
-        _declare(request.options, parameters or {}, positional)
-        answer = instance.call("Analyze", request, protos.AnalyzeResponse)
-    return _analyzed(sql, tree.node(answer.resolved_statement), known)
+    request = protos.AnalyzeRequest(registered_catalog_id=known.number, sql_statement=sql)
+    request.options.CopyFrom(options.analyzer_options(instance))
+    request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
+    declared.write(request.options, positional=positional)
+    return tree.node(instance.call("Analyze", request, protos.AnalyzeResponse).resolved_statement)
 
 
 @contextmanager
-def _asking(text: Text) -> Iterator[Instance]:
+def asking(source: Source) -> Iterator[Instance]:
     """An instance to ask about a text; its refusals are told as errors of that text."""
-    if len(text.sent.encode()) > LONGEST:
+    if len(source.sent.encode()) > LONGEST:
         raise AnalyzerUnavailable(f"the text is longer than {LONGEST // 1000} kB, which is left to BigQuery")
     try:
-        with service().lend() as instance:
+        with lend() as instance:
             yield instance
     except Refusal as refusal:
-        raise told(refusal, text) from None
+        raise told(refusal, source) from None
 
 
-def told(refusal: Refusal, text: Text) -> QueryError | AnalyzerUnavailable:
+def told(refusal: Refusal, source: Source) -> QueryError | AnalyzerUnavailable:
     """The module's refusal as an error of the package, with the place in the user's own text."""
-    message, line, column = text.place(refusal.message)
+    message, line, column = source.place(refusal.message)
     if refusal.code not in _USER_ERRORS:
         return AnalyzerUnavailable(f"Google's analyzer has no answer: {message}")
     if message.startswith("Statement not supported: "):
         kind = message.removeprefix("Statement not supported: ").removesuffix("Statement")
         return AnalyzerUnavailable(f"a statement of this kind ({kind}) is BigQuery's to run")
     error = TableNotFound if message.startswith("Table not found") else QueryError
-    return error(message, sql=text.sql, line=line, column=column)
-
-
-def _declare(request: Any, parameters: Mapping[str, SqlType], positional: Sequence[SqlType] | None) -> None:
-    from zetasql.wasi._pb2.zetasql.public.options_pb2 import PARAMETER_POSITIONAL
-
-    for name, kind in parameters.items():
-        parameter = request.query_parameters.add()
-        parameter.name = name.lower()
-        fill_type(parameter.type, kind)
-    if positional is not None:
-        request.parameter_mode = PARAMETER_POSITIONAL
-        request.allow_undeclared_parameters = not positional  # the analyzer wants all of them told, or none
-        for kind in positional:
-            fill_type(request.positional_query_parameters.add(), kind)
+    return error(message, sql=source.sql, line=line, column=column)
 
 
 def _analyzed(sql: str, statement: Any, known: Registered) -> AnalyzedQuery:
