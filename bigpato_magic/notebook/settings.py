@@ -1,0 +1,100 @@
+"""What may be set in the panel: a table of traits. The traits stay on the classes that own them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Bool, Enum, HasTraits, TraitError, UseEnum
+
+from bigpato_magic.traits import Duration, Size, format_duration, format_size
+
+if TYPE_CHECKING:
+    from bigpato_magic.client import BigPato
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One field of the panel.
+
+    Args:
+        owner: path from the client to the object whose trait it is, "" for the client.
+        name: the trait.
+        label: what a person reads.
+    """
+
+    owner: str
+    name: str
+    label: str
+
+    @property
+    def key(self) -> str:
+        """A name for it that is unique in the panel."""
+        return f"{self.owner}.{self.name}".lstrip(".")
+
+    def of(self, client: BigPato) -> HasTraits:
+        """The object that owns the trait."""
+        return attrgetter(self.owner)(client) if self.owner else client
+
+
+SETTINGS = (
+    Setting("", "route", "Route"),
+    Setting("freshness", "max_staleness", "Staleness allowed"),
+    Setting("tier", "budget", "Disk budget"),
+    Setting("tier", "policy", "Policy"),
+)
+
+
+def describe(client: BigPato) -> list[dict[str, Any]]:
+    """The fields with their present values, ready for the front end."""
+    return [_describe(setting, setting.of(client)) for setting in SETTINGS]
+
+
+def _describe(setting: Setting, owner: HasTraits) -> dict[str, Any]:
+    trait, value = owner.traits()[setting.name], getattr(owner, setting.name)
+    field = {"name": setting.key, "label": setting.label, "help": trait.help}
+    if isinstance(trait, Bool):
+        return {**field, "kind": "bool", "value": value}
+    if choices := _choices(trait):
+        return {**field, "kind": "choice", "value": str(value), "choices": choices}
+    return {**field, "kind": "text", "value": _text(trait, value)}
+
+
+def _choices(trait: Any) -> list[str]:
+    if isinstance(trait, Enum):
+        return [str(choice) for choice in trait.values or ()]
+    return [str(choice) for choice in trait.enum_class] if isinstance(trait, UseEnum) else []
+
+
+def _text(trait: Any, value: Any) -> str:
+    if isinstance(trait, Size) and value is not None:
+        return format_size(value)
+    if isinstance(trait, Duration) and value is not None:
+        return "inf" if value == float("inf") else "0 s" if value == 0 else format_duration(value)
+    return "" if value is None else str(value)
+
+
+def change(client: BigPato, key: str, value: Any) -> None:
+    """Set a trait from what a person typed.
+
+    Raises:
+        TraitError: there is no such field, or the value does not fit.
+    """
+    setting = next((s for s in SETTINGS if s.key == key), None)
+    if setting is None:
+        raise TraitError(f"{key!r} cannot be set here")
+    setattr(setting.of(client), setting.name, value)
+
+
+def observe(client: BigPato, handler: Callable[[Any], None]) -> None:
+    """Call `handler` when one of them changes, from wherever (`%config`, Python, another panel)."""
+    for setting in SETTINGS:
+        setting.of(client).observe(handler, setting.name)
+
+
+def unobserve(client: BigPato, handler: Callable[[Any], None]) -> None:
+    """Stop calling it."""
+    for setting in SETTINGS:
+        setting.of(client).unobserve(handler, setting.name)

@@ -1,0 +1,222 @@
+"""What the panel shows, as plain data, and as the static table that stands in its place.
+
+Pure: reads the client's public facts, knows no widgets. Times are seconds since the epoch, sizes bytes, prices dollars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic.traits import format_money, format_size
+from bigpato_magic.types import Demotion, Plan, Promotion, QueryResult, Refresh, RunLocal, RunOnBigQuery, TableId
+
+if TYPE_CHECKING:
+    from bigpato_magic.client import BigPato
+    from bigpato_magic.overview import TableRow
+    from bigpato_magic.status import Status
+
+STATIC_ROWS = 50
+"""Rows of the static table: it is saved in the notebook."""
+
+_SQL_SHOWN = 400
+
+
+def _epoch(instant: datetime | None) -> float | None:
+    return None if instant is None else round(instant.timestamp(), 1)
+
+
+# ------------------------------------------------------------------------------------------- tables
+
+
+def label(table: TableId, project: str | None) -> str:
+    """The table's name, without the project where it is the default one."""
+    return f"{table.dataset}.{table.table}" if table.project == project else str(table)
+
+
+def row(table: TableRow, project: str | None) -> dict[str, Any]:
+    """One row of the panel."""
+    return {
+        "name": str(table.id),
+        "label": label(table.id, project),
+        "where": table.where,
+        "bytes": table.bytes,
+        "local_bytes": table.local_bytes,
+        "uses": table.uses,
+        "used": _epoch(table.last_used),
+        "lru": table.lru,
+        "fresh": str(table.freshness) if table.where == "local" else None,
+        "as_of": _epoch(table.fresh_as_of),
+        "saved": table.saved_bytes,
+        "dollars": table.saved_dollars,
+        "score": table.score,
+        "parts": [[name, dollars] for name, dollars in table.score_parts.items()],
+        "pinned": table.pinned,
+        "excluded": table.excluded,
+        "held": table.held,
+        "reason": table.reason,
+    }
+
+
+def rows(client: BigPato) -> list[dict[str, Any]]:
+    """All rows of the panel, in the client's order."""
+    return [row(table, client.project) for table in client.tables()]
+
+
+def budget(client: BigPato, shown: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Bytes used and allowed on disk, and what the local answers saved."""
+    shown = list(shown)
+    return {
+        "used": client.tier.used_bytes(),
+        "budget": client.tier.budget,
+        "saved_bytes": sum(r["saved"] for r in shown),
+        "saved_dollars": sum(r["dollars"] for r in shown),
+    }
+
+
+# --------------------------------------------------------------------------------- progress, savings
+
+
+def progress(status: Status) -> dict[str, dict[str, Any]]:
+    """The running transfers by table: stage, fraction (None where unknown) and a line."""
+    return {
+        str(event.table): {
+            "stage": event.stage,
+            "fraction": round(event.done / event.total, 3) if event.total else None,
+            "text": event.message,
+        }
+        for event in status.transfers
+        if event.stage not in ("done", "failed")
+    }
+
+
+def savings(client: BigPato) -> list[list[Any]]:
+    """[day, bytes, dollars] for each day of the last ninety that saved something, oldest first."""
+    return [[str(day.day), day.bytes, day.dollars] for day in client.savings().days]
+
+
+# ------------------------------------------------------------------------------------ plan, queries
+
+
+def plan(proposal: Plan, number: int, project: str | None) -> dict[str, Any]:
+    """A plan as the person approves it: `number` names it in the answer."""
+    moves: list[Promotion | Refresh] = [*proposal.promote, *proposal.refresh]
+    return {
+        "id": number,
+        "steps": [*(_move(m, project) for m in moves), *(_demotion(d, project) for d in proposal.demote)],
+        "refused": [[label(r.table, project), r.reason.message] for r in proposal.refused],
+        "bytes": sum(m.bytes for m in moves),
+        "price": sum(m.price for m in moves),
+    }
+
+
+def _move(move: Promotion | Refresh, project: str | None) -> dict[str, Any]:
+    refresh = isinstance(move, Refresh)
+    return {
+        "step": "refresh" if refresh else "promote",
+        "table": label(move.facts.id, project),
+        "what": _what_refresh(move) if isinstance(move, Refresh) else _what(move),
+        "bytes": move.bytes,
+        "price": move.price,
+        "gain": move.gain,
+        "reason": move.reason,
+    }
+
+
+def _what(move: Promotion) -> str:
+    columns, every = len(move.columns), len(move.facts.columns)
+    what = "all columns" if columns == every else f"{columns} of {every} columns"
+    return what if move.partitions is None else f"{what}, {len(move.partitions)} partitions"
+
+
+def _what_refresh(move: Refresh) -> str:
+    return f"{len(move.changed)} partitions" if move.kind == "partitions" else str(move.kind)
+
+
+def _demotion(move: Demotion, project: str | None) -> dict[str, Any]:
+    return {
+        "step": "demote",
+        "table": label(move.copy.table, project),
+        "what": f"{format_size(move.copy.bytes)} freed",
+        "bytes": 0,
+        "price": 0.0,
+        "gain": 0.0,
+        "reason": move.reason,
+    }
+
+
+def query(result: QueryResult, number: int) -> dict[str, Any]:
+    """One of the last queries: where it ran, what it cost, and why."""
+    route = {RunLocal: "local", RunOnBigQuery: "bigquery"}.get(type(result.decision), "reference")
+    return {
+        "id": number,
+        "route": route,
+        "seconds": round(result.seconds, 3),
+        "bytes": result.bytes_billed if route == "bigquery" else result.bytes_saved,
+        "cache_hit": result.cache_hit,
+        "sql": " ".join(result.decision.sql.split())[:_SQL_SHOWN],
+        "why": why(result),
+    }
+
+
+def why(result: QueryResult) -> str:
+    """Why a query ran where it ran, in a few lines."""
+    decision = result.decision
+    if isinstance(decision, RunLocal):
+        copies = [f"{c.table}: copy of {c.as_of:%Y-%m-%d %H:%M:%S} UTC" for c in decision.copies]
+        return "\n".join(["Local: every table is here and fresh.", *copies, "", decision.compiled.sql])
+    first = "On BigQuery:" if isinstance(decision, RunOnBigQuery) else "By Google's reference implementation:"
+    job = [f"job {result.job_id}"] if result.job_id else []
+    return "\n".join([first, *(f"- {reason.message}" for reason in decision.reasons), *job])
+
+
+# ------------------------------------------------------------------------------------- static table
+
+_HEADINGS = ("Table", "Where", "Size", "Uses", "LRU", "Fresh", "Not billed")
+
+
+def _static_cells(shown: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        ("★ " if shown["pinned"] else "") + shown["label"],
+        shown["where"],
+        "–" if shown["bytes"] is None else format_size(shown["bytes"]),
+        str(shown["uses"]),
+        "–" if shown["lru"] is None else str(shown["lru"]),
+        shown["fresh"] or "–",
+        format_money(shown["dollars"]) if shown["dollars"] else format_size(shown["saved"]),
+    )
+
+
+def _summary(client: BigPato, shown: list[dict[str, Any]]) -> str:
+    here, b = sum(r["where"] == "local" for r in shown), budget(client, shown)
+    used = f"{format_size(b['used'])} of {format_size(b['budget'])}"
+    saved = f"{format_size(b['saved_bytes'])} ({format_money(b['saved_dollars'])}) not billed"
+    return f"BigPato: {here} of {len(shown)} tables local · {used} · {saved}"
+
+
+def _picked(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(shown, key=lambda r: (r["where"] != "local", -r["uses"], r["name"]))[:STATIC_ROWS]
+
+
+def static_html(client: BigPato) -> str:
+    """The table of tables as plain HTML: for saved notebooks, GitHub, nbconvert, and where no widget lives."""
+    shown = rows(client)
+    head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
+    cells = ("".join(f"<td>{escape(cell)}</td>" for cell in _static_cells(r)) for r in _picked(shown))
+    body = "".join(f"<tr>{line}</tr>" for line in cells)
+    more = f"<p>… and {len(shown) - STATIC_ROWS} more</p>" if len(shown) > STATIC_ROWS else ""
+    return (
+        f'<details class="bp-static" open><summary>{escape(_summary(client, shown))}</summary>'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}</details>"
+    )
+
+
+def static_text(client: BigPato) -> str:
+    """The same table as text, for a terminal."""
+    shown = rows(client)
+    lines = [_HEADINGS, *(_static_cells(r) for r in _picked(shown))]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(_HEADINGS))]
+    table = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([_summary(client, shown), *table])

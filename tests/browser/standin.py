@@ -1,0 +1,170 @@
+"""A client of many made-up tables: the panel's own load and timing tests need thousands, and slow jobs.
+
+It stands for the data only; the tests of what the panel does to a tier use the demo warehouse.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+from traitlets import CaselessStrEnum, HasTraits
+
+from bigpato_magic.overview import TableRow
+from bigpato_magic.errors import TransferError
+from bigpato_magic.status import Cancel, Status
+from bigpato_magic.traits import Duration, Size
+from bigpato_magic.types import (
+    Column,
+    Freshness,
+    Kind,
+    Plan,
+    Promotion,
+    QueryResult,
+    Reason,
+    Refusal,
+    RunOnBigQuery,
+    SqlType,
+    TableFacts,
+    TableId,
+    TableVersion,
+    TransferEvent,
+)
+
+NOW = datetime.now(UTC)
+
+
+class _Freshness(HasTraits):
+    max_staleness = Duration("0 s", help="A copy this much older than its table may still answer.")
+
+
+class _Tier(HasTraits):
+    budget = Size("10 GiB", help="Disk that copies may use.")
+    policy = CaselessStrEnum(["cost", "lru"], "cost", help="Which tables are held.")
+    auto = False
+
+    def __init__(self, client):
+        super().__init__()
+        self.freshness = _Freshness()
+        self._client = client
+
+    def used_bytes(self):
+        return sum(t.local_bytes for t in self._client.tables())
+
+
+class StandIn(HasTraits):
+    """Looks like `BigPato`; `step` is how many seconds each of a transfer's twenty steps takes."""
+
+    route = CaselessStrEnum(["auto", "local", "bigquery"], "auto", help="Where queries run.")
+    project = "acme"
+
+    def __init__(self, tables=200, step=0.05):
+        super().__init__()
+        self.status = Status()
+        self.tier = _Tier(self)
+        self.freshness = self.tier.freshness
+        self.step = step
+        self._tables = {t.id: t for t in _tables(tables)}
+        for n in range(12):
+            self.status.note_query(_query(n))
+
+    def tables(self):
+        return list(self._tables.values())
+
+    def savings(self, since=None):
+        days = [
+            SimpleNamespace(day=(NOW - timedelta(days=30 - n)).date(), bytes=n * 2**30, dollars=n * 0.4)
+            for n in range(30)
+        ]
+        return SimpleNamespace(days=days)
+
+    def plan(self, tables=None):
+        away = [t for t in self.tables() if t.where == "bigquery"]
+        return Plan(
+            promote=tuple(_promotion(t) for t in away[:5]),
+            refused=(Refusal(away[-1].id, Reason("row-policies", "it has row-level security")),),
+        )
+
+    def rebalance(self, plan, cancel=None, progress=None):
+        self._bring([p.facts.id for p in plan.promote], cancel or Cancel())
+
+    def promote(self, tables, cancel=None):
+        self._bring(tables, cancel or Cancel())
+
+    refresh = promote
+
+    def demote(self, tables):
+        for table in tables:
+            self._put(table, where="bigquery", lru=None, local_bytes=0, held="")
+
+    def pin(self, tables):
+        for table in tables:
+            self._put(table, pinned=True)
+
+    def unpin(self, tables):
+        for table in tables:
+            self._put(table, pinned=False)
+
+    def _bring(self, tables, cancel):
+        self.status.busy = True
+        try:
+            for table in tables:
+                if "broken" in table.table:
+                    raise TransferError(f"{table} could not be read", hint="look at its permissions")
+                for n in range(20):
+                    cancel.check()
+                    self.status.note_event(TransferEvent(table, "download", n, 20, f"{table.table}: {5 * n} %"))
+                    cancel.wait(self.step)
+                self.status.note_event(TransferEvent(table, "done", 20, 20, f"Table {table.table} promoted"))
+                self._put(
+                    table,
+                    where="local",
+                    lru=1,
+                    local_bytes=1 << 20,
+                    held="all",
+                    freshness=Freshness.FRESH,
+                    fresh_as_of=NOW,
+                )
+        finally:
+            self.status.busy = False
+
+    def _put(self, table, **changes):
+        from dataclasses import replace
+
+        self._tables[table] = replace(self._tables[table], **changes)
+        self.status.changed()
+
+
+def _tables(count):
+    r = random.Random(1)
+    for n in range(count):
+        here = n < count // 5
+        table = TableId("acme", "shop", f"{r.choice(['orders', 'events', 'users', 'items', 'clicks'])}_{n:04d}")
+        dollars = r.uniform(0, 20) if here else 0.0
+        yield TableRow(
+            table, "local" if here else "bigquery", uses=r.randint(0, 400), lru=n + 1 if n < 10 else None,
+            last_used=NOW - timedelta(minutes=10 ** r.uniform(0, 4)), bytes=int(10 ** r.uniform(5, 10.5)),
+            local_bytes=int(10 ** r.uniform(5, 7.5)) if here else 0,
+            freshness=r.choice([Freshness.FRESH, Freshness.STALE]) if here else Freshness.UNKNOWN,
+            fresh_as_of=NOW - timedelta(minutes=r.randint(0, 900)) if here else None,
+            saved_bytes=int(dollars / 6.25 * 2**40), saved_dollars=dollars, score=dollars * 1.5 - 1,
+            score_parts={"scan": dollars * 1.2, "waiting": dollars * 0.3, "disk": -1.0},
+            held=r.choice(["all", "3 of 10 columns, 12 partitions"]) if here else "", pinned=here and n % 9 == 0,
+        )  # fmt: skip
+
+
+def _promotion(row):
+    columns = (Column("id", SqlType(Kind.INT64)),)
+    version = TableVersion("e", NOW, NOW, 10, row.bytes, "d")
+    facts = TableFacts(row.id, version, columns, NOW)
+    return Promotion(
+        facts, columns, None, f"{row.uses} queries of it were billed", row.bytes, row.bytes / 2**40 * 1.1, 3.0
+    )
+
+
+def _query(n):
+    decision = RunOnBigQuery(
+        f"SELECT COUNT(*) AS n{n} FROM orders WHERE day >= @since", (Reason("not-local", "orders is not local yet"),)
+    )
+    return QueryResult(None, (), decision, 1.5 + n, bytes_billed=n << 28, job_id=f"job_{n}")
