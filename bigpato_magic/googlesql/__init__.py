@@ -1,6 +1,6 @@
 """Google's own analyzer of BigQuery SQL, behind one clean seam. Nothing heavy is imported until it is used.
 
-`service` makes it ready; `analysis` says what a query means; `tree` reads that; `evaluation` runs small queries exactly.
+`service` makes it ready, `analysis` says what a query means, `tree` reads that, `evaluation` runs small queries.
 """
 
 from __future__ import annotations
