@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from IPython.core.magic_arguments import MagicArgumentParser
+
 from bigpato_magic.errors import ConfigurationError, ParameterError
 
 _DESTINATION = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*(?P<equals>=)?\s*<<(?P<rest>.*)", re.DOTALL)
@@ -45,7 +47,7 @@ FOREIGN = {
 }
 
 
-class Parser(argparse.ArgumentParser):
+class Parser(MagicArgumentParser):
     """Options of a magic; a wrong one is a `ConfigurationError` with the likely right one."""
 
     def error(self, message: str) -> NoReturn:
@@ -58,8 +60,8 @@ class Parser(argparse.ArgumentParser):
             if word in FOREIGN:
                 return FOREIGN[word]
             if close := difflib.get_close_matches(word, known, n=1):
-                return f"did you mean {close[0]}?" if close[0] != word else f"{self.prog}? shows its options"
-        return f"{self.prog}? shows its options"
+                return f"did you mean {close[0]}?" if close[0] != word else f"%{self.prog}? shows its options"
+        return f"%{self.prog}? shows its options"
 
 
 def _kindly(message: str) -> str:
@@ -106,6 +108,15 @@ def read(parser: argparse.ArgumentParser, line: str, cell: str | None) -> Words:
         shown=shown,
         params=params,
     )
+
+
+def options(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
+    """Read a line that has options and names, and no query.
+
+    Raises:
+        ConfigurationError: an option is unknown or has a wrong value.
+    """
+    return parser.parse_args(_arguments(line))
 
 
 def mapping(text: str | None, variables: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,172 @@
+"""What the companions of `%%bpsql` show: a plan, an explanation, the state of things; as text and as HTML. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic.notebook.footnote import clock, code_html, items_html, table_html
+from bigpato_magic.traits import format_money, format_size
+from bigpato_magic.types import Freshness, Plan, Promotion, Reason, Refresh, RunLocal, RunOnReference, TableId
+
+if TYPE_CHECKING:
+    from bigpato_magic.client import Explanation, TableRow
+    from bigpato_magic.verification import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Something to look at: text for terminals, HTML for front ends."""
+
+    text: str
+    html: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def lines_card(lines: Sequence[str]) -> Card:
+    """A card of plain lines."""
+    return Card("\n".join(lines), "".join(f"<div>{escape(line)}</div>" for line in lines))
+
+
+def table_card(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], after: str = "") -> Card:
+    """A card of a title and a table."""
+    parts = [title, *_columns(header, rows), *([after] if after else [])]
+    tail = f"<div>{escape(after)}</div>" if after else ""
+    return Card("\n".join(parts), f"<div>{escape(title)}</div>{table_html(header, rows) if rows else ''}{tail}")
+
+
+# ------------------------------------------------------------------------------------ explanations
+
+
+def price_card(explanation: Explanation) -> Card:
+    """Both routes' price, before anything runs."""
+    return lines_card([f"BigQuery: {_bigquery_price(explanation)}", f"local: {_local_price(explanation)}"])
+
+
+def explanation_card(explanation: Explanation) -> Card:
+    """Where a query would run, why, over which tables, and what would make it local."""
+    headline = f"It would run {_place(explanation)}."
+    header = ("Table", "Where", "Freshness", "Why not")
+    rows = [_table_row(*table) for table in explanation.tables]
+    reasons = explanation.reasons
+    price = price_card(explanation)
+    text = [headline, *(f"  - {r.message} [{r.code}]" for r in reasons), *_columns(header, rows), price.text]
+    html = [f"<div><b>{escape(headline)}</b></div>", items_html(reasons), table_html(header, rows) if rows else ""]
+    html.append(price.html)
+    if explanation.duckdb_sql:
+        text += ["DuckDB SQL:", explanation.duckdb_sql]
+        html.append(f"<details><summary>DuckDB SQL</summary>{code_html(explanation.duckdb_sql)}</details>")
+    return Card("\n".join(text), "".join(html))
+
+
+def _place(explanation: Explanation) -> str:
+    if isinstance(explanation.decision, RunLocal):
+        return "locally, in DuckDB"
+    return "locally, in Google's evaluator" if isinstance(explanation.decision, RunOnReference) else "on BigQuery"
+
+
+def _bigquery_price(explanation: Explanation) -> str:
+    if explanation.bytes_bigquery is None:
+        return "not known: no dry run could be made"
+    return f"{format_size(explanation.bytes_bigquery)} would be billed (≈ {format_money(explanation.price)})"
+
+
+def _local_price(explanation: Explanation) -> str:
+    if isinstance(explanation.decision, RunLocal | RunOnReference):
+        return "nothing is billed"
+    return explanation.remedy or "not possible"
+
+
+def _table_row(table: TableId, where: str, freshness: Freshness, reason: Reason | None) -> tuple[str, ...]:
+    known = where != "bigquery"
+    return str(table), where, freshness.value if known else "", reason.message if reason else ""
+
+
+# ------------------------------------------------------------------------------------------- plans
+
+
+def plan_card(plan: Plan, *, done: bool) -> Card:
+    """What a rebalance would do, or did."""
+    rows = [*_moves("promote", plan.promote), *_moves("refresh", plan.refresh)]
+    rows += [("demote", str(d.copy.table), format_size(d.copy.bytes), "", d.reason) for d in plan.demote]
+    rows += [("stays" if not done else "not done", str(r.table), "", "", r.reason.message) for r in plan.refused]
+    return table_card(_plan_title(plan, done=done), ("Step", "Table", "Bytes", "Price", "Why"), rows)
+
+
+def _plan_title(plan: Plan, *, done: bool) -> str:
+    if not plan:
+        return "Nothing was moved." if done else "There is nothing to move."
+    words = (("promoted", "to promote"), ("refreshed", "to refresh"), ("demoted", "to demote"))
+    counts = (len(plan.promote), len(plan.refresh), len(plan.demote))
+    return ", ".join(f"{n} {pair[not done]}" for n, pair in zip(counts, words, strict=True) if n) + "."
+
+
+def _moves(step: str, moves: Iterable[Promotion | Refresh]) -> list[tuple[str, ...]]:
+    return [(step, str(m.facts.id), format_size(m.bytes), format_money(m.price), m.reason) for m in moves]
+
+
+# ------------------------------------------------------------------------------------------ status
+
+
+def status_card(rows: Sequence[TableRow], facts: Sequence[tuple[str, str]]) -> Card:
+    """The tables that are used or here, and the state of the parts."""
+    header = ("Table", "Where", "Uses", "On disk", "Freshness", "Not billed", "")
+    cells = [_status_row(row) for row in rows]
+    local = sum(row.where == "local" for row in rows)
+    title = f"{local} of {len(rows)} used tables are local. " + " · ".join(f"{name}: {value}" for name, value in facts)
+    return table_card(title, header, cells)
+
+
+def savings_card(savings: Any) -> Card:
+    """Days, newest first, and their sum."""
+    days = tuple(reversed(savings.days))
+    size, money = sum(day.bytes for day in days), sum(day.dollars for day in days)
+    title = f"{format_size(size)} not billed (≈ {format_money(money)})"
+    rows = [(str(day.day), format_size(day.bytes), format_money(day.dollars)) for day in days[:31]]
+    return table_card(title, ("Day", "Not billed", "Worth"), rows)
+
+
+def verdict_card(verdict: Verdict) -> Card:
+    """What running a query again on BigQuery showed."""
+    lines = [f"{verdict.outcome}: {verdict.detail}", f"{format_size(verdict.bytes_billed)} billed for it"]
+    if verdict.case:
+        lines.append(f"The case is kept in {verdict.case}")
+    return lines_card(lines)
+
+
+def files_card(damaged: Sequence[Any]) -> Card:
+    """What a check of the copies' files found."""
+    if not damaged:
+        return lines_card(["Every file is what it was when it was copied."])
+    return lines_card([f"damaged, and taken out of use: {name}" for name in damaged])
+
+
+def _status_row(row: TableRow) -> tuple[str, ...]:
+    local = row.where == "local"
+    fresh = row.freshness.value + (f", {clock(row.fresh_as_of)}" if row.fresh_as_of else "")
+    marks = " ".join(name for name, on in (("pinned", row.pinned), ("excluded", row.excluded)) if on)
+    return (
+        str(row.id),
+        row.where,
+        str(row.uses),
+        format_size(row.local_bytes) if local else "",
+        fresh if local else "",
+        format_size(row.saved_bytes) if row.saved_bytes else "",
+        " · ".join(part for part in (marks, row.held, row.stage, row.reason) if part),
+    )
+
+
+def _columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Aligned columns of text; nothing where there are no rows."""
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    pad = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]
+    return [line.rstrip() for line in pad]

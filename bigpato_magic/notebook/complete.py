@@ -1,0 +1,224 @@
+"""Complete what is typed in `%%bpsql` cells: names in scope, functions, options, variables after `@`.
+
+Names come from `names`, what is in scope from `scope`; a key press never waits for BigQuery.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
+
+from bigpato_magic.notebook.names import Names, functions
+from bigpato_magic.notebook.options import BPSQL, Option
+from bigpato_magic.notebook.scope import Scope, Source, scope_at
+from bigpato_magic.types import Column, Kind, SqlType
+
+if TYPE_CHECKING:
+    from bigpato_magic.notebook.session import Session
+
+Candidate = tuple[str, str]
+"""A text to insert, and what it is."""
+
+_CELL = re.compile(r"\s*%%(?:bpsql|bp_explain)\b[^\n]*\n?")
+_LINE = re.compile(r"(?:.*=)?\s*%(?:bpsql|bp_explain)\s")
+_TABLE_LINE = re.compile(r"\s*%bp_(?:rebalance|demote|pin|unpin|status)\s")
+_OPTION = re.compile(r"(?:^|\s)(--?[\w-]*)$")
+_CHOICE = re.compile(r"(--[\w-]+)[\s=]+(\w*)$")
+_MOST = 500
+_KEYWORDS = """
+    SELECT FROM WHERE GROUP BY HAVING QUALIFY WINDOW ORDER LIMIT OFFSET JOIN LEFT RIGHT FULL INNER CROSS ON USING AS
+    AND OR NOT IN IS NULL BETWEEN LIKE CASE WHEN THEN ELSE END DISTINCT WITH RECURSIVE UNION INTERSECT EXCEPT ALL
+    REPLACE UNNEST STRUCT ARRAY OVER PARTITION ROWS RANGE PRECEDING FOLLOWING CURRENT ROW ASC DESC NULLS FIRST LAST
+    INTERVAL DATE TIMESTAMP DATETIME TIME NUMERIC TRUE FALSE EXISTS CAST SAFE_CAST EXTRACT PIVOT UNPIVOT TABLESAMPLE
+    ROLLUP
+    """.split()  # noqa: SIM905 - a list of words is read as one
+
+
+def matcher(session: Session) -> Callable[[CompletionContext], Mapping[str, Any]]:
+    """IPython's hook: silent outside our cells, alone inside them."""
+    names = Names(lambda: session.client)
+
+    @context_matcher(identifier="bigpato.sql", priority=200)
+    def bigpato_matcher(context: CompletionContext) -> Mapping[str, Any]:
+        found = complete(context, names, session.shell.user_ns)
+        if found is None:
+            return {"completions": []}
+        fragment, candidates = found
+        shown = [SimpleCompletion(text, type=kind) for text, kind in candidates]
+        return {"completions": shown, "matched_fragment": fragment, "suppress": True, "ordered": True}
+
+    return bigpato_matcher
+
+
+def complete(
+    context: CompletionContext, names: Names, variables: Mapping[str, Any]
+) -> tuple[str, list[Candidate]] | None:
+    """The fragment before the cursor and what can stand for it; None outside our cells."""
+    before = context.text_until_cursor
+    if context.cursor_line == 0 and (_TABLE_LINE.match(before)):
+        return _tables_of_line(before, names)
+    cell = _CELL.match(context.full_text)
+    if cell is None:
+        return _in_line(before, names, variables) if _LINE.match(before) else None
+    if context.cursor_line == 0:
+        return _options(before)
+    lines = context.full_text.split("\n")
+    offset = sum(len(line) + 1 for line in lines[1 : context.cursor_line]) + context.cursor_position
+    return _in_sql("\n".join(lines[1:]), offset, names, variables)
+
+
+def _in_line(before: str, names: Names, variables: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
+    if _OPTION.search(before) or _CHOICE.search(before):
+        return _options(before)
+    match = _LINE.match(before)
+    sql = before[match.end() :] if match else before
+    return _in_sql(sql, len(sql), names, variables)
+
+
+def _tables_of_line(before: str, names: Names) -> tuple[str, list[Candidate]]:
+    path, _, fragment = before.split()[-1].rpartition(".") if not before.endswith(" ") else ("", "", "")
+    parts = tuple(path.split(".")) if path else ()
+    return fragment, _starting(fragment, _table_names(Scope(path=parts), names))
+
+
+# ------------------------------------------------------------------------------------------ options
+
+
+def _options(before: str) -> tuple[str, list[Candidate]]:
+    """Options of the first line, and the values of those that have a few."""
+    option = _OPTION.search(before)
+    if option:
+        return option[1], [(name, "option") for name in _spellings() if name.startswith(option[1])]
+    choice = _CHOICE.search(before)
+    if choice:
+        return choice[2], _starting(choice[2], ((value, "value") for value in _choices(choice[1])))
+    return "", []
+
+
+def _spellings() -> Iterator[str]:
+    for names, _ in BPSQL:
+        if names[0].startswith("-"):
+            yield names[0]
+
+
+def _choices(name: str) -> Iterable[str]:
+    found: Option | None = next((entry for entry in BPSQL if name in entry[0]), None)
+    return found[1].get("choices", ()) if found else ()
+
+
+# ---------------------------------------------------------------------------------------------- SQL
+
+
+def _in_sql(sql: str, offset: int, names: Names, variables: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
+    scope = scope_at(sql, offset)
+    if scope is None:
+        return "", []
+    return scope.fragment, _starting(scope.fragment, _candidates(scope, names, variables))
+
+
+def _candidates(scope: Scope, names: Names, variables: Mapping[str, Any]) -> Iterator[Candidate]:
+    if scope.parameter:
+        yield from ((name, type(value).__name__) for name, value in variables.items() if _bindable(name, value))
+    elif scope.wants_table:
+        yield from _table_names(scope, names)
+    elif scope.path:
+        yield from _members(scope, names)
+    else:
+        yield from _expressions(scope, names)
+
+
+def _expressions(scope: Scope, names: Names) -> Iterator[Candidate]:
+    for source in scope.sources:
+        for column in _columns(source, scope, names):
+            yield column.name, _kind(column.type)
+    yield from ((source.name, "alias") for source in scope.sources if source.name)
+    if scope.fragment:
+        yield from ((name, f"function {shapes[0]}") for name, shapes in functions().items() if shapes)
+        yield from ((word, "keyword") for word in _KEYWORDS)
+
+
+def _table_names(scope: Scope, names: Names) -> Iterator[Candidate]:
+    if len(scope.path) == 2:
+        yield from ((name, "table") for name in names.tables(scope.path[1], scope.path[0]))
+    elif scope.path:
+        yield from ((name, "table") for name in names.tables(scope.path[0]))
+        yield from ((name, "dataset") for name in names.datasets(scope.path[0]))
+    else:
+        yield from ((source.name, "cte") for source in scope.ctes)
+        yield from ((name, "table") for name in names.tables())
+        yield from ((name, "dataset") for name in names.datasets())
+        yield from ((name, "project") for name in names.projects())
+
+
+def _members(scope: Scope, names: Names) -> Iterator[Candidate]:
+    """After a dot: columns of an alias, fields of a STRUCT column."""
+    first, *rest = scope.path
+    source = next((s for s in scope.sources if s.name.lower() == first.lower()), None)
+    if source is not None:
+        columns, path = _columns(source, scope, names), rest
+    else:
+        columns, path = (c for s in scope.sources for c in _columns(s, scope, names)), list(scope.path)
+    for name in path:
+        found = next((column for column in columns if column.name.lower() == name.lower()), None)
+        columns = iter(_fields(found.type) if found else ())
+    yield from ((column.name, _kind(column.type)) for column in columns)
+
+
+def _fields(sql_type: SqlType) -> Iterator[Column]:
+    for field in sql_type.fields:
+        yield Column(field.name, field.type)
+
+
+_UNKNOWN = SqlType(Kind.STRING)
+
+
+def _columns(source: Source, scope: Scope, names: Names, seen: frozenset[str] = frozenset()) -> Iterator[Column]:
+    """The columns of a table, a CTE or a subquery, its stars unfolded."""
+    cte = next((c for c in scope.ctes if source.path == (c.name,) and c.name not in seen), None)
+    if cte is not None:
+        yield from _columns(cte, scope, names, seen | {cte.name})
+    elif source.path:
+        yield from names.columns(source.path)
+    else:
+        for output in source.outputs:
+            yield from _output(output, source, scope, names, seen)
+
+
+def _output(output: str, source: Source, scope: Scope, names: Names, seen: frozenset[str]) -> Iterator[Column]:
+    if not output.endswith("*"):
+        inner = (column for s in source.within for column in _columns(s, scope, names, seen))
+        yield next((column for column in inner if column.name.lower() == output.lower()), Column(output, _UNKNOWN))
+        return
+    wanted = output.rstrip("*").rstrip(".")
+    for inner_source in source.within:
+        if not wanted or inner_source.name == wanted:
+            yield from _columns(inner_source, scope, names, seen)
+
+
+def _kind(sql_type: SqlType) -> str:
+    text = str(sql_type)
+    return text if len(text) < 40 else f"{text[:39]}…"
+
+
+def _bindable(name: str, value: Any) -> bool:
+    if name.startswith("_") or callable(value) or isinstance(value, type):
+        return False
+    return type(value).__module__ in _BINDABLE or type(value).__module__.startswith(("pandas", "numpy"))
+
+
+_BINDABLE = ("builtins", "datetime", "decimal", "bigpato_magic.types")
+
+
+def _starting(fragment: str, candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Those that begin as the fragment does, each once, in their order."""
+    low = fragment.lower()
+    found: dict[str, str] = {}
+    for text, kind in candidates:
+        if text.lower().startswith(low) and text not in found:
+            found[text] = kind
+            if len(found) >= _MOST:
+                break
+    return list(found.items())

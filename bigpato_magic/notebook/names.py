@@ -1,0 +1,130 @@
+"""The names that completion and inspection know: from what is remembered here, refreshed behind the person's back.
+
+A key press never waits for BigQuery: what is not known yet is asked for on a thread, for the next key press.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic.types import Column, TableFacts, TableId
+
+if TYPE_CHECKING:
+    from bigpato_magic.client import BigPato
+
+_YOUNG = 300.0
+"""Seconds after which names are asked for again."""
+
+
+class Names:
+    """Datasets, tables and columns, as last heard."""
+
+    def __init__(self, client: Callable[[], BigPato]) -> None:
+        self._client_of = client
+        self._for: BigPato | None = None
+        self._asked: dict[Any, float] = {}
+        self._lists: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def projects(self) -> tuple[str, ...]:
+        """Projects of the client and of the tables that were used."""
+        client = self._client
+        return _merged(filter(None, (client.project,)), (row.id.project for row in client.tables()))
+
+    def datasets(self, project: str | None = None) -> tuple[str, ...]:
+        """Datasets of a project, default: the client's."""
+        client = self._client
+        project = project or client.project
+        self._behind(("datasets", project), lambda: self._keep((project,), client.warehouse.datasets(project or None)))
+        seen = (row.id.dataset for row in client.tables() if row.id.project == project)
+        return _merged(self._lists.get((project,), ()), seen)
+
+    def tables(self, dataset: str | None = None, project: str | None = None) -> tuple[str, ...]:
+        """Tables of a dataset, default: the client's."""
+        client = self._client
+        project, dataset = project or client.project, dataset or client.dataset
+        if not dataset:
+            return ()
+
+        def ask() -> None:
+            found = client.warehouse.tables(project or None, dataset)
+            self._keep((project, dataset), [table.table for table in found])
+
+        self._behind(("tables", project, dataset), ask)
+        seen = (row.id.table for row in client.tables() if (row.id.project, row.id.dataset) == (project, dataset))
+        return _merged(self._lists.get((project, dataset), ()), seen)
+
+    def columns(self, path: tuple[str, ...]) -> tuple[Column, ...]:
+        """The columns of a table, none where it is not known (yet)."""
+        facts = self.facts(path)
+        return facts.columns if facts else ()
+
+    def facts(self, path: tuple[str, ...]) -> TableFacts | None:
+        """What BigQuery last said of a table, however long ago."""
+        client = self._client
+        try:
+            table = TableId.parse(".".join(path), project=client.project or None, dataset=client.dataset or None)
+        except ValueError:
+            return None
+        known: TableFacts | None = client.tier.facts.known(table)
+        if known is None:
+            copies = client.tier.copies([table])
+            known = copies[table].facts if table in copies else None
+        if known is None:
+            self._behind(("facts", table), lambda: client.tier.facts.fetch([table]))
+        return known
+
+    def wait(self) -> None:
+        """Wait for what was asked for (for tests and scripts)."""
+        for thread in threading.enumerate():
+            if thread.name == "bigpato-names":
+                thread.join()
+
+    @property
+    def _client(self) -> BigPato:
+        """The client; what was heard from another one is forgotten."""
+        client = self._client_of()
+        if client is not self._for:
+            self._for, self._asked, self._lists = client, {}, {}
+        return client
+
+    def _keep(self, key: tuple[str, ...], names: Iterable[str]) -> None:
+        self._lists[key] = tuple(names)
+
+    def _behind(self, key: Any, ask: Callable[[], Any]) -> None:
+        """Ask on a thread, unless that was done a short while ago; without an answer, the old names stay."""
+        now = time.monotonic()
+        if now - self._asked.get(key, -_YOUNG) < _YOUNG:
+            return
+        self._asked[key] = now
+
+        def quietly() -> None:
+            with suppress(Exception):
+                ask()
+
+        threading.Thread(target=quietly, daemon=True, name="bigpato-names").start()
+
+
+def _merged(listed: Iterable[str], seen: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*listed, *seen}))
+
+
+@cache
+def _functions() -> dict[str, tuple[str, ...]]:
+    from bigpato_magic.googlesql.functions import signatures
+
+    return dict(signatures())
+
+
+def functions() -> dict[str, tuple[str, ...]]:
+    """BigQuery's functions and their signatures, by name in capitals; empty until Google's analyzer is ready."""
+    from bigpato_magic.errors import AnalyzerUnavailable
+
+    try:
+        return _functions()
+    except AnalyzerUnavailable:
+        return {}

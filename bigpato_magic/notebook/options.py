@@ -1,0 +1,107 @@
+"""The options of the magics, as tables: `?` shows them, the parser reads them, the documentation lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from bigpato_magic.notebook.words import Parser
+from bigpato_magic.traits import parse_duration, parse_size
+
+F = TypeVar("F", bound=Callable[..., Any])
+Option = tuple[tuple[str, ...], dict[str, Any]]
+
+
+def option(*names: str, **how: Any) -> Option:
+    """One option, as `argparse` takes it; `--two-words` may be written `--two_words` too."""
+    spellings = {spelling: None for name in names for spelling in (name, *_other_spelling(name))}
+    return tuple(spellings), how
+
+
+def _other_spelling(name: str) -> tuple[str, ...]:
+    if not name.startswith("--") or not ("_" in name or "-" in name[2:]):
+        return ()
+    word = name[2:]
+    return (f"--{word.replace('_', '-') if '_' in word else word.replace('-', '_')}",)
+
+
+def takes(*table: Option) -> Callable[[F], F]:
+    """Give a magic its options: a parser, and the help that `?` shows."""
+
+    def decorate(magic: F) -> F:
+        name = magic.__name__
+        parser = Parser(prog=name, description=magic.__doc__, allow_abbrev=False)
+        for names, how in table:
+            parser.add_argument(*names, **how)
+        magic.parser = parser  # type: ignore[attr-defined]
+        magic.__doc__ = parser.format_help()
+        return magic
+
+    return decorate
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+_count.__name__ = "number of rows"
+_size: Callable[[str], int] = lambda text: parse_size(text)  # noqa: E731 - argparse shows the name in its errors
+_size.__name__ = "size"
+_duration: Callable[[str], float] = lambda text: parse_duration(text)  # noqa: E731
+_duration.__name__ = "duration"
+
+TABLES = option("tables", nargs="*", help="Names: `table`, `dataset.table` or `project.dataset.table`.")
+
+BPSQL: tuple[Option, ...] = (
+    option("destination_var", nargs="?", help="The variable that takes the result; `name <<` does the same."),
+    option(
+        "--params",
+        metavar="MAPPING",
+        help="Values of @parameters: JSON, a Python dict, or $name of a dict. Without it, variables of that name.",
+    ),
+    option("--route", choices=("auto", "local", "bigquery"), help="Where to run: local fails where it cannot."),
+    option("--max_staleness", type=_duration, metavar="TIME", help="A copy may be this much older: '5 min'."),
+    option(
+        "--to",
+        choices=("pandas", "arrow", "polars", "duckdb"),
+        default="pandas",
+        help="What the result is: a pandas or polars frame, an Arrow table, a DuckDB relation.",
+    ),
+    option("--max_results", type=_count, metavar="N", help="Keep the first N rows."),
+    option("--dry_run", action="store_true", help="Say what either route would cost; run nothing."),
+    option("--explain", action="store_true", help="Say where it would run and why; run nothing."),
+    option("--format", action="store_true", help="Rewrite the cell in Google's own layout; run nothing."),
+    option("--save", "-S", metavar="NAME", help="Keep the query under a name for --with."),
+    option("--with", "-w", dest="with_", action="append", default=[], metavar="NAME", help="Use a saved query."),
+    option("--no-execute", "-N", action="store_true", help="Do not run it (with --save)."),
+    option("--file", "-f", metavar="PATH", help="Read the query from a file."),
+    option("--project", metavar="NAME", help="The project of the job and of unqualified datasets."),
+    option("--dataset", metavar="NAME", help="The dataset of unqualified tables."),
+    option("--location", metavar="PLACE", help="Where a BigQuery job runs: US, europe-west1, …"),
+    option("--maximum_bytes_billed", type=_size, metavar="SIZE", help="A BigQuery job that would bill more fails."),
+    option("--no_query_cache", action="store_true", help="BigQuery may not answer from its result cache."),
+    option("--use_rest_api", action="store_true", help="Fetch BigQuery's result without the Storage Read API."),
+    option("--use_bqstorage_api", action="store_true", help="No effect: the Storage Read API is the default."),
+    option("--progress_bar_type", metavar="KIND", help="`none` shows no progress; every other kind shows ours."),
+    option("--verbose", action="store_true", help="Show the reasons and the SQL that ran, unfolded."),
+)
+"""What `%%bpsql` takes."""
+
+REBALANCE: tuple[Option, ...] = (
+    TABLES,
+    option("--dry-run", action="store_true", help="Show the plan; move nothing."),
+    option("--consistent", action="store_true", help="All copies hold one common instant."),
+)
+"""What `%bp_rebalance` takes."""
+
+SAVINGS: tuple[Option, ...] = (option("--since", metavar="DATE", help="Count from this day, as 2024-01-31."),)
+"""What `%bp_savings` takes."""
+
+VERIFY: tuple[Option, ...] = (option("--files", action="store_true", help="Check every file against its checksum."),)
+"""What `%bp_verify` takes."""
+
+PURGE: tuple[Option, ...] = (option("--yes", action="store_true", help="Really do it."),)
+"""What `%bp_purge` takes."""

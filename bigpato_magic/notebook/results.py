@@ -1,0 +1,111 @@
+"""Hand an answer over: as the kind of frame that was asked for, into a variable or onto the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.notebook.footnote import Note
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from bigpato_magic.client import BigPato
+    from bigpato_magic.types import QueryResult
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """How a result is wanted.
+
+    Args:
+        to: `pandas`, `arrow`, `polars` or `duckdb`.
+        max_results: rows to keep, None for all.
+        destination: the variable that takes it, None to show it.
+        shown: show it although it has a destination.
+        verbose: unfold the reasons.
+    """
+
+    to: str = "pandas"
+    max_results: int | None = None
+    destination: str | None = None
+    shown: bool = False
+    verbose: bool = False
+
+
+def hand_over(shell: InteractiveShell, client: BigPato, result: QueryResult, wish: HandOver) -> Any:
+    """The object that the cell returns, if any; a named result goes into the notebook's variables."""
+    if not result.arrow.num_columns:
+        _publish(note_of(client, result), wish)
+        return None
+    table = result.arrow if wish.max_results is None else result.arrow.slice(0, wish.max_results)
+    note = note_of(client, result, rows=result.arrow.num_rows, shown=table.num_rows, name=wish.destination)
+    value = convert(result, table, wish.to)
+    if wish.destination:
+        shell.push({wish.destination: value})
+    if wish.destination and not wish.shown:
+        return _publish(note, wish) if client.footnote else None
+    return _shown(client, value, note, wish)
+
+
+def note_of(client: BigPato, result: QueryResult, **more: Any) -> Note:
+    """The footnote of a result, with the client's prices and console."""
+    return Note(result, price_per_tib=_price(client), console_project=_console(client), **more)
+
+
+def convert(result: QueryResult, table: Any, to: str) -> Any:
+    """An Arrow table as another kind of frame.
+
+    Raises:
+        ConfigurationError: its package is not installed.
+    """
+    if to == "arrow":
+        return table
+    if to == "polars":
+        return _polars(table)
+    if to == "duckdb":
+        from bigpato_magic.local.duck import relation
+
+        return relation(table)
+    from bigpato_magic.frames import to_pandas
+
+    return to_pandas(table, result.outputs)
+
+
+def _polars(table: Any) -> Any:
+    try:
+        import polars
+    except ImportError:
+        raise ConfigurationError("polars is not installed", hint="pip install 'bigpato-magic[polars]'") from None
+    return polars.from_arrow(table)
+
+
+def _shown(client: BigPato, value: Any, note: Note, wish: HandOver) -> Any:
+    """A pandas frame carries its footnote; any other kind has it above."""
+    if not client.footnote:
+        return value
+    if wish.to != "pandas" or wish.verbose:
+        _publish(note, wish)
+        return value
+    from bigpato_magic.notebook.frame import noted
+
+    return noted(value, note)
+
+
+def _publish(note: Note, wish: HandOver) -> None:
+    from IPython.display import display
+
+    data, metadata = note.bundle()
+    if wish.verbose:
+        data = {"text/plain": note.full(), "text/html": note.html(unfolded=True)}
+    display(data, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
+
+
+def _price(client: BigPato) -> float:
+    return float(getattr(client, "price_per_tib", 6.25))
+
+
+def _console(client: BigPato) -> str | None:
+    """Only real BigQuery has a console."""
+    return client.warehouse.project if getattr(client.warehouse, "has_console", False) else None

@@ -1,0 +1,258 @@
+"""What is in scope where the cursor stands in a query that is not yet whole. Tolerant, and pure text.
+
+It reads tokens, never a grammar: half a query has none. What a whole query means, the analyzer says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bigpato_magic.sql.read import outside
+
+_TOKEN = re.compile(r"`[^`\n]*`?|@?[A-Za-z_]\w*|\d\w*|\S")
+_PREFIX = re.compile(r"(?P<path>(?:\w+\.)*)(?P<fragment>\w*)$")
+_TABLE_PREFIX = re.compile(r"(?P<path>(?:[\w-]+\.)*)(?P<fragment>\w*)$")
+_WORD = re.compile(r"`[^`]*`?|[A-Za-z_]\w*")
+_CLAUSES = frozenset(
+    """
+    AGGREGATE ALL AND AS BETWEEN BY CASE CROSS DELETE DISTINCT DROP ELSE END EXCEPT EXTEND FOR FROM FULL GROUP HAVING IN
+    INNER INSERT INTERSECT INTO IS JOIN LEFT LIKE LIMIT MERGE NATURAL NOT OFFSET ON OR ORDER OUTER PIVOT QUALIFY RENAME
+    RIGHT SELECT SET TABLE TABLESAMPLE THEN UNION UNPIVOT UPDATE USING VALUES WHEN WHERE WINDOW WITH
+    """.split()  # noqa: SIM905 - a list of words is read as one
+)
+_TABLE_WORDS = frozenset(("FROM", "JOIN", "INTO", "UPDATE", "TABLE", "MERGE"))
+_CLOSERS = {")": "(", "]": "[", "}": "{"}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word or a sign, where it begins, and in which brackets (their numbers, outermost first)."""
+
+    text: str
+    start: int
+    inside: tuple[int, ...] = ()
+
+    @property
+    def upper(self) -> str:
+        """In capitals, for comparison with keywords."""
+        return self.text.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What stands in a FROM clause.
+
+    Args:
+        name: by which its columns are qualified.
+        path: the parts of a table's name; empty for a subquery.
+        outputs: of a subquery: names it gives; `t.*` and `*` as written.
+        within: the sources of a subquery, for its stars.
+    """
+
+    name: str
+    path: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    within: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the cursor sees.
+
+    Args:
+        path: the parts before the fragment (`o.` or `shop.`).
+        fragment: the word being written.
+        wants_table: the cursor is where a table's name goes.
+        sources: in FROM, the innermost query first.
+        ctes: named before this query.
+        parameter: the word being written follows an `@`.
+    """
+
+    path: tuple[str, ...] = ()
+    fragment: str = ""
+    wants_table: bool = False
+    sources: tuple[Source, ...] = ()
+    ctes: tuple[Source, ...] = field(default=())
+    parameter: bool = False
+
+
+def scope_at(sql: str, offset: int) -> Scope | None:
+    """What is in scope at an offset; None inside a string or a comment."""
+    blank = outside(sql)
+    if offset and not blank[offset - 1].strip() and sql[offset - 1].strip():
+        return None
+    before, tokens = blank[:offset], tokens_of(blank)
+    path, fragment = _prefix(_TABLE_PREFIX, before)
+    wants_table = _wants_table(tokens, offset - len(path) - len(fragment))
+    if not wants_table:
+        path, fragment = _prefix(_PREFIX, before)
+    cut = offset - len(path) - len(fragment)
+    return Scope(
+        path=tuple(path.rstrip(".").split(".")) if path else (),
+        fragment=fragment,
+        wants_table=wants_table,
+        sources=tuple(_visible(tokens, _inside(tokens, cut), cut)),
+        ctes=tuple(_ctes(tokens)),
+        parameter=before[:cut].endswith("@") and not before[:cut].endswith("@@"),
+    )
+
+
+def _prefix(pattern: re.Pattern[str], before: str) -> tuple[str, str]:
+    match = pattern.search(before)
+    return (match["path"], match["fragment"]) if match else ("", "")
+
+
+def tokens_of(blank: str) -> list[Token]:
+    """The tokens of a text without strings and comments, with the brackets around each."""
+    found: list[Token] = []
+    open_: list[tuple[str, int]] = []
+    for number, match in enumerate(_TOKEN.finditer(blank)):
+        text = match[0]
+        if text in _CLOSERS:
+            while open_ and open_.pop()[0] != _CLOSERS[text]:
+                pass
+        found.append(Token(text, match.start(), tuple(n for _, n in open_)))
+        if text in "([{":
+            open_.append((text, number))
+    return found
+
+
+def _inside(tokens: Sequence[Token], offset: int) -> tuple[int, ...]:
+    """The brackets around an offset."""
+    before = [token for token in tokens if token.start < offset]
+    if not before:
+        return ()
+    last = before[-1]
+    return (*last.inside, len(before) - 1) if last.text in "([{" else last.inside
+
+
+def _wants_table(tokens: Sequence[Token], cut: int) -> bool:
+    """After FROM or JOIN, and after a comma of a FROM clause."""
+    inside = _inside(tokens, cut)
+    before = [t for t in tokens if t.start + len(t.text) <= cut and t.inside == inside]
+    clause = next((token for token in reversed(before) if token.upper in _CLAUSES - {"AS"}), None)
+    if clause is None or clause.upper not in _TABLE_WORDS:
+        return False
+    return before[-1] is clause or (clause.upper == "FROM" and before[-1].text == ",")
+
+
+def _visible(tokens: Sequence[Token], inside: tuple[int, ...], offset: int) -> Iterator[Source]:
+    """The sources of the query around the offset, then those of the queries around that one."""
+    for depth in range(len(inside), -1, -1):
+        segment = _segment(tokens, inside[:depth], offset)
+        yield from _sources(tokens, segment)
+
+
+def _segment(tokens: Sequence[Token], inside: tuple[int, ...], offset: int) -> list[Token]:
+    """The tokens of one SELECT: those of these brackets, between set operators."""
+    level = [token for token in tokens if token.inside == inside]
+    begin, end = 0, len(level)
+    for index, token in enumerate(level):
+        if not _separates(level, index):
+            continue
+        if token.start < offset:
+            begin = index + 1
+        else:
+            end = index
+            break
+    return level[begin:end]
+
+
+def _separates(level: Sequence[Token], index: int) -> bool:
+    token = level[index]
+    following = level[index + 1].upper if index + 1 < len(level) else ""
+    if token.upper == "EXCEPT":
+        return following in ("ALL", "DISTINCT")
+    return token.text == ";" or token.upper in ("UNION", "INTERSECT")
+
+
+def _sources(tokens: Sequence[Token], segment: Sequence[Token]) -> Iterator[Source]:
+    """What FROM and JOIN name, with their aliases."""
+    index, in_from = 0, False
+    while index < len(segment):
+        token = segment[index]
+        index += 1
+        if token.upper in _CLAUSES:
+            in_from = token.upper in ("FROM", "JOIN") or (in_from and token.upper in ("AS", "ON", "USING", "AND"))
+        starts = token.upper in _TABLE_WORDS or (token.text == "," and in_from)
+        if starts:
+            source, index = _source(tokens, segment, index)
+            if source is not None:
+                yield source
+
+
+def _source(tokens: Sequence[Token], segment: Sequence[Token], index: int) -> tuple[Source | None, int]:
+    """The table or subquery that begins at `index` of the segment, and where it ends."""
+    if index >= len(segment):
+        return None, index
+    if segment[index].text == "(":
+        inner = _level_of(tokens, segment[index])
+        alias, index = _alias(segment, index + 2)
+        return Source(alias or "", outputs=_outputs(inner), within=tuple(_sources(tokens, inner))), index
+    path, index = _path(segment, index)
+    if not path or (len(path) == 1 and path[0].upper() in _CLAUSES | {"UNNEST"}):
+        return None, index
+    alias, index = _alias(segment, index)
+    return Source(alias or path[-1], path=path), index
+
+
+def _path(segment: Sequence[Token], index: int) -> tuple[tuple[str, ...], int]:
+    """`a.b.c`, also in backquotes; a project may hold dashes."""
+    text, end = "", None
+    while index < len(segment):
+        token = segment[index]
+        joined = end is None or token.start == end
+        if not joined or not (_WORD.fullmatch(token.text) or token.text in ".-" or token.text.isalnum()):
+            break
+        text, end = text + token.text, token.start + len(token.text)
+        index += 1
+    return tuple(part for part in text.replace("`", "").split(".") if part), index
+
+
+def _alias(segment: Sequence[Token], index: int) -> tuple[str | None, int]:
+    if index < len(segment) and segment[index].upper == "AS":
+        index += 1
+    if index < len(segment) and _WORD.fullmatch(segment[index].text) and segment[index].upper not in _CLAUSES:
+        return segment[index].text.strip("`"), index + 1
+    return None, index
+
+
+def _level_of(tokens: Sequence[Token], opening: Token) -> list[Token]:
+    """The tokens directly inside a bracket."""
+    number = tokens.index(opening)
+    return [token for token in tokens if token.inside == (*opening.inside, number)]
+
+
+def _ctes(tokens: Sequence[Token]) -> Iterator[Source]:
+    """`name AS (query)`, wherever a WITH clause has it."""
+    for index in range(len(tokens) - 2):
+        name, as_, opening = tokens[index : index + 3]
+        before = tokens[index - 1].upper if index else ""
+        if as_.upper == "AS" and opening.text == "(" and before in ("WITH", ",", "RECURSIVE"):
+            inner = _level_of(tokens, opening)
+            if inner and inner[0].upper in ("SELECT", "WITH", "FROM", "("):
+                yield Source(name.text.strip("`"), outputs=_outputs(inner), within=tuple(_sources(tokens, inner)))
+
+
+def _outputs(query: Sequence[Token]) -> tuple[str, ...]:
+    """The names that a SELECT list gives: aliases, last parts of paths, stars as written."""
+    items: list[list[Token]] = [[]]
+    started = False
+    for token in query:
+        if token.upper == "SELECT":
+            started = True
+        elif started and token.upper in ("FROM", "UNION", "WHERE", "LIMIT", "ORDER", ";"):
+            break
+        elif started and token.text == ",":
+            items.append([])
+        elif started and token.upper not in ("DISTINCT", "ALL"):
+            items[-1].append(token)
+    return tuple(name for item in items if item for name in (_output(item),) if name)
+
+
+def _output(item: Sequence[Token]) -> str:
+    if item[-1].text == "*" or any(t.upper in ("EXCEPT", "REPLACE") for t in item):
+        return "".join(t.text for t in item[: next(i for i, t in enumerate(item) if t.text == "*") + 1])
+    return item[-1].text.strip("`") if _WORD.fullmatch(item[-1].text) else ""

@@ -1,0 +1,175 @@
+"""The companions of `%%bpsql`: what is here, what moves, what it saved. The magic reads the line, the client works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+
+from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.notebook import cards, words
+from bigpato_magic.notebook.options import PURGE, REBALANCE, SAVINGS, TABLES, VERIFY, option, takes
+from bigpato_magic.notebook.progress import ProgressLine, surface_of
+from bigpato_magic.notebook.running import Work, run
+from bigpato_magic.notebook.session import Session
+from bigpato_magic.traits import format_size
+from bigpato_magic.types import Plan
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from bigpato_magic.client import BigPato
+
+T = TypeVar("T")
+
+
+@magics_class
+class TableMagics(Magics):
+    """Tables, copies and accounts."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.shell)
+        self.session = session
+
+    @property
+    def client(self) -> BigPato:
+        """The client that the magics talk to."""
+        return self.session.client
+
+    @no_var_expand
+    @line_magic
+    @takes(*REBALANCE)
+    def bp_rebalance(self, line: str) -> cards.Card:
+        """Bring the tables that you really use here, refresh those that changed, take away those that do not pay.
+
+        %bp_rebalance                       what the policy says
+        %bp_rebalance --dry-run             only show it
+        %bp_rebalance orders shop.items     these tables
+        """
+        asked = _read(self.bp_rebalance.parser, line)
+        plan = self._run(
+            lambda cancel, progress: self.client.rebalance(
+                asked.tables or None,
+                dry_run=asked.dry_run,
+                consistent=asked.consistent,
+                cancel=cancel,
+                progress=progress,
+            )
+        )
+        return cards.plan_card(plan, done=not asked.dry_run)
+
+    @no_var_expand
+    @line_magic
+    @takes(TABLES)
+    def bp_demote(self, line: str) -> cards.Card:
+        """Take the copies of these tables away; their queries run on BigQuery again."""
+        names = self._names(self.bp_demote.parser, line)
+        plan: Plan = self._run(lambda _cancel, _progress: self.client.demote(names))
+        return cards.plan_card(plan, done=True)
+
+    @no_var_expand
+    @line_magic
+    @takes(TABLES)
+    def bp_pin(self, line: str) -> None:
+        """Hold these tables whatever their score; the next rebalance brings them."""
+        self.client.pin(self._names(self.bp_pin.parser, line))
+
+    @no_var_expand
+    @line_magic
+    @takes(TABLES)
+    def bp_unpin(self, line: str) -> None:
+        """Leave these tables to the policy again."""
+        self.client.unpin(self._names(self.bp_unpin.parser, line))
+
+    @no_var_expand
+    @line_magic
+    @takes()
+    def bp_status(self, line: str) -> cards.Card:
+        """Show the tables that you use: where they are, how fresh, what they saved; and the state of the parts."""
+        _read(self.bp_status.parser, line)
+        return cards.status_card(self.client.tables(), self._facts())
+
+    @no_var_expand
+    @line_magic
+    @takes()
+    def bp_panel(self, line: str) -> Any:
+        """Open the panel: all tables with their buttons, the budget, the plan, the settings."""
+        from bigpato_magic.notebook.panel import panel
+
+        _read(self.bp_panel.parser, line)
+        return panel(self.client)
+
+    @no_var_expand
+    @line_magic
+    @takes(*SAVINGS)
+    def bp_savings(self, line: str) -> cards.Card:
+        """Show what was not billed because it was answered here, and what was."""
+        asked = _read(self.bp_savings.parser, line)
+        return cards.savings_card(self.client.savings(_day(asked.since) if asked.since else None))
+
+    @no_var_expand
+    @line_magic
+    @takes(*VERIFY)
+    def bp_verify(self, line: str) -> cards.Card:
+        """Run the last local query on BigQuery too and compare the values (billed); or check the copies' files."""
+        asked = _read(self.bp_verify.parser, line)
+        if asked.files:
+            return cards.files_card(self._run(lambda _cancel, _progress: self.client.verify_files()))
+        return cards.verdict_card(self._run(lambda _cancel, _progress: self.client.verify_last()))
+
+    @no_var_expand
+    @line_magic
+    @takes(*PURGE)
+    def bp_purge(self, line: str) -> cards.Card:
+        """Remove every copy and all that is remembered of them from this disk. BigQuery's tables are not touched."""
+        asked = _read(self.bp_purge.parser, line)
+        if not asked.yes:
+            size = sum(row.local_bytes for row in self.client.tables())
+            raise ConfigurationError(f"{format_size(size)} of copies would be removed", hint="%bp_purge --yes does it")
+        self._run(lambda _cancel, _progress: self.client.purge())
+        return cards.lines_card(["All copies, and what was remembered of them, are gone from this disk."])
+
+    @no_var_expand
+    @line_magic
+    @takes(option("client", nargs="?", help="A variable that holds a BigPato."))
+    def bp_use(self, line: str) -> None:
+        """Let the magics talk to another client: `client = demo.start()`, then `%bp_use client`."""
+        from bigpato_magic.client import BigPato
+
+        name = _read(self.bp_use.parser, line).client
+        client = self.session.variables(None).get(name)
+        if not isinstance(client, BigPato):
+            raise ConfigurationError(f"{name or 'nothing'} is no BigPato", hint="client = demo.start(); %bp_use client")
+        self.session.client = client
+
+    # ------------------------------------------------------------------------------------- helpers
+
+    def _run(self, work: Work[T]) -> T:
+        return run(work, ProgressLine(surface_of(self.shell)))
+
+    def _names(self, parser: ArgumentParser, line: str) -> Sequence[str]:
+        names: Sequence[str] = _read(parser, line).tables
+        if not names:
+            raise ConfigurationError("which tables?", hint=f"%{parser.prog} dataset.table")
+        return names
+
+    def _facts(self) -> list[tuple[str, str]]:
+        client = self.client
+        facts = [("project", client.project or "none yet"), ("dataset", client.dataset), ("route", client.route)]
+        disk = f"{format_size(client.tier.used_bytes())} of {format_size(client.tier.budget)}"
+        facts += [("disk", disk), ("analyzer", client.status.analyzer), ("note", client.status.message)]
+        return [(name, value) for name, value in facts if value]
+
+
+def _read(parser: ArgumentParser, line: str) -> Namespace:
+    return words.options(parser, line)
+
+
+def _day(text: str) -> datetime:
+    try:
+        day = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"--since {text} is no date", hint="--since 2024-01-31") from None
+    return (day if day.tzinfo else day.astimezone()).astimezone(UTC)
