@@ -1,0 +1,188 @@
+"""Google's clients for one project and one set of credentials, made when first used.
+
+Emulators are honoured as Google's clients do it: `BIGQUERY_EMULATOR_HOST` and `STORAGE_EMULATOR_HOST` are URLs;
+`BIGQUERY_STORAGE_GRPC_ENDPOINT` is the `host:port` of an emulator's Storage Read API (plaintext gRPC).
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.warehouse import credentials as creds
+from bigpato_magic.warehouse import failures
+from bigpato_magic.warehouse.clock import ServerClock
+
+# Seconds to wait for an answer, on top of what the server was asked to wait.
+REQUEST_SECONDS = 30.0
+_PARALLEL_REQUESTS = 16
+
+
+def _emulator(variable: str) -> str | None:
+    value = os.environ.get(variable, "").strip().rstrip("/")
+    return value if not value or "://" in value else f"http://{value}"
+
+
+class Connection:
+    """The clients, the credentials and the clock that the warehouse and its transfers share.
+
+    Args:
+        project: that is billed; None for the key's or the environment's.
+        key: a service-account key file; None for Application Default Credentials.
+        location: of jobs; None lets BigQuery find it.
+        credentials: ready ones of `google.auth`, instead of `key`.
+        endpoint: URL of the REST API, None for BigQuery or `BIGQUERY_EMULATOR_HOST`.
+        read_endpoint: `host:port` of an emulator's Storage Read API, None for BigQuery's or
+            `BIGQUERY_STORAGE_GRPC_ENDPOINT`.
+        storage_endpoint: URL of Cloud Storage, None for Google's or `STORAGE_EMULATOR_HOST`.
+
+    Raises:
+        CredentialsError: the key file is missing or is not one.
+    """
+
+    def __init__(
+        self,
+        project: str | None = None,
+        *,
+        key: str | Path | None = None,
+        location: str | None = None,
+        credentials: Any = None,
+        endpoint: str | None = None,
+        read_endpoint: str | None = None,
+        storage_endpoint: str | None = None,
+    ) -> None:
+        self._project = project
+        self._key = creds.read_key(Path(key)) if key else None
+        self._credentials = credentials
+        self.location = location
+        self.endpoint = endpoint or _emulator("BIGQUERY_EMULATOR_HOST")
+        self._read_endpoint = read_endpoint or os.environ.get("BIGQUERY_STORAGE_GRPC_ENDPOINT") or None
+        self._storage_endpoint = storage_endpoint or _emulator("STORAGE_EMULATOR_HOST")
+        self.clock = ServerClock()
+        # Threads for short requests in parallel; none is started before the first one.
+        self.pool = ThreadPoolExecutor(_PARALLEL_REQUESTS, thread_name_prefix="bigpato-bigquery")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(project={self._project!r}, endpoint={self.endpoint!r})"
+
+    @property
+    def emulated(self) -> bool:
+        """An emulator answers: partition decorators, snapshots and versions are not BigQuery's."""
+        return self.endpoint is not None
+
+    @cached_property
+    def _identity(self) -> tuple[Any, str | None]:
+        if self._credentials is not None:
+            return self._credentials, None
+        if self._key is not None:
+            return creds.from_key(self._key), self._key.get("project_id")
+        if self.emulated:
+            return creds.anonymous(), os.environ.get("GOOGLE_CLOUD_PROJECT")
+        return creds.from_environment()
+
+    @property
+    def project(self) -> str:
+        """The project that is billed.
+
+        Raises:
+            ConfigurationError: none was given, and the credentials do not tell one.
+            CredentialsError: there are none.
+        """
+        project = self._project or self._identity[1]
+        if not project:
+            raise ConfigurationError(
+                "No project is set.", hint='%config BigPato.project = "…", or GOOGLE_CLOUD_PROJECT'
+            )
+        return project
+
+    @property
+    def principal(self) -> str:
+        """Who asks, see `credentials.principal`."""
+        return creds.principal(self._identity[0])
+
+    @cached_property
+    def session(self) -> Any:
+        """One authorized HTTP session for all requests to BigQuery; the clock learns from every answer."""
+        from google.auth.transport.requests import AuthorizedSession
+        from requests.adapters import HTTPAdapter
+
+        session = AuthorizedSession(self._identity[0])
+        session.hooks["response"].append(self.clock.note)
+        session.mount("https://", HTTPAdapter(pool_maxsize=2 * _PARALLEL_REQUESTS))
+        session.mount("http://", HTTPAdapter(pool_maxsize=2 * _PARALLEL_REQUESTS))
+        return session
+
+    @cached_property
+    def bigquery(self) -> Any:
+        """A `google.cloud.bigquery.Client`."""
+        from google.cloud import bigquery
+
+        return bigquery.Client(
+            self.project,
+            credentials=self._identity[0],
+            _http=self.session,
+            location=self.location,
+            client_options={"api_endpoint": self.endpoint} if self.endpoint else None,
+        )
+
+    @property
+    def can_read(self) -> bool:
+        """Whether there is a Storage Read API: always on BigQuery, with an emulator only where its address is known."""
+        return not self.emulated or self._read_endpoint is not None
+
+    @cached_property
+    def reader(self) -> Any:
+        """A `google.cloud.bigquery_storage_v1.BigQueryReadClient`."""
+        from google.cloud import bigquery_storage_v1 as storage_read
+
+        if self._read_endpoint is None:
+            return storage_read.BigQueryReadClient(credentials=self._identity[0])
+        return storage_read.BigQueryReadClient(transport=_plaintext(self._read_endpoint))
+
+    @cached_property
+    def storage(self) -> Any:
+        """A `google.cloud.storage.Client`."""
+        from google.cloud import storage
+
+        if self._storage_endpoint is None:
+            return storage.Client(self.project, credentials=self._identity[0])
+        options = {"api_endpoint": self._storage_endpoint}
+        return storage.Client(self.project, credentials=creds.anonymous(), client_options=options)
+
+    def request(self, method: str, path: str, body: Any = None, *, seconds: float = REQUEST_SECONDS) -> dict[str, Any]:
+        """One call of BigQuery's REST API, retried while its errors are passing ones.
+
+        Args:
+            method: of HTTP.
+            path: after `/bigquery/v2`.
+            body: to be sent as JSON.
+            seconds: to wait for one answer; all retries together take at most twice as long.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: the server answered with an error.
+            requests.exceptions.RequestException: it did not answer.
+        """
+        return dict(failures.retry(2 * seconds)(self._request_once)(method, path, body, seconds))
+
+    def _request_once(self, method: str, path: str, body: Any, seconds: float) -> dict[str, Any]:
+        from google.api_core.exceptions import from_http_response
+
+        base = self.endpoint or "https://bigquery.googleapis.com"
+        response = self.session.request(
+            method, f"{base}/bigquery/v2{path}", json=body, timeout=(10.0, seconds), params={"prettyPrint": "false"}
+        )
+        if not response.ok:
+            raise from_http_response(response)
+        return dict(response.json()) if response.content else {}
+
+
+def _plaintext(address: str) -> Any:
+    import grpc
+    from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+
+    unlimited = [("grpc.max_receive_message_length", -1)]
+    return BigQueryReadGrpcTransport(channel=grpc.insecure_channel(address, options=unlimited))
