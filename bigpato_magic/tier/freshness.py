@@ -103,9 +103,9 @@ def check(
     changed = difference(copy.version, facts.version)
     if changed is not None:
         return _stale(copy, changed)
-    unproven = _unproven(copy, facts)
-    if unproven is not None:
-        return _unknown(copy, unproven)
+    gap = unproven(copy, facts)
+    if gap is not None:
+        return _unknown(copy, gap)
     if facts.streaming:
         return _streaming(copy, now, max_staleness)
     age = (now - facts.checked_at).total_seconds() if age is None else age
@@ -145,7 +145,7 @@ def _not_to_be_seen(copy: TableCopy, facts: TableFacts) -> str | None:
     return f"has a policy tag on {tagged[0]}" if tagged else None
 
 
-def _unproven(copy: TableCopy, facts: TableFacts) -> str | None:
+def unproven(copy: TableCopy, facts: TableFacts) -> str | None:
     """What is missing for a proof, where all known evidence is equal. Emulators and load jobs leave etags out."""
     old, new = copy.version, facts.version
     if old.etag is not None and new.etag is not None:

@@ -1,0 +1,266 @@
+"""What BigQuery billed, what local answers did not, and what transfers cost: one line each, kept for later questions.
+
+What BigQuery billed can be checked against its own account by the job ids:
+`SELECT job_id, total_bytes_billed FROM `region-us`.INFORMATION_SCHEMA.JOBS WHERE job_id IN (…)`.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlite3 import Connection
+
+from traitlets import Float
+from traitlets.config import LoggingConfigurable
+
+from bigpato_magic.errors import TierError
+from bigpato_magic.tier import score
+from bigpato_magic.tier.database import Database
+from bigpato_magic.tier.score import TIB, Prices
+from bigpato_magic.traits import Size, format_money, format_size
+
+log = logging.getLogger(__name__)
+
+MOST_ENTRIES = 100_000
+"""Lines that are kept (about 20 MB); older ones are summed up by month."""
+
+
+class Pricing(LoggingConfigurable):
+    """What things cost. Defaults: Google's list prices in US dollars, https://cloud.google.com/bigquery/pricing."""
+
+    query_per_tib = Float(6.25, min=0, help="Dollars for a TiB that queries bill, on demand.").tag(config=True)
+    query_minimum = Size(10 * score.MIB, help="Bytes that a query bills at least for each table that it reads.").tag(
+        config=True
+    )
+    read_per_tib = Float(1.10, min=0, help="Dollars for a TiB that the Storage Read API brings.").tag(config=True)
+    read_free = Size(
+        300 * TIB, help="Bytes that the Storage Read API brings free in a month; it is the billing account's."
+    ).tag(config=True)
+    dollars_per_hour = Float(
+        2.0, min=0, help="What an hour of waiting for answers is worth to you; it weighs in what to hold."
+    ).tag(config=True)
+    transfer_speed = Size(50_000_000, help="Bytes a second that a transfer brings, for estimates.").tag(config=True)
+
+    def prices(self, read_this_month: float = 0.0) -> Prices:
+        """As frozen values, where `read_this_month` bytes of the free allowance are used."""
+        return Prices(
+            query_per_tib=self.query_per_tib,
+            query_minimum=self.query_minimum,
+            read_per_tib=self.read_per_tib,
+            read_free=max(0.0, self.read_free - read_this_month),
+            dollars_per_hour=self.dollars_per_hour,
+            transfer_speed=float(self.transfer_speed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger.
+
+    Args:
+        at: when, UTC.
+        kind: `query` or `transfer`.
+        route: `local`, `reference` or `bigquery`; a transfer's method (`read`, `extract`).
+        bytes_billed: by BigQuery for a query.
+        bytes_saved: that a local answer did not bill, estimated by the columns and partitions that it read.
+        bytes_moved: by a transfer.
+        dollars: that this cost, at the prices of then.
+        dollars_saved: that a local answer did not cost.
+        seconds: that it took.
+        job_id: BigQuery's, if it made a job.
+        location: of the job.
+        cache_hit: BigQuery answered from its result cache.
+        statement: `SELECT`, …
+        tables: full names, separated by blanks.
+    """
+
+    at: datetime
+    kind: str
+    route: str
+    bytes_billed: int = 0
+    bytes_saved: int = 0
+    bytes_moved: int = 0
+    dollars: float = 0.0
+    dollars_saved: float = 0.0
+    seconds: float = 0.0
+    job_id: str | None = None
+    location: str | None = None
+    cache_hit: bool = False
+    statement: str = ""
+    tables: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """Sums of the ledger since an instant.
+
+    Args:
+        since: from then on, None for ever.
+        local: queries answered here.
+        bigquery: queries answered by BigQuery.
+        bytes_billed: by BigQuery for queries.
+        bytes_saved: not billed.
+        dollars_billed: for queries.
+        dollars_saved: not paid.
+        transfers: how many.
+        bytes_moved: by them.
+        dollars_moved: paid for them.
+        seconds_local: that local answers took together.
+        seconds_bigquery: that BigQuery's took.
+    """
+
+    since: datetime | None
+    local: int = 0
+    bigquery: int = 0
+    bytes_billed: int = 0
+    bytes_saved: int = 0
+    dollars_billed: float = 0.0
+    dollars_saved: float = 0.0
+    transfers: int = 0
+    bytes_moved: int = 0
+    dollars_moved: float = 0.0
+    seconds_local: float = 0.0
+    seconds_bigquery: float = 0.0
+
+    @property
+    def net(self) -> float:
+        """Dollars saved, less what transfers cost."""
+        return self.dollars_saved - self.dollars_moved
+
+    def __str__(self) -> str:
+        return (
+            f"{self.local} of {self.local + self.bigquery} queries answered here: {format_size(self.bytes_saved)} not "
+            f"billed (≈ {format_money(self.dollars_saved)}), {format_size(self.bytes_billed)} billed "
+            f"(≈ {format_money(self.dollars_billed)}); {self.transfers} transfers of {format_size(self.bytes_moved)} "
+            f"(≈ {format_money(self.dollars_moved)})"
+        )
+
+
+_COLUMNS = tuple(f.name for f in fields(Entry))
+_SUMS = """
+    sum(kind = 'query' AND route <> 'bigquery'), sum(kind = 'query' AND route = 'bigquery'), sum(bytes_billed),
+    sum(bytes_saved), sum((kind = 'query') * dollars), sum(dollars_saved), sum(kind = 'transfer'), sum(bytes_moved),
+    sum((kind = 'transfer') * dollars), sum((kind = 'query' AND route <> 'bigquery') * seconds),
+    sum((kind = 'query' AND route = 'bigquery') * seconds)
+"""
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS ledger (
+        number INTEGER PRIMARY KEY, principal TEXT, at REAL, kind TEXT, route TEXT, bytes_billed INTEGER,
+        bytes_saved INTEGER, bytes_moved INTEGER, dollars REAL, dollars_saved REAL, seconds REAL, job_id TEXT,
+        location TEXT, cache_hit INTEGER, statement TEXT, tables TEXT);
+    CREATE INDEX IF NOT EXISTS ledger_at ON ledger (principal, at);
+    CREATE TABLE IF NOT EXISTS ledger_months (
+        principal TEXT, month TEXT, local INTEGER, bigquery INTEGER, bytes_billed INTEGER, bytes_saved INTEGER,
+        dollars_billed REAL, dollars_saved REAL, transfers INTEGER, bytes_moved INTEGER, dollars_moved REAL,
+        seconds_local REAL, seconds_bigquery REAL)
+"""
+_MONTH = "strftime('%Y-%m', at, 'unixepoch')"
+
+
+class Ledger:
+    """The lines of one principal, shared by all kernels of the tier.
+
+    Args:
+        database: of the tier.
+        principal: whose.
+        most: lines that are kept, for all principals together.
+    """
+
+    def __init__(self, database: Database, principal: str = "", *, most: int = MOST_ENTRIES) -> None:
+        self.principal = principal
+        self._database = database
+        self._most = most
+        database.ensure(_SCHEMA)
+
+    def note(self, entry: Entry) -> None:
+        """Write a line. A failure is logged and costs no answer."""
+        values = [entry.at.timestamp(), *astuple(entry)[1:]]
+        try:
+            with self._database.transaction() as db:
+                cursor = db.execute(
+                    f"INSERT INTO ledger (principal, {', '.join(_COLUMNS)}) VALUES ({', '.join('?' * 15)})",
+                    (self.principal, *values),
+                )
+                number = cursor.lastrowid or 0
+                if number % 100 == 0:
+                    self._sum_up(db, number)
+        except TierError as error:
+            log.warning("this is not in the ledger: %s", error)
+
+    def savings(self, since: datetime | None = None) -> Savings:
+        """What was billed, what was not, and what transfers cost, since an instant (None: ever).
+
+        Raises:
+            TierError: the ledger cannot be read.
+        """
+        start = since.timestamp() if since else 0.0
+        with self._database.reading() as db:
+            row = db.execute(
+                f"SELECT {_SUMS} FROM ledger WHERE principal = ? AND at >= ?", (self.principal, start)
+            ).fetchone()
+            months = db.execute(
+                "SELECT * FROM ledger_months WHERE principal = ? AND month > ?",
+                (self.principal, since.strftime("%Y-%m") if since else ""),
+            ).fetchall()
+        columns = zip(*([row] + [m[2:] for m in months]), strict=True)
+        return Savings(since, *(sum(value or 0 for value in column) for column in columns))
+
+    def read_this_month(self, now: datetime) -> int:
+        """Bytes that the Storage Read API has brought this month, for the free allowance.
+
+        Raises:
+            TierError: the ledger cannot be read.
+        """
+        start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        with self._database.reading() as db:
+            (moved,) = db.execute(
+                "SELECT sum(bytes_moved) FROM ledger WHERE kind = 'transfer' AND route = 'read' AND at >= ?",
+                (start.timestamp(),),
+            ).fetchone()
+        return int(moved or 0)
+
+    def entries(self, since: datetime | None = None) -> Iterator[Entry]:
+        """The lines, oldest first.
+
+        Raises:
+            TierError: the ledger cannot be read.
+        """
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT {', '.join(_COLUMNS)} FROM ledger WHERE principal = ? AND at >= ? ORDER BY number",
+                (self.principal, since.timestamp() if since else 0.0),
+            ).fetchall()
+        for at, *values in rows:
+            yield Entry(datetime.fromtimestamp(at, UTC), *values)
+
+    def export(self, path: Path, since: datetime | None = None) -> int:
+        """Write the lines to a CSV file that only you can read; how many.
+
+        Raises:
+            TierError: the ledger cannot be read, or the file cannot be written.
+        """
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:
+            raise TierError(f"{path} cannot be written: {error.strerror}") from error
+        with os.fdopen(file, "w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(_COLUMNS)
+            count = 0
+            for entry in self.entries(since):
+                writer.writerow([entry.at.isoformat(), *astuple(entry)[1:]])
+                count += 1
+        return count
+
+    def _sum_up(self, db: Connection, newest: int) -> None:
+        """Add the oldest lines to their months and delete them."""
+        old = f"number <= {newest - self._most}"
+        db.execute(
+            f"INSERT INTO ledger_months SELECT principal, {_MONTH}, {_SUMS} FROM ledger WHERE {old} GROUP BY 1, 2"
+        )
+        db.execute(f"DELETE FROM ledger WHERE {old}")

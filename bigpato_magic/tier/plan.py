@@ -1,0 +1,441 @@
+"""What a rebalance would do: usage, copies, facts and limits in, a `Plan` out. Pure; `tier.enact` carries it out.
+
+Two policies. `lru` is the original's: the last used tables are local. `cost` (the default) reasons as one who hires
+skis day by day: buy once the hire has cost as much as the skis. A table comes when BigQuery has cost what its transfer
+costs; a changed copy is brought up to date when it has earned that; the least worth per byte makes room.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from bigpato_magic.errors import BigPatoError, PermissionDenied, TableNotFound
+from bigpato_magic.tier import score
+from bigpato_magic.tier.freshness import STORED, difference, unproven
+from bigpato_magic.tier.hold import Want, choose_refresh, what_to_hold
+from bigpato_magic.tier.score import Prices
+from bigpato_magic.traits import format_money, format_size
+from bigpato_magic.types import (
+    Demotion,
+    PartitionFacts,
+    Plan,
+    Promotion,
+    Reason,
+    Refresh,
+    RefreshKind,
+    Refusal,
+    TableCopy,
+    TableFacts,
+    TableId,
+    TableUsage,
+)
+
+REFUSALS: dict[str, str] = {
+    "excluded": "You excluded the table.",
+    "external": "An external table: its rows are not in BigQuery, and change without a trace.",
+    "missing": "The table does not exist.",
+    "no-columns": "All its columns have policy tags or types that DuckDB cannot keep without loss.",
+    "no-room": "What is here is worth more, pinned or in use, and nothing can make room.",
+    "not-worth-it": "BigQuery has not cost as much for it yet as bringing it would.",
+    "row-policies": "It has row-level security: a copy would be of the rows that one person may see at one moment.",
+    "streaming": "Rows are being streamed into it, so a copy could never answer with max_staleness 0.",
+    "too-big": "It is larger than the budget.",
+    "unreadable": "BigQuery does not say what it is.",
+    "view": "A view: its rows are those of other tables.",
+}
+"""Every code of a refusal, and what it means."""
+
+MARGIN = 1.25
+"""A newcomer must be worth this much more per byte than what makes room for it, or the two would chase each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much room there is.
+
+    Args:
+        budget: bytes that all copies may take on disk.
+        min_free_disk: bytes that must stay free on the disk.
+        free_disk: bytes that are free now.
+        capacity: tables that `lru` holds.
+        disk_ratio: bytes on disk for a logical byte, where a copy does not tell yet.
+    """
+
+    budget: float = math.inf
+    min_free_disk: float = 0
+    free_disk: float = math.inf
+    capacity: int = 10
+    disk_ratio: float = 0.6
+
+    def room(self, used: float) -> float:
+        """Bytes that all copies together may take, where they take `used` now."""
+        return min(self.budget, used + self.free_disk - self.min_free_disk)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a plan is made from; see `make_plan`."""
+
+    usage: Mapping[TableId, TableUsage]
+    copies: Mapping[TableId, TableCopy]
+    facts: Mapping[TableId, TableFacts | BigPatoError]
+    partitions: Mapping[TableId, Sequence[PartitionFacts]]
+    leased: Collection[str]
+    limits: Limits
+    prices: Prices
+    pinned: Collection[TableId]
+    excluded: Collection[TableId]
+    now: datetime
+    wanted: tuple[TableId, ...] | None
+    streaming_ok: bool
+    append_only: Collection[TableId]
+    patience: float
+
+    def asked_for(self, table: TableId) -> bool:
+        """Pinned, or asked for by name: no arithmetic needed."""
+        return table in self.pinned or (self.wanted is not None and table in self.wanted)
+
+    def considered(self, table: TableId) -> bool:
+        """Whether this plan may bring it: where tables were named, only those."""
+        return self.wanted is None or table in self.wanted
+
+
+@dataclass(slots=True)
+class Draft:
+    """A plan in the making.
+
+    Args:
+        room: bytes that copies may take.
+        taken: bytes that they will take, as far as the draft goes.
+    """
+
+    room: float
+    taken: float
+    promote: list[Promotion] = field(default_factory=list)
+    refresh: list[Refresh] = field(default_factory=list)
+    demote: list[Demotion] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+    def refuse(self, table: TableId, code: str, message: str) -> None:
+        """Say why a table is not brought."""
+        self.refused.append(Refusal(table, Reason(code, message, table)))
+
+    def drop(self, copy: TableCopy, reason: str) -> None:
+        """Take a copy away."""
+        self.demote.append(Demotion(copy, reason))
+        self.taken -= copy.bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Something that could be done for a table.
+
+    Args:
+        action: what.
+        disk: more bytes on disk than now.
+        size: bytes on disk in all.
+        value: dollars that it is expected to save, infinite where it was asked for.
+        pays: ski-rental says that it has paid for itself.
+        cost: dollars that it takes.
+    """
+
+    action: Promotion | Refresh
+    disk: float
+    size: float
+    value: float
+    pays: bool
+    cost: float
+
+    @property
+    def table(self) -> TableId:
+        """Whose."""
+        return self.action.facts.id
+
+    @property
+    def density(self) -> float:
+        """Dollars a byte."""
+        return self.value / max(1.0, self.size)
+
+
+def make_plan(
+    *,
+    usage: Mapping[TableId, TableUsage],
+    copies: Sequence[TableCopy],
+    facts: Mapping[TableId, TableFacts | BigPatoError],
+    partitions: Mapping[TableId, Sequence[PartitionFacts]] | None = None,
+    leased: Collection[str] = (),
+    limits: Limits | None = None,
+    prices: Prices | None = None,
+    policy: str = "cost",
+    pinned: Collection[TableId] = (),
+    excluded: Collection[TableId] = (),
+    now: datetime,
+    wanted: Sequence[TableId] | None = None,
+    streaming_ok: bool = False,
+    append_only: Collection[TableId] = (),
+    patience: float = 1.0,
+) -> Plan:
+    """What to promote, refresh, demote and refuse, each with its reason, bytes, price and expected gain.
+
+    Args:
+        usage: by table, as it weighs at `now`.
+        copies: all that this principal has; an older one of the same table is superseded and goes.
+        facts: what BigQuery says now of used, held, pinned and wanted tables; a table without is left alone.
+        partitions: of partitioned tables, where they were listed; without, such a table is brought whole.
+        leased: ids of copies that a kernel uses: they never go.
+        limits: budget and disk.
+        prices: of queries, transfers and time.
+        policy: `cost` or `lru`.
+        pinned: held whatever they are worth.
+        excluded: never held.
+        now: by the server's clock.
+        wanted: only these tables are brought or refreshed, without arithmetic; None for what the policy says.
+        streaming_ok: `max_staleness` lets a table with a streaming buffer be served.
+        append_only: tables whose rows, the person says, never change and never go.
+        patience: `cost` acts when this many times the price of acting has been paid.
+
+    Raises:
+        ValueError: there is no such policy.
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"there is no policy {policy!r}: {', '.join(POLICIES)}")
+    newest: dict[TableId, TableCopy] = {}
+    for copy in sorted(copies, key=lambda c: (c.as_of, c.id)):
+        newest[copy.table] = copy
+    limits = limits or Limits()
+    used = sum(copy.bytes for copy in copies)
+    draft = Draft(limits.room(used), used)
+    for copy in copies:
+        if newest[copy.table] is not copy and copy.id not in leased:
+            draft.drop(copy, "a newer copy has taken its place")
+    situation = Situation(
+        usage, newest, facts, partitions or {}, leased, limits, prices or Prices(), pinned, excluded, now,
+        tuple(wanted) if wanted is not None else None, streaming_ok, append_only, patience,
+    )  # fmt: skip
+    _drop_what_must_go(situation, draft)
+    POLICIES[policy](situation, draft)
+    return Plan(tuple(draft.promote), tuple(draft.refresh), tuple(draft.demote), tuple(draft.refused))
+
+
+# ------------------------------------------------------------------------------------------ both policies
+
+
+def why_not(facts: TableFacts | BigPatoError, *, streaming_ok: bool = False) -> tuple[str, str] | None:
+    """Why a table can have no copy, as the code and the sentence of a refusal; None where it can."""
+    if isinstance(facts, BigPatoError):
+        return ("missing" if isinstance(facts, TableNotFound) else "unreadable"), facts.message
+    name, kind = facts.id.table, facts.version.kind
+    if kind not in STORED:
+        code = "external" if kind == "EXTERNAL" else "view"
+        return code, f"{name} is {'an' if code == 'external' else 'a'} {kind.replace('_', ' ').lower()}"
+    if facts.row_policies:
+        return "row-policies", f"{name} has a row-level access policy"
+    if facts.streaming and not streaming_ok:
+        return "streaming", f"rows are being streamed into {name}"
+    if not score.copyable(facts.columns):
+        return "no-columns", f"{name} has no column that may be copied"
+    return None
+
+
+def _drop_what_must_go(s: Situation, draft: Draft) -> None:
+    """Copies that may never answer again."""
+    for copy in s.copies.values():
+        reason = "you excluded the table" if copy.table in s.excluded else _lost(s.facts.get(copy.table))
+        if reason and copy.id not in s.leased:
+            draft.drop(copy, reason)
+
+
+def _lost(facts: TableFacts | BigPatoError | None) -> str | None:
+    if isinstance(facts, TableNotFound | PermissionDenied):
+        return f"its table cannot be read any more: {facts.message}"
+    if isinstance(facts, TableFacts) and (facts.row_policies or facts.version.kind not in STORED):
+        return (why_not(facts) or ("", "its table has changed"))[1]
+    return None
+
+
+def _candidates(s: Situation, draft: Draft) -> list[Candidate]:
+    """Every promotion and refresh that is possible; what is impossible is refused, and says why."""
+    going = {demotion.copy.table for demotion in draft.demote if s.copies.get(demotion.copy.table) is demotion.copy}
+    found = []
+    for table in sorted({*s.usage, *s.copies, *s.pinned, *(s.wanted or ())}):
+        facts = s.facts.get(table)
+        if facts is None or not s.considered(table):
+            continue
+        if table in s.excluded:
+            draft.refuse(table, "excluded", f"you excluded {table.table}")
+            continue
+        obstacle = why_not(facts, streaming_ok=s.streaming_ok)
+        if obstacle is not None or isinstance(facts, BigPatoError):
+            draft.refuse(table, *(obstacle or ("unreadable", "no facts")))
+        elif table not in going:
+            found += [c for c in [_candidate(s, facts)] if c is not None]
+    return found
+
+
+def _candidate(s: Situation, facts: TableFacts) -> Candidate | None:
+    """What there is to do for a table that may be held; None where its copy is as it should be."""
+    copy, usage, present = s.copies.get(facts.id), s.usage.get(facts.id), s.partitions.get(facts.id, ())
+    want = what_to_hold(usage, facts, present, copy.holding if copy else None)
+    if copy is None:
+        return _promotion(s, facts, want, None, "is not here yet")
+    if copy.version.schema_digest != facts.version.schema_digest:
+        return _promotion(s, facts, want, copy, "has another schema now")
+    if not _holds(copy, want):
+        return _promotion(s, facts, want, copy, "is read beyond what its copy holds")
+    if difference(copy.version, facts.version) is None and not _unprovable(copy, facts):
+        return None
+    return _renewal(s, copy, facts, present)
+
+
+def _holds(copy: TableCopy, want: Want) -> bool:
+    parts = copy.holding.partitions
+    known = {p.id for p in copy.partitions}
+    enough = parts is None or (want.partitions is not None and want.partitions & known <= parts)
+    return enough and want.names <= copy.holding.columns
+
+
+def _unprovable(copy: TableCopy, facts: TableFacts) -> bool:
+    """Equal as far as it goes, and yet freshness would not believe it: without etags, a copy made too soon."""
+    return facts.version.created is not None and unproven(copy, facts) is not None
+
+
+def _promotion(s: Situation, facts: TableFacts, want: Want, copy: TableCopy | None, why: str) -> Candidate:
+    usage = s.usage.get(facts.id) or TableUsage(facts.id, 0, s.now)
+    cost = score.transfer_cost(want.bytes, s.prices)
+    credit = score.regret(usage, s.prices) + (score.earned(usage, s.prices) if copy else 0.0)
+    gain = score.gain(usage, s.prices)
+    size = want.bytes * s.limits.disk_ratio
+    action = Promotion(
+        facts, want.columns, want.partitions, f"{facts.id.table} {why}: {_because(s, usage, credit)}", int(want.bytes),
+        score.transfer_price(want.bytes, s.prices), gain,
+    )  # fmt: skip
+    pays = s.asked_for(facts.id) or (usage.uses > 0 and credit >= s.patience * cost)
+    value = math.inf if s.asked_for(facts.id) else gain
+    return Candidate(action, size - (copy.bytes if copy else 0), size, value, pays, cost)
+
+
+def _renewal(s: Situation, copy: TableCopy, facts: TableFacts, present: Sequence[PartitionFacts]) -> Candidate:
+    usage = s.usage.get(facts.id) or TableUsage(facts.id, 0, s.now)
+    refresh = choose_refresh(copy, facts, present, s.prices, append_only=facts.id in s.append_only)
+    gain = score.gain(usage, s.prices)
+    cost = score.transfer_cost(refresh.bytes, s.prices)
+    credit = score.regret(usage, s.prices) + score.earned(usage, s.prices)
+    pays = s.asked_for(facts.id) or refresh.kind is RefreshKind.NOTHING or credit >= s.patience * cost
+    size = copy.bytes * facts.version.bytes / max(1, copy.version.bytes)
+    value = math.inf if s.asked_for(facts.id) else gain
+    return Candidate(replace(refresh, gain=gain), size - copy.bytes, size, value, pays, cost)
+
+
+def _because(s: Situation, usage: TableUsage, credit: float) -> str:
+    if usage.table in s.pinned:
+        return "you pinned it"
+    if s.asked_for(usage.table):
+        return "you asked for it"
+    return f"{usage.uses} queries, {format_money(credit)} paid for them so far"
+
+
+def _accept(draft: Draft, candidate: Candidate) -> None:
+    draft.taken += candidate.disk
+    if isinstance(candidate.action, Promotion):
+        draft.promote.append(candidate.action)
+    else:
+        draft.refresh.append(candidate.action)
+
+
+# ---------------------------------------------------------------------------------------------------- cost
+
+
+def _cost(s: Situation, draft: Draft) -> None:
+    """Bring what has paid for itself, the densest first; the least dense copies make room for what is worth more."""
+    found = _candidates(s, draft)
+    for candidate in sorted(found, key=lambda c: (-c.density, c.table)):
+        if not candidate.pays:
+            draft.refuse(candidate.table, "not-worth-it", _not_yet(candidate))
+        elif candidate.size > draft.room:
+            draft.refuse(candidate.table, "too-big", _too_big(candidate, draft.room))
+        else:
+            _make_room(s, draft, candidate)
+    if draft.taken > draft.room:
+        _shrink(s, draft)
+
+
+def _make_room(s: Situation, draft: Draft, candidate: Candidate) -> None:
+    victims = _victims(s, draft, candidate.table)
+    missing, lost, chosen = draft.taken + candidate.disk - draft.room, 0.0, []
+    while missing > 0 and victims:
+        copy = victims.pop(0)
+        missing -= copy.bytes
+        lost += _worth(s, copy)
+        chosen.append(copy)
+    if missing > 0 or (chosen and candidate.value < MARGIN * lost):
+        draft.refuse(candidate.table, "no-room", f"what is here is worth more than {candidate.table.table}")
+        return
+    for copy in chosen:
+        draft.drop(copy, f"makes room for {candidate.table.table}, which is worth more")
+    _accept(draft, candidate)
+
+
+def _victims(s: Situation, draft: Draft, besides: TableId) -> list[TableCopy]:
+    """Copies that may make room, the least worth per byte first."""
+    kept = (
+        {p.facts.id for p in draft.promote}
+        | {r.facts.id for r in draft.refresh}
+        | {d.copy.table for d in draft.demote}
+        | {besides}
+    )
+    free = [c for c in s.copies.values() if c.table not in kept and c.id not in s.leased and not s.asked_for(c.table)]
+    return sorted(free, key=lambda c: (_worth(s, c) / max(1, c.bytes), c.as_of))
+
+
+def _worth(s: Situation, copy: TableCopy) -> float:
+    """Dollars that are lost with a copy: what it would save, and never more than bringing it back would cost twice."""
+    usage = s.usage.get(copy.table)
+    return score.gain(usage, s.prices) if usage else 0.0
+
+
+def _shrink(s: Situation, draft: Draft) -> None:
+    """The budget was lowered, or the disk fills up: the least worth goes until the rest fits."""
+    for copy in _victims(s, draft, TableId("", "", "")):
+        if draft.taken <= draft.room:
+            return
+        draft.drop(copy, f"the copies take more than {format_size(draft.room)}")
+
+
+def _not_yet(candidate: Candidate) -> str:
+    return f"{candidate.action.reason}; bringing it costs {format_money(candidate.cost)}, so not yet"
+
+
+def _too_big(candidate: Candidate, room: float) -> str:
+    return f"{candidate.table.table} takes about {format_size(candidate.size)}, there is room for {format_size(room)}"
+
+
+# ----------------------------------------------------------------------------------------------------- lru
+
+
+def _lru(s: Situation, draft: Draft) -> None:
+    """The last used tables are local, up to the capacity; the others go. As the original did, within the budget."""
+    recent = sorted(s.usage.values(), key=lambda u: (u.last_used, u.table), reverse=True)
+    order = list(dict.fromkeys([*s.pinned, *(s.wanted or ()), *(u.table for u in recent)]))
+    possible = {c.table: c for c in _candidates(s, draft)}
+    keep = [t for t in order if t in possible or t in s.copies][: max(s.limits.capacity, len(s.pinned))]
+    if s.wanted is None:
+        for copy in s.copies.values():
+            gone = any(d.copy is copy for d in draft.demote)
+            if not gone and copy.table not in keep and copy.id not in s.leased:
+                draft.drop(copy, f"not among the {s.limits.capacity} last used tables")
+    for candidate in (possible[t] for t in keep if t in possible):
+        if candidate.size > draft.room:
+            draft.refuse(candidate.table, "too-big", _too_big(candidate, draft.room))
+        elif draft.taken + candidate.disk > draft.room:
+            draft.refuse(candidate.table, "no-room", f"the tables used after {candidate.table.table} fill the budget")
+        else:
+            _accept(draft, candidate)
+    if draft.taken > draft.room:
+        _shrink(s, draft)
+
+
+POLICIES = {"cost": _cost, "lru": _lru}
+"""By name."""
