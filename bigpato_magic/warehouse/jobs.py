@@ -11,7 +11,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +29,7 @@ from bigpato_magic.warehouse.connection import REQUEST_SECONDS, Connection
 # How long the server may take before it makes a job of a query: the job can be cancelled and its progress shown.
 _JOBLESS_MILLISECONDS = 1000
 # Rows that the first answer may carry; more are fetched with the Storage Read API, which is faster from here on.
-_FIRST_PAGE_ROWS = 20_000
+_FIRST_PAGE_ROWS = 10_000
 _POLL_SECONDS = (0.1, 1.0)
 _CANCEL_SECONDS = 0.7
 _LABEL = re.compile(r"[^a-z0-9_-]")
@@ -226,20 +226,22 @@ class QueryRun:
 
     def _first_page(self, response: Mapping[str, Any]) -> Rows:
         """The rows that came with the answer."""
+        from google.cloud.bigquery import SchemaField
         from google.cloud.bigquery.table import RowIterator
 
-        fields = schema.outputs(response.get("schema"))
+        # DML and DDL have no rows, though some answers carry the schema of the table that they made.
+        fields = schema.outputs(response.get("schema")) if response.get("totalRows") is not None else ()
         if not fields:
             return (), frames.empty(())
         rows = RowIterator(
             self._connection.bigquery,
             None,
             None,
-            response["schema"],
-            total_rows=int(response.get("totalRows") or 0),
+            [SchemaField.from_api_repr(field) for field in response["schema"]["fields"]],
+            total_rows=int(response["totalRows"]),
             first_page_response=dict(response),
         )
-        return fields, frames.conform(_by_rest(rows), fields)
+        return fields, _from_json(rows, fields)
 
     def _all_rows(self, job: Any) -> Rows:
         """All rows of a finished job, by the Storage Read API where that is possible."""
@@ -250,7 +252,7 @@ class QueryRun:
         if not rows.total_rows:
             return fields, frames.empty(fields)
         table = self._by_storage_api(rows) if self._storage_api else None
-        return fields, frames.conform(_by_rest(self._iterator(job)) if table is None else table, fields)
+        return fields, _from_json(self._iterator(job), fields) if table is None else frames.conform(table, fields)
 
     def _iterator(self, job: Any) -> Any:
         return job.result(retry=failures.retry(), timeout=REQUEST_SECONDS)
@@ -272,8 +274,16 @@ class QueryRun:
         return pa.Table.from_batches(batches) if batches else None
 
 
-def _by_rest(rows: Any) -> Any:
-    return rows.to_arrow(create_bqstorage_client=False)
+def _from_json(rows: Iterable[Any], fields: tuple[OutputColumn, ...]) -> Any:
+    """An Arrow table of rows that came as JSON. (The client's own `to_arrow` knows no INTERVAL.)"""
+    import pyarrow as pa
+
+    columns = list(zip(*(tuple(row) for row in rows), strict=True))
+    if not columns:
+        return frames.empty(fields)
+    arrow = frames.arrow_schema(fields)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, arrow, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=arrow)
 
 
 def _progress(job: Any) -> QueryProgress:
