@@ -13,10 +13,28 @@ from bigpato_magic.googlesql.service import State, failure, ready, state, wait, 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.analysis import analyze as analyze
     from bigpato_magic.googlesql.analysis import table_names as table_names
+    from bigpato_magic.googlesql.statements import statement_kind as statement_kind
+    from bigpato_magic.googlesql.statements import written_tables as written_tables
 
-__all__ = ["State", "analyze", "failure", "ready", "state", "table_names", "wait", "warm"]
+__all__ = [
+    "State",
+    "analyze",
+    "failure",
+    "ready",
+    "state",
+    "statement_kind",
+    "table_names",
+    "wait",
+    "warm",
+    "written_tables",
+]
 
-_LATE = {"analyze": "analysis", "table_names": "analysis"}
+_LATE = {
+    "analyze": "analysis",
+    "statement_kind": "statements",
+    "table_names": "analysis",
+    "written_tables": "statements",
+}
 
 
 def __getattr__(name: str) -> Any:

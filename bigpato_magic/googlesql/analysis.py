@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
-from bigpato_magic.googlesql import catalog, options, tree
-from bigpato_magic.googlesql.catalog import Described, Path, Registered
+from bigpato_magic.googlesql import catalog, functions, options, tree
+from bigpato_magic.googlesql.catalog import Described, Entry, Path
 from bigpato_magic.googlesql.instance import Refusal
 from bigpato_magic.googlesql.service import lend
 from bigpato_magic.googlesql.source import Source, prepared
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 LONGEST = 100_000
 # absl::StatusCode: what the person's SQL causes; all others are the analyzer's own.
 _USER_ERRORS = frozenset({3, 5, 9, 11})
+_NOT_A_QUERY = re.compile(r"Statement not supported: (\w+?)(?:Statement|Stmt)?$")
 _RESERVED = ("_partition", "_table_", "_file_", "_row_timestamp", "__root__", "_colidentifier")
 
 
@@ -65,9 +67,8 @@ def analyze(
     source = prepared(sql, (tables or {}).keys())
     declared = Declared.of(parameters)
     with asking(source) as instance:
-        known = catalog.registered(instance, entries)
-        statement = _resolved(instance, known, source.sent, declared)
-    return _analyzed(sql, statement, known)
+        statement = _resolved(instance, entries, source.sent, declared)
+    return _analyzed(sql, statement, entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +105,39 @@ class Declared:
 
 def greet(instance: Instance) -> None:
     """Ask a first question: options, functions and the module's own start are set up by it."""
-    _resolved(instance, catalog.registered(instance, ()), "SELECT 1", Declared())
+    _resolved(instance, (), "SELECT 1", Declared())
 
 
-def _resolved(instance: Instance, known: Registered, sql: str, declared: Declared) -> Any:
+def _resolved(instance: Instance, entries: tuple[Entry, ...], sql: str, declared: Declared) -> Any:
     try:
-        return _ask(instance, known, sql, declared, positional=bool(declared.positional))
+        return _ask(instance, entries, sql, settings(instance, declared, positional=bool(declared.positional)))
     except Refusal as refusal:
         if not refusal.message.startswith("Positional parameters are not supported"):
             raise
-        return _ask(instance, known, sql, declared, positional=True)
+        return _ask(instance, entries, sql, settings(instance, declared, positional=True))
 
 
-def _ask(instance: Instance, known: Registered, sql: str, declared: Declared, *, positional: bool) -> Any:
+def _ask(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any) -> Any:
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
-    request = protos.AnalyzeRequest(registered_catalog_id=known.number, sql_statement=sql)
-    request.options.CopyFrom(options.analyzer_options(instance))
+    number = catalog.registered(instance, entries)
+    request = protos.AnalyzeRequest(options=wanted, registered_catalog_id=number, sql_statement=sql)
     request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
-    declared.write(request.options, positional=positional)
-    return tree.node(instance.call("Analyze", request, protos.AnalyzeResponse).resolved_statement)
+    try:
+        answer = instance.call("Analyze", request, protos.AnalyzeResponse)
+    except Refusal as refusal:
+        if functions.are_declared(refusal.message):
+            return functions.resolved(instance, entries, sql, wanted)
+        raise
+    return tree.node(answer.resolved_statement)
+
+
+def settings(instance: Instance, declared: Declared, *, positional: bool) -> Any:
+    """The analyzer's options (`AnalyzerOptionsProto`) with these parameters."""
+    wanted = type(options.analyzer_options(instance))()
+    wanted.CopyFrom(options.analyzer_options(instance))
+    declared.write(wanted, positional=positional)
+    return wanted
 
 
 @contextmanager
@@ -143,14 +157,13 @@ def told(refusal: Refusal, source: Source) -> QueryError | AnalyzerUnavailable:
     message, line, column = source.place(refusal.message)
     if refusal.code not in _USER_ERRORS:
         return AnalyzerUnavailable(f"Google's analyzer has no answer: {message}")
-    if message.startswith("Statement not supported: "):
-        kind = message.removeprefix("Statement not supported: ").removesuffix("Statement")
-        return AnalyzerUnavailable(f"a statement of this kind ({kind}) is BigQuery's to run")
+    if statement := _NOT_A_QUERY.match(message):
+        return AnalyzerUnavailable(f"a statement of this kind ({statement[1]}) is BigQuery's to run")
     error = TableNotFound if message.startswith("Table not found") else QueryError
     return error(message, sql=source.sql, line=line, column=column)
 
 
-def _analyzed(sql: str, statement: Any, known: Registered) -> AnalyzedQuery:
+def _analyzed(sql: str, statement: Any, entries: tuple[Entry, ...]) -> AnalyzedQuery:
     columns: dict[TableId, set[str]] = {}
     parameters: dict[str, SqlType] = {}
     try:
@@ -158,7 +171,7 @@ def _analyzed(sql: str, statement: Any, known: Registered) -> AnalyzedQuery:
             if tree.name(found) == "Parameter":
                 parameters[found.name.lower() or str(found.position)] = tree.type_of(found)
             else:
-                read = columns.setdefault(known.table(found.table.serialization_id), set())
+                read = columns.setdefault(entries[found.table.serialization_id - 1].id, set())
                 read.update(column.name.lower() for column in tree.get(found, "column_list"))
         outputs = _outputs(statement)
     except UnknownType as unknown:

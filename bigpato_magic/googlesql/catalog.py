@@ -85,27 +85,15 @@ def _pseudo(table: Described) -> tuple[tuple[str, SqlType], ...]:
     return (("_PARTITIONTIME", SqlType(Kind.TIMESTAMP)), *day)
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A catalogue that an instance knows by its number."""
-
-    number: int
-    entries: tuple[Entry, ...]
-
-    def table(self, serialization_id: int) -> TableId:
-        """The table that a TableScan names by its number."""
-        return self.entries[serialization_id - 1].id
-
-
-def registered(instance: Instance, wanted: tuple[Entry, ...]) -> Registered:
-    """These tables' catalogue in an instance, registered unless it is already; the least used are forgotten.
+def registered(instance: Instance, wanted: tuple[Entry, ...]) -> int:
+    """The number of these tables' catalogue in an instance, registered unless it is already; the oldest are forgotten.
 
     Raises:
         AnalyzerUnavailable: the analyzer does not take the schema.
     """
-    known: OrderedDict[tuple[Entry, ...], Registered] = instance.kept.setdefault("catalogs", OrderedDict())
+    known: OrderedDict[tuple[Entry, ...], int] = instance.kept.setdefault("catalogs", OrderedDict())
     if wanted not in known:
-        known[wanted] = Registered(_register(instance, wanted), wanted)
+        known[wanted] = _register(instance, wanted)
         _forget(instance, known)
     known.move_to_end(wanted)
     return known[wanted]
@@ -124,7 +112,7 @@ def _register(instance: Instance, wanted: tuple[Entry, ...]) -> int:
         raise AnalyzerUnavailable(f"Google's analyzer does not take a table's schema: {error}") from error
 
 
-def _forget(instance: Instance, known: OrderedDict[tuple[Entry, ...], Registered]) -> None:
+def _forget(instance: Instance, known: OrderedDict[tuple[Entry, ...], int]) -> None:
     from google.protobuf.empty_pb2 import Empty
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 
@@ -133,7 +121,7 @@ def _forget(instance: Instance, known: OrderedDict[tuple[Entry, ...], Registered
     while len(known) > _KEPT:
         _, oldest = known.popitem(last=False)
         with suppress(Refusal):
-            instance.call("UnregisterCatalog", service.UnregisterRequest(registered_id=oldest.number), Empty)
+            instance.call("UnregisterCatalog", service.UnregisterRequest(registered_id=oldest), Empty)
 
 
 def simple_catalog(instance: Instance, wanted: tuple[Entry, ...]) -> Any:

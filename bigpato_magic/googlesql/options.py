@@ -61,6 +61,9 @@ ON: dict[str, str] = {
     "WITH_RECURSIVE": "BigQuery has WITH RECURSIVE",
 }
 
+# Rewrites that the analyzer would not make by itself: calls of functions that a cell declares become their bodies.
+REWRITES = ("INLINE_SQL_FUNCTIONS", "INLINE_SQL_UDAS")
+
 
 def analyzer_options(instance: Instance) -> Any:
     """`AnalyzerOptionsProto` as BigQuery would have it; made once for an instance. Do not change it: copy it."""
@@ -96,6 +99,7 @@ def _parsing_options(instance: Instance) -> Any:
 def _analyzer_options(instance: Instance) -> Any:
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
     from zetasql.wasi._pb2.zetasql.proto.options_pb2 import AnalyzerOptionsProto
+    from zetasql.wasi._pb2.zetasql.public import options_pb2 as public
 
     options = instance.call("GetAnalyzerOptions", service.AnalyzerOptionsRequest(), AnalyzerOptionsProto)
     options.language_options.CopyFrom(_language_options(instance))
@@ -103,6 +107,8 @@ def _analyzer_options(instance: Instance) -> Any:
     # A TableScan's columns are then exactly those that the query reads.
     options.prune_unused_columns = True
     options.allow_undeclared_parameters = True
+    rewrites = {public.ResolvedASTRewrite.Value(f"REWRITE_{name}") for name in REWRITES}
+    options.enabled_rewrites.extend(sorted(rewrites - set(options.enabled_rewrites)))
     return options
 
 

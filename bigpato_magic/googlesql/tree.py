@@ -1,7 +1,7 @@
 """How `sql` reads a resolved tree without knowing protobuf: small accessors, fast, read-only.
 
 A node is a message `Resolved<Name>Proto`, in places wrapped in `AnyResolved…Proto`; what all nodes of a family
-share is in its `parent`.
+share is in its `parent`. Syntax trees (`AST<Name>Proto`) are built alike, and read with the same functions.
 The nodes and their fields: https://github.com/google/zetasql/blob/master/docs/resolved_ast.md
 """
 
@@ -127,7 +127,11 @@ def _wrapper(kind: Any) -> bool:
 
 @cache
 def _name(kind: Any) -> str:
-    return str(kind.DESCRIPTOR.name).removeprefix("Resolved").removesuffix("Proto")
+    return _short(kind.DESCRIPTOR.name)
+
+
+def _short(message_name: str) -> str:
+    return message_name.removeprefix("Resolved").removeprefix("AST").removesuffix("Proto")
 
 
 @cache
@@ -165,10 +169,10 @@ def _node_fields(kind: Any) -> tuple[tuple[str, bool], ...]:
 
 
 def _is_node(message_name: str) -> bool:
-    return message_name.startswith(("Resolved", "AnyResolved")) and message_name not in _NO_NODES
+    return message_name.startswith(("Resolved", "AnyResolved", "AST", "AnyAST")) and message_name not in _NO_NODES
 
 
-_NO_NODES = ("ResolvedNodeProto", "ResolvedFunctionCallInfoProto", "ResolvedCollationProto")
+_NO_NODES = ("ResolvedNodeProto", "ASTNodeProto", "ResolvedFunctionCallInfoProto", "ResolvedCollationProto")
 
 
 @cache
@@ -190,7 +194,7 @@ def _reachable(descriptor: Any) -> frozenset[str]:
         if found.full_name not in seen and _is_node(found.name):
             seen.add(found.full_name)
             todo.extend(field.message_type for field in found.fields if field.message_type is not None)
-    return frozenset(full.rpartition(".")[2].removeprefix("Resolved").removesuffix("Proto") for full in seen)
+    return frozenset(_short(full.rpartition(".")[2]) for full in seen)
 
 
 def _many(field: Any) -> bool:
