@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.notebook.footnote import clock, code_html, items_html, table_html
 from bigpato_magic.traits import format_money, format_size
-from bigpato_magic.types import Freshness, Plan, Promotion, Reason, Refresh, RunLocal, RunOnReference, TableId
+from bigpato_magic.types import Plan, Promotion, Refresh, RunLocal, RunOnReference
 
 if TYPE_CHECKING:
-    from bigpato_magic.client import Explanation, TableRow
+    from bigpato_magic.explain import Explanation, TableState
+    from bigpato_magic.overview import TableRow
     from bigpato_magic.verification import Verdict
 
 
@@ -53,8 +54,8 @@ def price_card(explanation: Explanation) -> Card:
 def explanation_card(explanation: Explanation) -> Card:
     """Where a query would run, why, over which tables, and what would make it local."""
     headline = f"It would run {_place(explanation)}."
-    header = ("Table", "Where", "Freshness", "Why not")
-    rows = [_table_row(*table) for table in explanation.tables]
+    header = ("Table", "Where", "Size", "Freshness", "Why not")
+    rows = [_table_row(table) for table in explanation.tables]
     reasons = explanation.reasons
     price = price_card(explanation)
     text = [headline, *(f"  - {r.message} [{r.code}]" for r in reasons), *_columns(header, rows), price.text]
@@ -84,9 +85,10 @@ def _local_price(explanation: Explanation) -> str:
     return explanation.remedy or "not possible"
 
 
-def _table_row(table: TableId, where: str, freshness: Freshness, reason: Reason | None) -> tuple[str, ...]:
-    known = where != "bigquery"
-    return str(table), where, freshness.value if known else "", reason.message if reason else ""
+def _table_row(table: TableState) -> tuple[str, ...]:
+    size = "" if table.bytes is None else format_size(table.bytes)
+    fresh = "" if table.where == "bigquery" else table.freshness.value
+    return str(table.id), table.where, size, fresh, table.reason.message if table.reason else ""
 
 
 # ------------------------------------------------------------------------------------------- plans

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Candidate = tuple[str, str]
 """A text to insert, and what it is."""
+Matcher = Callable[[CompletionContext], Mapping[str, Any]]
 
 _CELL = re.compile(r"\s*%%(?:bpsql|bp_explain)\b[^\n]*\n?")
 _LINE = re.compile(r"(?:.*=)?\s*%(?:bpsql|bp_explain)\s")
@@ -37,11 +38,10 @@ _KEYWORDS = """
     """.split()  # noqa: SIM905 - a list of words is read as one
 
 
-def matcher(session: Session) -> Callable[[CompletionContext], Mapping[str, Any]]:
+def matcher(session: Session) -> Matcher:
     """IPython's hook: silent outside our cells, alone inside them."""
     names = Names(lambda: session.client)
 
-    @context_matcher(identifier="bigpato.sql", priority=200)
     def bigpato_matcher(context: CompletionContext) -> Mapping[str, Any]:
         found = complete(context, names, session.shell.user_ns)
         if found is None:
@@ -50,7 +50,8 @@ def matcher(session: Session) -> Callable[[CompletionContext], Mapping[str, Any]
         shown = [SimpleCompletion(text, type=kind) for text, kind in candidates]
         return {"completions": shown, "matched_fragment": fragment, "suppress": True, "ordered": True}
 
-    return bigpato_matcher
+    marked: Matcher = context_matcher(identifier="bigpato.sql", priority=200)(bigpato_matcher)
+    return marked
 
 
 def complete(

@@ -33,7 +33,7 @@ def load(shell: InteractiveShell) -> None:
     shell.Completer.custom_matchers.append(matcher(session))
     for line in misspelt(shell, session.client):
         _say(line)
-    start_warming()
+    start_warming(session)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -56,7 +56,7 @@ def use(client: BigPato) -> BigPato:
     Raises:
         ConfigurationError: not in IPython, or the extension is not loaded.
     """
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     session = session_of(shell) if shell is not None else None
     if session is None:
         raise ConfigurationError("there is no notebook to use it in", hint="%load_ext bigpato_magic")
@@ -64,19 +64,18 @@ def use(client: BigPato) -> BigPato:
     return client
 
 
-def start_warming() -> threading.Thread:
+def start_warming(session: Session) -> threading.Thread:
     """Import what the first query needs, and wake Google's analyzer, on a thread that nobody waits for."""
-    thread = threading.Thread(target=_warm, daemon=True, name="bigpato-warm")
+    thread = threading.Thread(target=_warm, args=(session,), daemon=True, name="bigpato-warm")
     thread.start()
     return thread
 
 
-def _warm() -> None:
+def _warm(session: Session) -> None:
     """Whatever fails here is told by the query that needs it."""
-    with suppress(Exception):
-        from bigpato_magic.googlesql import service
+    from bigpato_magic import googlesql
 
-        service.warm()
+    googlesql.warm(on_state=session.note_analyzer)
     for name in _HEAVY:
         with suppress(Exception):
             importlib.import_module(name)

@@ -5,7 +5,7 @@ Pure: a `QueryResult` in, text and HTML out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -15,7 +15,6 @@ from urllib.parse import quote
 from bigpato_magic.traits import format_duration, format_money, format_size
 from bigpato_magic.types import QueryResult, Reason, RunLocal, RunOnBigQuery, RunOnReference, TableCopy
 
-_TIB = 2**40
 _STYLE = "font-size:.85em;opacity:.8;margin:.2em 0"
 _REMEDIED = ("not-local", "stale", "not-held", "streaming", "unchecked")
 
@@ -26,7 +25,7 @@ class Note:
 
     Args:
         result: the answer's story; its frame is not looked at.
-        price_per_tib: dollars that BigQuery bills for a TiB.
+        price: dollars that BigQuery bills for so many bytes; None says none.
         console_project: the project in whose console the job can be seen, None where there is none.
         rows: of the whole result.
         shown: of them in the variable or on the screen.
@@ -34,7 +33,7 @@ class Note:
     """
 
     result: QueryResult
-    price_per_tib: float = 6.25
+    price: Callable[[int], float] | None = None
     console_project: str | None = None
     rows: int | None = None
     shown: int | None = None
@@ -88,7 +87,7 @@ class Note:
         return [*_fresh(result), f"{format_size(result.bytes_saved)} not billed{self._price(result.bytes_saved)}"]
 
     def _price(self, size: int) -> str:
-        return f" (≈ {format_money(size / _TIB * self.price_per_tib)})" if size else ""
+        return f" (≈ {format_money(self.price(size))})" if size and self.price else ""
 
     def _why(self) -> list[str]:
         first, *others = [*reasons_of(self.result), None]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.core.magic import Magics, magics_class
 
 from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.notebook import cards, parameters, words
-from bigpato_magic.notebook.options import BPSQL, takes
+from bigpato_magic.notebook.options import BPSQL, command
 from bigpato_magic.notebook.progress import ProgressLine, surface_of
 from bigpato_magic.notebook.results import HandOver, hand_over, note_of
 from bigpato_magic.notebook.running import run
@@ -21,7 +21,7 @@ from bigpato_magic.types import Parameter
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from bigpato_magic.notebook.words import Words
+    from bigpato_magic.notebook.words import Parser, Words
 
 _PARAMS = next(entry for entry in BPSQL if "--params" in entry[0])
 _WITH = next(entry for entry in BPSQL if "--with" in entry[0])
@@ -35,10 +35,7 @@ class QueryMagics(Magics):
         super().__init__(session.shell)
         self.session = session
 
-    @no_var_expand
-    @needs_local_scope
-    @line_cell_magic
-    @takes(*BPSQL)
+    @command(*BPSQL, cell=True)
     def bpsql(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         """Run BigQuery SQL wherever it is exact and cheapest.
 
@@ -47,7 +44,7 @@ class QueryMagics(Magics):
 
         `@since` is a typed query parameter: from --params, or the variable of that name.
         """
-        asked = words.read(self.bpsql.parser, line, cell)
+        asked = words.read(_parser(self.bpsql), line, cell)
         sql = self._sql(asked)
         if asked.options.format:
             return self._format(line, sql)
@@ -57,16 +54,13 @@ class QueryMagics(Magics):
             return None
         return self._answer(asked, self.session.saved.compose(sql, asked.options.with_), local_ns)
 
-    @no_var_expand
-    @needs_local_scope
-    @line_cell_magic
-    @takes(_PARAMS, _WITH)
+    @command(_PARAMS, _WITH, cell=True)
     def bp_explain(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         """Say where a query would run and why, what each table's copy is worth, and what it costs; run nothing.
 
         Without a query: the story of the last one.
         """
-        asked = words.read(self.bp_explain.parser, line, cell)
+        asked = words.read(_parser(self.bp_explain), line, cell)
         if not asked.sql.strip():
             return self._last()
         sql = self.session.saved.compose(asked.sql, asked.options.with_)
@@ -90,11 +84,11 @@ class QueryMagics(Magics):
             return self._explained(sql, bound, card, asked)
         client = self.session.client
         settings = _settings(asked.options)
-        line = ProgressLine(None if _quiet(asked.options) else surface_of(self.shell))
+        line = ProgressLine(None if _quiet(asked.options) else surface_of(self.session.shell))
         result = run(
             lambda cancel, progress: client.run(sql, params=bound, cancel=cancel, progress=progress, **settings), line
         )
-        return hand_over(self.shell, client, result, _wish(asked))
+        return hand_over(self.session.shell, client, result, _wish(asked))
 
     def _bind(self, asked: Words, sql: str, local_ns: Mapping[str, Any] | None) -> tuple[Parameter, ...]:
         variables = self.session.variables(local_ns)
@@ -107,7 +101,7 @@ class QueryMagics(Magics):
         where = {} if asked is None else _place(asked.options)
         explanation = run(lambda _cancel, _progress: client.explain(sql, params=bound, **where))
         if asked is not None and asked.destination:
-            self.shell.push({asked.destination: explanation})
+            self.session.shell.push({asked.destination: explanation})  # type: ignore[no-untyped-call]
         return card(explanation)
 
     def _last(self) -> cards.Card:
@@ -123,7 +117,11 @@ class QueryMagics(Magics):
 
         head = " ".join(word for word in line.split(" ") if word != "--format").strip()
         text = run(lambda _cancel, _progress: format_sql(sql))
-        self.shell.set_next_input(f"%%bpsql {head}".rstrip() + f"\n{text.rstrip()}", replace=True)
+        self.session.shell.set_next_input(f"%%bpsql {head}".rstrip() + f"\n{text.rstrip()}", replace=True)
+
+
+def _parser(magic: Any) -> Parser:
+    return cast("Parser", magic.parser)
 
 
 def _settings(options: Namespace) -> dict[str, Any]:

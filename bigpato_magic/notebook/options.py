@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from IPython.core import magic
 
 from bigpato_magic.notebook.words import Parser
 from bigpato_magic.traits import parse_duration, parse_size
@@ -25,17 +27,22 @@ def _other_spelling(name: str) -> tuple[str, ...]:
     return (f"--{word.replace('_', '-') if '_' in word else word.replace('-', '_')}",)
 
 
-def takes(*table: Option) -> Callable[[F], F]:
-    """Give a magic its options: a parser, and the help that `?` shows."""
+def command(*table: Option, cell: bool = False) -> Callable[[F], F]:
+    """Make a method a line magic (or a line and cell magic that sees local variables) with these options.
 
-    def decorate(magic: F) -> F:
-        name = magic.__name__
-        parser = Parser(prog=name, description=magic.__doc__, allow_abbrev=False)
+    Its parser is its attribute `parser`; its docstring becomes the help that `?` shows. IPython pastes no variable
+    into the line: `$x` and `{x}` are SQL's or ours.
+    """
+
+    def decorate(method: F) -> F:
+        parser = Parser(prog=method.__name__, description=method.__doc__)
         for names, how in table:
             parser.add_argument(*names, **how)
-        magic.parser = parser  # type: ignore[attr-defined]
-        magic.__doc__ = parser.format_help()
-        return magic
+        function: Any = method
+        function.parser = parser
+        function.__doc__ = parser.format_help()
+        marked = magic.line_cell_magic(magic.needs_local_scope(function)) if cell else magic.line_magic(function)
+        return cast("F", magic.no_var_expand(marked))
 
     return decorate
 

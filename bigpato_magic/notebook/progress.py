@@ -41,7 +41,7 @@ class FrontEnd:
 
         data = {"text/plain": text, "text/html": f'<div style="opacity:.75;font-size:.9em">{escape(text)}</div>'}
         if self._handle is None:
-            self._handle = display(data, raw=True, display_id=True)
+            self._handle = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(data, raw=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +43,9 @@ def hand_over(shell: InteractiveShell, client: BigPato, result: QueryResult, wis
         return None
     table = result.arrow if wish.max_results is None else result.arrow.slice(0, wish.max_results)
     note = note_of(client, result, rows=result.arrow.num_rows, shown=table.num_rows, name=wish.destination)
-    value = convert(result, table, wish.to)
+    value = convert(table, wish.to)
     if wish.destination:
-        shell.push({wish.destination: value})
+        shell.push({wish.destination: value})  # type: ignore[no-untyped-call]
     if wish.destination and not wish.shown:
         return _publish(note, wish) if client.footnote else None
     return _shown(client, value, note, wish)
@@ -51,10 +53,10 @@ def hand_over(shell: InteractiveShell, client: BigPato, result: QueryResult, wis
 
 def note_of(client: BigPato, result: QueryResult, **more: Any) -> Note:
     """The footnote of a result, with the client's prices and console."""
-    return Note(result, price_per_tib=_price(client), console_project=_console(client), **more)
+    return Note(result, price=client.tier.price_of_query, console_project=_console(client), **more)
 
 
-def convert(result: QueryResult, table: Any, to: str) -> Any:
+def convert(table: Any, to: str) -> Any:
     """An Arrow table as another kind of frame.
 
     Raises:
@@ -65,12 +67,12 @@ def convert(result: QueryResult, table: Any, to: str) -> Any:
     if to == "polars":
         return _polars(table)
     if to == "duckdb":
-        from bigpato_magic.local.duck import relation
+        from bigpato_magic.local.relation import relation
 
         return relation(table)
     from bigpato_magic.frames import to_pandas
 
-    return to_pandas(table, result.outputs)
+    return to_pandas(table)
 
 
 def _polars(table: Any) -> Any:
@@ -102,10 +104,9 @@ def _publish(note: Note, wish: HandOver) -> None:
     display(data, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
 
 
-def _price(client: BigPato) -> float:
-    return float(getattr(client, "price_per_tib", 6.25))
-
-
 def _console(client: BigPato) -> str | None:
-    """Only real BigQuery has a console."""
-    return client.warehouse.project if getattr(client.warehouse, "has_console", False) else None
+    """Only the real BigQuery has a console: not the demo warehouse, not an emulator."""
+    module = sys.modules.get("bigpato_magic.warehouse.bigquery")
+    if module is None or os.environ.get("BIGQUERY_EMULATOR_HOST"):
+        return None
+    return client.warehouse.project if isinstance(client.warehouse, module.BigQueryWarehouse) else None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.sql.read import outside
 
 _COMMENTS = r"(?:\s|--[^\n]*(?:\n|$)|\#[^\n]*(?:\n|$)|/\*.*?\*/)*"
 _WITH = re.compile(rf"{_COMMENTS}WITH\b(?P<recursive>{_COMMENTS}RECURSIVE\b)?", re.IGNORECASE | re.DOTALL)
@@ -40,7 +41,7 @@ class SavedQueries:
             raise ConfigurationError(f"--save {name}: a saved query's name is a word")
         if name in self._needed(uses):
             raise ConfigurationError(f"--save {name}: it would be built on itself")
-        self._by_name[name] = SavedQuery(name, sql.strip().rstrip(";"), tuple(uses))
+        self._by_name[name] = SavedQuery(name, _one_statement(sql), tuple(uses))
 
     def compose(self, sql: str, uses: Sequence[str]) -> str:
         """`sql` with the named queries, and what they are built on, before it.
@@ -68,3 +69,11 @@ class SavedQueries:
             found |= dict.fromkeys(self._needed(self._by_name[name].uses))
             found[name] = None
         return tuple(found)
+
+
+def _one_statement(sql: str) -> str:
+    """Without the semicolon at its end, behind which there may be a comment."""
+    code = outside(sql).rstrip()
+    if not code.endswith(";"):
+        return sql.strip()
+    return (sql[: len(code) - 1] + sql[len(code) :]).strip()

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Configurable
 
+from bigpato_magic import googlesql
 from bigpato_magic.client import BigPato
 from bigpato_magic.notebook.saved import SavedQueries
 
@@ -23,7 +24,7 @@ class Session:
         self.saved = SavedQueries()
         self._client = client
         self._parts = parts(client)
-        shell.configurables.extend(self._parts)
+        _listed(shell).extend(self._parts)
         _sessions[shell] = self
 
     @property
@@ -35,7 +36,12 @@ class Session:
     def client(self, client: BigPato) -> None:
         self._withdraw()
         self._client, self._parts = client, parts(client)
-        self.shell.configurables.extend(self._parts)
+        _listed(self.shell).extend(self._parts)
+        self.note_analyzer(googlesql.state())
+
+    def note_analyzer(self, state: googlesql.State) -> None:
+        """Tell the screens how far Google's analyzer is."""
+        self._client.status.analyzer = str(state)
 
     def close(self) -> None:
         """Leave the shell as it was."""
@@ -48,7 +54,14 @@ class Session:
 
     def _withdraw(self) -> None:
         ours = {id(part) for part in self._parts}
-        self.shell.configurables[:] = [c for c in self.shell.configurables if id(c) not in ours]
+        listed = _listed(self.shell)
+        listed[:] = [part for part in listed if id(part) not in ours]
+
+
+def _listed(shell: InteractiveShell) -> list[Any]:
+    """What `%config` knows."""
+    listed: list[Any] = shell.configurables
+    return listed
 
 
 def session_of(shell: InteractiveShell) -> Session | None:

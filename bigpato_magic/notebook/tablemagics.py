@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, magics_class
 
 from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.notebook import cards, words
-from bigpato_magic.notebook.options import PURGE, REBALANCE, SAVINGS, TABLES, VERIFY, option, takes
+from bigpato_magic.notebook.options import PURGE, REBALANCE, SAVINGS, TABLES, VERIFY, command, option
 from bigpato_magic.notebook.progress import ProgressLine, surface_of
 from bigpato_magic.notebook.running import Work, run
 from bigpato_magic.notebook.session import Session
@@ -18,7 +18,7 @@ from bigpato_magic.traits import format_size
 from bigpato_magic.types import Plan
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import Namespace
 
     from bigpato_magic.client import BigPato
 
@@ -38,9 +38,7 @@ class TableMagics(Magics):
         """The client that the magics talk to."""
         return self.session.client
 
-    @no_var_expand
-    @line_magic
-    @takes(*REBALANCE)
+    @command(*REBALANCE)
     def bp_rebalance(self, line: str) -> cards.Card:
         """Bring the tables that you really use here, refresh those that changed, take away those that do not pay.
 
@@ -48,7 +46,7 @@ class TableMagics(Magics):
         %bp_rebalance --dry-run             only show it
         %bp_rebalance orders shop.items     these tables
         """
-        asked = _read(self.bp_rebalance.parser, line)
+        asked = _read(self.bp_rebalance, line)
         plan = self._run(
             lambda cancel, progress: self.client.rebalance(
                 asked.tables or None,
@@ -60,85 +58,67 @@ class TableMagics(Magics):
         )
         return cards.plan_card(plan, done=not asked.dry_run)
 
-    @no_var_expand
-    @line_magic
-    @takes(TABLES)
+    @command(TABLES)
     def bp_demote(self, line: str) -> cards.Card:
         """Take the copies of these tables away; their queries run on BigQuery again."""
-        names = self._names(self.bp_demote.parser, line)
+        names = self._names(self.bp_demote, line)
         plan: Plan = self._run(lambda _cancel, _progress: self.client.demote(names))
         return cards.plan_card(plan, done=True)
 
-    @no_var_expand
-    @line_magic
-    @takes(TABLES)
+    @command(TABLES)
     def bp_pin(self, line: str) -> None:
         """Hold these tables whatever their score; the next rebalance brings them."""
-        self.client.pin(self._names(self.bp_pin.parser, line))
+        self.client.pin(self._names(self.bp_pin, line))
 
-    @no_var_expand
-    @line_magic
-    @takes(TABLES)
+    @command(TABLES)
     def bp_unpin(self, line: str) -> None:
         """Leave these tables to the policy again."""
-        self.client.unpin(self._names(self.bp_unpin.parser, line))
+        self.client.unpin(self._names(self.bp_unpin, line))
 
-    @no_var_expand
-    @line_magic
-    @takes()
+    @command()
     def bp_status(self, line: str) -> cards.Card:
         """Show the tables that you use: where they are, how fresh, what they saved; and the state of the parts."""
-        _read(self.bp_status.parser, line)
+        _read(self.bp_status, line)
         return cards.status_card(self.client.tables(), self._facts())
 
-    @no_var_expand
-    @line_magic
-    @takes()
+    @command()
     def bp_panel(self, line: str) -> Any:
         """Open the panel: all tables with their buttons, the budget, the plan, the settings."""
         from bigpato_magic.notebook.panel import panel
 
-        _read(self.bp_panel.parser, line)
+        _read(self.bp_panel, line)
         return panel(self.client)
 
-    @no_var_expand
-    @line_magic
-    @takes(*SAVINGS)
+    @command(*SAVINGS)
     def bp_savings(self, line: str) -> cards.Card:
         """Show what was not billed because it was answered here, and what was."""
-        asked = _read(self.bp_savings.parser, line)
+        asked = _read(self.bp_savings, line)
         return cards.savings_card(self.client.savings(_day(asked.since) if asked.since else None))
 
-    @no_var_expand
-    @line_magic
-    @takes(*VERIFY)
+    @command(*VERIFY)
     def bp_verify(self, line: str) -> cards.Card:
         """Run the last local query on BigQuery too and compare the values (billed); or check the copies' files."""
-        asked = _read(self.bp_verify.parser, line)
+        asked = _read(self.bp_verify, line)
         if asked.files:
             return cards.files_card(self._run(lambda _cancel, _progress: self.client.verify_files()))
         return cards.verdict_card(self._run(lambda _cancel, _progress: self.client.verify_last()))
 
-    @no_var_expand
-    @line_magic
-    @takes(*PURGE)
+    @command(*PURGE)
     def bp_purge(self, line: str) -> cards.Card:
         """Remove every copy and all that is remembered of them from this disk. BigQuery's tables are not touched."""
-        asked = _read(self.bp_purge.parser, line)
+        asked = _read(self.bp_purge, line)
         if not asked.yes:
             size = sum(row.local_bytes for row in self.client.tables())
             raise ConfigurationError(f"{format_size(size)} of copies would be removed", hint="%bp_purge --yes does it")
         self._run(lambda _cancel, _progress: self.client.purge())
         return cards.lines_card(["All copies, and what was remembered of them, are gone from this disk."])
 
-    @no_var_expand
-    @line_magic
-    @takes(option("client", nargs="?", help="A variable that holds a BigPato."))
+    @command(option("client", nargs="?", help="A variable that holds a BigPato."))
     def bp_use(self, line: str) -> None:
         """Let the magics talk to another client: `client = demo.start()`, then `%bp_use client`."""
         from bigpato_magic.client import BigPato
 
-        name = _read(self.bp_use.parser, line).client
+        name = _read(self.bp_use, line).client
         client = self.session.variables(None).get(name)
         if not isinstance(client, BigPato):
             raise ConfigurationError(f"{name or 'nothing'} is no BigPato", hint="client = demo.start(); %bp_use client")
@@ -149,10 +129,10 @@ class TableMagics(Magics):
     def _run(self, work: Work[T]) -> T:
         return run(work, ProgressLine(surface_of(self.shell)))
 
-    def _names(self, parser: ArgumentParser, line: str) -> Sequence[str]:
-        names: Sequence[str] = _read(parser, line).tables
+    def _names(self, magic: Any, line: str) -> Sequence[str]:
+        names: Sequence[str] = _read(magic, line).tables
         if not names:
-            raise ConfigurationError("which tables?", hint=f"%{parser.prog} dataset.table")
+            raise ConfigurationError("which tables?", hint=f"%{magic.parser.prog} dataset.table")
         return names
 
     def _facts(self) -> list[tuple[str, str]]:
@@ -163,8 +143,8 @@ class TableMagics(Magics):
         return [(name, value) for name, value in facts if value]
 
 
-def _read(parser: ArgumentParser, line: str) -> Namespace:
-    return words.options(parser, line)
+def _read(magic: Any, line: str) -> Namespace:
+    return words.options(magic.parser, line)
 
 
 def _day(text: str) -> datetime:

@@ -19,7 +19,7 @@ from bigpato_magic.errors import ConfigurationError, ParameterError
 _DESTINATION = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*(?P<equals>=)?\s*<<(?P<rest>.*)", re.DOTALL)
 _PARAMS = re.compile(r"(?:(?<=\s)|^)--params(?:\s+|=)", re.DOTALL)
 _WORD = re.compile(r"\s*((?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"'])+)")
-_STARTS_SQL = re.compile(r"\s*(?:\(|--|#|/\*|(?:SELECT|WITH|FROM)\b)", re.IGNORECASE)
+_STARTS_SQL = re.compile(r"\s*(?:\(|--(?:\s|$)|#|/\*|(?:SELECT|WITH|FROM)\b)", re.IGNORECASE)
 _DOLLAR = re.compile(r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|\$([^\W\d]\w*)")
 _JSON = {"true": True, "false": False, "null": None}
 
@@ -49,6 +49,10 @@ FOREIGN = {
 
 class Parser(MagicArgumentParser):
     """Options of a magic; a wrong one is a `ConfigurationError` with the likely right one."""
+
+    def __init__(self, prog: str, description: str | None) -> None:
+        super().__init__(prog=prog, description=description)  # type: ignore[no-untyped-call]
+        self.allow_abbrev = False
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of leaving the process."""
@@ -188,7 +192,10 @@ def _split(parser: argparse.ArgumentParser, text: str, *, one_line: bool) -> tup
             break
         else:
             position = word.end()
-    return text[:position], text[position:].strip()
+    rest = text[position:].strip()
+    if rest.startswith(("'", '"')):
+        raise ConfigurationError("a quote in the first line is not closed")
+    return text[:position], rest
 
 
 def _is_option(parser: argparse.ArgumentParser, word: str) -> bool:
