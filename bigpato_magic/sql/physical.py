@@ -6,13 +6,15 @@ What has no entry here has no local representation, and a query that needs it is
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from bigpato_magic.sql.expr import Expr, Facts
 from bigpato_magic.sql.refusal import refuse
-from bigpato_magic.types import Kind, SqlType
+from bigpato_magic.types import ColumnStats, Kind, SqlType
 
 SCALARS = {
     Kind.BOOL: "BOOLEAN",
@@ -191,3 +193,24 @@ LITERALS: dict[Kind, Any] = {
     Kind.TIME: _time,
     Kind.TIMESTAMP: _timestamp,
 }
+
+
+# ------------------------------------------------------------------------------- columns of a copy
+
+
+def stored(stats: ColumnStats | None, type_: SqlType) -> Facts:
+    """What the statistics of a copy say of a column."""
+    if stats is None:
+        return Facts()
+    facts = Facts(nulls=stats.nulls, nan=stats.nan, ascii=stats.ascii)
+    if type_.kind is Kind.NUMERIC:
+        shape = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", stats.physical or "")
+        return replace(facts, decimal=(int(shape[1]), int(shape[2])) if shape else None)
+    if stats.low is None or stats.high is None:
+        return facts
+    if type_.kind is Kind.INT64:
+        return replace(facts, low=int(stats.low), high=int(stats.high))
+    if type_.kind is Kind.FLOAT64 and not stats.nan:
+        size = max(abs(float(stats.low)), abs(float(stats.high)))
+        return replace(facts, magnitude=size if math.isfinite(size) else None)
+    return facts

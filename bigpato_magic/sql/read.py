@@ -1,50 +1,93 @@
-"""What can be read from a text that is not yet a whole query: its parameters. Tolerant, and pure.
+"""What can be seen in raw SQL text before it is analyzed, or where it never will be: its kind, its parameters, its code.
 
-The analyzer decides what a query means; this only finds tokens outside strings, quoted identifiers and comments.
-https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
+Tolerant: any text is read, also half-written. What a query means is `googlesql`'s business.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-# In a raw string a backslash still keeps the quote after it from ending the string.
-_SKIPPED = r"""
-    [rRbB]{0,2}(?:'''(?:[^\\]|\\.)*?(?:'''|\Z) | \"\"\"(?:[^\\]|\\.)*?(?:\"\"\"|\Z))
-  | '(?:[^'\\\n]|\\.)*(?:'|$) | "(?:[^"\\\n]|\\.)*(?:"|$)
-  | `(?:[^`\\\n]|\\.)*(?:`|$)
-  | --[^\n]* | \#[^\n]* | /\*.*?(?:\*/|\Z)
-"""
-_PARAMETER = re.compile(
-    rf"(?P<skipped>{_SKIPPED}) | @@[\w.]* | @(?P<name>[A-Za-z_]\w*) | @`(?P<quoted>[^`\n]+)`",
+# https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
+_TOKEN = re.compile(
+    r"""
+    (?P<comment> --[^\n]* | \#[^\n]* | /\*.*?(?:\*/|\Z) )
+  | (?P<text> (?P<raw> \b (?: [rR][bB]? | [bB][rR] ) )? (?: \b[bB] )?
+        (?: \"\"\" (?: [^\\] | \\. )*? (?: \"\"\" | \Z )
+          | ''' (?: [^\\] | \\. )*? (?: ''' | \Z )
+          | " (?: [^"\\\n] | \\. )* (?: "|$|\Z )
+          | ' (?: [^'\\\n] | \\. )* (?: '|$|\Z ) ) )
+  | (?P<quoted> ` (?: [^`\\\n] | \\. )* (?: `|$|\Z ) )
+  | (?P<system> @@ [A-Za-z_][\w.]* )
+  | (?P<parameter> @ \s* (?: [A-Za-z_]\w* | `[^`\n]+` ) )
+  | (?P<word> [A-Za-z_]\w* )
+  | (?P<other> . )
+    """,
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
+_QUERIES = frozenset({"SELECT", "WITH", "FROM"})
+_UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class StatementKind:
+    """A statement's kind by its first words: `SELECT`, `INSERT`, `CREATE TABLE`, `SCRIPT`; UNKNOWN where it has none."""
+
+    name: str
+
+    @property
+    def is_query(self) -> bool:
+        """It only reads: SELECT, WITH, FROM, or one of these in parentheses."""
+        return self.name == "SELECT"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def statement_kind(sql: str) -> StatementKind:
+    """The kind of a statement; several statements are a SCRIPT.
+
+    `CREATE TEMP FUNCTION …; SELECT …` is a SCRIPT too: who can run its functions decides that.
+    """
+    statements = split(sql)
+    if len(statements) > 1:
+        return StatementKind("SCRIPT")
+    words = [m["word"].upper() for m in _TOKEN.finditer(statements[0] if statements else "") if m["word"]]
+    first = words[0] if words else _UNKNOWN
+    if first in _QUERIES:
+        return StatementKind("SELECT")
+    if first in ("CREATE", "DROP", "ALTER"):
+        return StatementKind(" ".join([first, *_object(words[1:])]))
+    return StatementKind("SCRIPT" if first in ("BEGIN", "DECLARE", "IF", "LOOP", "WHILE", "FOR", "REPEAT") else first)
+
+
+def _object(words: list[str]) -> list[str]:
+    kept = [word for word in words if word not in ("OR", "REPLACE", "TEMP", "TEMPORARY", "IF", "NOT", "EXISTS")]
+    return kept[:2] if kept[:1] == ["MATERIALIZED"] else kept[:1]
+
+
+def split(sql: str) -> list[str]:
+    """The statements of a text, without their semicolons; empty ones are left out."""
+    starts = [0, *(m.end() for m in _TOKEN.finditer(sql) if m["other"] == ";"), len(sql) + 1]
+    parts = [sql[a : b - 1] if b <= len(sql) else sql[a:] for a, b in zip(starts, starts[1:], strict=False)]
+    return [part for part in parts if outside(part).strip()]
 
 
 def parameter_names(sql: str) -> tuple[str, ...]:
-    r"""The `@names` of a query as first written, each once (without regard to case).
+    """The named parameters that a text mentions, as first written, each once; `@@system` variables are none."""
+    names: dict[str, str] = {}
+    for match in _TOKEN.finditer(sql):
+        if match["parameter"]:
+            name = match["parameter"].lstrip("@ \t\r\n").strip("`")
+            names.setdefault(name.lower(), name)
+    return tuple(names.values())
 
-    >>> parameter_names("SELECT '@no', @day -- @nor this\nWHERE x = @Day AND y = @@session_id")
-    ('day',)
-    """
-    found: dict[str, str] = {}
-    for match in _PARAMETER.finditer(sql):
-        if name := match["name"] or match["quoted"]:
-            found.setdefault(name.lower(), name)
-    return tuple(found.values())
+
+def positional_parameters(sql: str) -> int:
+    """How many `?` parameters a text has."""
+    return sum(match["other"] == "?" for match in _TOKEN.finditer(sql))
 
 
 def outside(sql: str) -> str:
-    """`sql` with strings and comments blanked out, every other character in its place.
-
-    >>> outside("SELECT 'a -- b' # c")
-    'SELECT             '
-    """
-    return _PARAMETER.sub(_blank, sql)
-
-
-def _blank(match: re.Match[str]) -> str:
-    text = match[0]
-    if match["skipped"] is None or text.startswith("`"):
-        return text
-    return re.sub(r"[^\n]", " ", text)
+    """The text with blanks for what is in strings and comments, at the same offsets; line ends stay."""
+    return _TOKEN.sub(lambda m: re.sub(r"[^\n]", " ", m[0]) if m["comment"] or m["text"] else m[0], sql)

@@ -337,7 +337,19 @@ def _each(pattern: str, parts: list[str]) -> tuple[str, ...]:
     return tuple(pattern.replace("PART", part) for part in parts)
 
 
-EXTRACTED = ["YEAR", "MONTH", "DAY", "DAYOFWEEK", "DAYOFYEAR", "QUARTER", "WEEK", "WEEK(MONDAY)", "WEEK(SATURDAY)", "ISOWEEK", "ISOYEAR"]
+EXTRACTED = [
+    "YEAR",
+    "MONTH",
+    "DAY",
+    "DAYOFWEEK",
+    "DAYOFYEAR",
+    "QUARTER",
+    "WEEK",
+    "WEEK(MONDAY)",
+    "WEEK(SATURDAY)",
+    "ISOWEEK",
+    "ISOYEAR",
+]
 CLOCK = ["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"]
 ADDED = ["DAY", "WEEK", "MONTH", "QUARTER", "YEAR"]
 SIX = "INT64, INT64, INT64, INT64, INT64, INT64"

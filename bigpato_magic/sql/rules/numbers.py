@@ -212,7 +212,22 @@ RULES = (
     _domain("log10", "{a} <= 0"),
     *(
         Rule(name, "FLOAT64", f"bp_finite({{a}}, {name}({{a}}))")
-        for name in ["exp", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "cbrt"]
+        for name in [
+            "exp",
+            "sin",
+            "cos",
+            "tan",
+            "asin",
+            "acos",
+            "atan",
+            "sinh",
+            "cosh",
+            "tanh",
+            "asinh",
+            "acosh",
+            "atanh",
+            "cbrt",
+        ]
     ),
     Rule("atan2", FLOATS, "atan2({a}, {b})", safe=True),
     Rule("pow", FLOATS, POWER),

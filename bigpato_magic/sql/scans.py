@@ -1,0 +1,227 @@
+"""Scans of the resolved tree: tables, projections, filters, joins, UNNEST, ORDER BY, LIMIT."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bigpato_magic.googlesql import tree
+from bigpato_magic.sql.compiler import Compiler, maybe_null, no_collation, scan
+from bigpato_magic.sql.expr import Expr, between
+from bigpato_magic.sql.physical import duck_type, identifier, stored
+from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.sql.relation import Relation
+from bigpato_magic.types import Kind, TableId
+
+Node = Any
+UNORDERED = (Kind.ARRAY, Kind.STRUCT, Kind.JSON, Kind.RANGE, Kind.GEOGRAPHY)
+
+
+@scan("SingleRowScan")
+def _single_row(_c: Compiler, _found: Node) -> Relation:
+    return Relation()
+
+
+@scan("TableScan")
+def _table(c: Compiler, found: Node) -> Relation:
+    if tree.has(found, "for_system_time_expr") or tree.has(found, "lock_mode"):
+        refuse("FOR SYSTEM_TIME AS OF", code="unsupported")
+    table = c.tables.get(TableId.parse(found.table.full_name))
+    if table is None:
+        refuse(f"the table {found.table.full_name}, of which there is no copy", code="not-local")
+    alias = c.fresh("t")
+    names = {column.name.lower(): column.name for column in table.columns}
+    relation = Relation(f"{table.relation} AS {alias}")
+    for column in tree.get(found, "column_list"):
+        key = column.name.lower()
+        if key not in names:
+            refuse(f"the column {column.name}, which the copy of {found.table.full_name} has not", code="not-local")
+        type_ = c.type_of(column)
+        duck_type(type_)
+        # A copy holds the fields of a STRUCT by position, as expressions do.
+        facts = stored(table.stats.get(key), type_)
+        c.columns[column.column_id] = Expr(f"{alias}.{identifier(names[key])}", type_, facts, plain=True)
+        relation.columns.append(column.column_id)
+    return relation
+
+
+@scan("ProjectScan")
+def _project(c: Compiler, found: Node) -> Relation:
+    relation = c.scan(found.input_scan)
+    if found.expr_list:
+        if relation.group or relation.closed or not c.simple(relation):
+            relation = _wrap_ordered(c, relation)
+        new = [(item.column.column_id, c.expr(item.expr)) for item in found.expr_list]
+        c.columns.update(new)
+    return c.keep(relation, found)
+
+
+def _wrap_ordered(c: Compiler, relation: Relation) -> Relation:
+    """Wrap, and keep an ORDER BY that has no LIMIT, because it orders the result."""
+    if not relation.order:
+        return c.wrap(relation)
+    rank = c.fresh("o")
+    kept = list(dict.fromkeys([*relation.columns, *relation.hidden]))
+    alias = c.fresh("t")
+    ranked = f"{c.column_list(kept)}, row_number() OVER (ORDER BY {', '.join(relation.order)}) AS {rank}"
+    inner = relation.select(ranked)
+    for i in kept:
+        c.rebind(i, f"{alias}.c{i}")
+    return Relation(f"({inner}) AS {alias}", kept, order=[f"{alias}.{rank}"], hidden=relation.hidden)
+
+
+@scan("FilterScan")
+def _filter(c: Compiler, found: Node) -> Relation:
+    relation = c.opened(c.scan(found.input_scan))
+    relation.where.append(c.expr(found.filter_expr).sql)
+    return c.keep(relation, found)
+
+
+# --------------------------------------------------------------------------------------------- joins
+
+
+def join_side(c: Compiler, relation: Relation, *, preserved: bool) -> Relation:
+    """A relation as one side of a join: flat if it can be, so that DuckDB's optimizer sees all joins at once.
+
+    Args:
+        c: the compiler.
+        relation: the side.
+        preserved: all its rows are in the result, so its WHERE may come after the join, and literals stay literals.
+    """
+    flat = relation.source is not None and relation.open and (preserved or not relation.where)
+    plain = all(c.columns[i].plain or (preserved and c.columns[i].literal) for i in relation.columns)
+    return relation if flat and plain else c.wrap(relation)
+
+
+@scan("JoinScan")
+def _join(c: Compiler, found: Node) -> Relation:
+    if found.is_lateral or found.parameter_list:
+        refuse("a lateral join", code="no-node")
+    kind = tree.enum(found, "join_type")
+    left = join_side(c, c.scan(found.left_scan), preserved=kind in ("INNER", "LEFT"))
+    right = join_side(c, c.scan(found.right_scan), preserved=kind in ("INNER", "RIGHT"))
+    on = c.expr(found.join_expr).sql if found.HasField("join_expr") else None
+    _may_miss(c, kind, left, right)
+    cross = kind == "INNER" and on is None
+    right_text = f"({right.source})" if right.joined and not cross else right.source
+    if cross:
+        source = f"{left.source} CROSS JOIN {f'({right.source})' if right.joined else right.source}"
+    else:
+        source = f"{left.source} {kind} JOIN {right_text} ON {on or 'true'}"
+    joined = Relation(source, left.columns + right.columns, left.where + right.where, joined=True)
+    joined.hidden = left.hidden + right.hidden
+    return c.keep(joined, found)
+
+
+def _may_miss(c: Compiler, kind: str, left: Relation, right: Relation) -> None:
+    for side, missing in ((left, ("RIGHT", "FULL")), (right, ("LEFT", "FULL"))):
+        if kind in missing:
+            c.columns.update((i, maybe_null(c.columns[i])) for i in side.columns)
+
+
+@scan("ArrayScan")
+def _array(c: Compiler, found: Node) -> Relation:
+    """UNNEST, alone or joined to what is on its left."""
+    if len(found.array_expr_list) != 1 or found.HasField("array_zip_mode"):
+        refuse("UNNEST of several arrays", code="no-node")
+    left = c.scan(found.input_scan) if found.HasField("input_scan") else Relation()
+    if left.source is not None or left.columns or left.ctes:
+        left = join_side(c, left, preserved=True)
+    if found.is_outer and (left.where or left.source is None):
+        left = c.wrap(left)
+    unnested, columns = _unnest(c, found)
+    on = c.expr(found.join_expr).sql if found.HasField("join_expr") else None
+    relation = Relation(
+        unnested, left.columns + columns, left.where, joined=left.source is not None, hidden=left.hidden
+    )
+    if found.is_outer:
+        relation.source = f"{left.source} LEFT JOIN LATERAL {unnested} ON {on or 'true'}"
+        return c.keep(relation, found)
+    if left.source is not None:
+        relation.source = f"{left.source} CROSS JOIN LATERAL {unnested}"
+    if on:
+        relation.where.append(on)
+    return c.keep(relation, found)
+
+
+def _unnest(c: Compiler, found: Node) -> tuple[str, list[int]]:
+    array = c.expr(found.array_expr_list[0]).sql
+    alias, element = c.fresh("t"), found.element_column_list[0]
+    columns = [f"unnest({array}) AS c{element.column_id}"]
+    ids = [element.column_id]
+    type_ = c.type_of(element)
+    duck_type(type_)
+    c.columns[element.column_id] = Expr(f"{alias}.c{element.column_id}", type_, plain=True)
+    if found.HasField("array_offset_column"):
+        offset = found.array_offset_column.column
+        columns.append(f"unnest(range(CAST(len({array}) AS BIGINT))) AS c{offset.column_id}")
+        facts = replace(between(0, 2**63 - 1), nulls=bool(found.is_outer))
+        c.columns[offset.column_id] = Expr(f"{alias}.c{offset.column_id}", c.type_of(offset), facts, plain=True)
+        ids.append(offset.column_id)
+    return f"(SELECT {', '.join(columns)}) AS {alias}", ids
+
+
+# ------------------------------------------------------------------------------------ order and limit
+
+
+def order_items(c: Compiler, items: Any) -> list[str]:
+    """ORDER BY items. GoogleSQL puts NULL first where ascending, and NaN before all numbers."""
+    found = []
+    for item in items:
+        no_collation(item, ("collation",))
+        if item.HasField("collation_name"):
+            refuse("collation", code="unsupported")
+        found += _order_item(c.columns[item.column_ref.column.column_id], item)
+    return found
+
+
+def _order_item(e: Expr, item: Node) -> list[str]:
+    down = bool(item.is_descending)
+    order = tree.enum(item, "null_order")
+    nulls_first = order == "NULLS_FIRST" or (order == "ORDER_UNSPECIFIED" and not down)
+    if e.type.kind in UNORDERED:
+        refuse(f"ORDER BY {e.type.kind}", code="type")
+    if e.literal:
+        return []
+    nulls = "FIRST" if nulls_first else "LAST"
+    item_text = f"{e.sql} {'DESC' if down else 'ASC'} NULLS {nulls}"
+    if e.type.kind is Kind.FLOAT64 and e.facts.nan:
+        is_null = f"({e.sql} IS NULL) {'DESC' if nulls_first else 'ASC'}"
+        return [is_null, f"isnan({e.sql}) {'ASC' if down else 'DESC'}", item_text]
+    return [item_text]
+
+
+@scan("OrderByScan")
+def _order_by(c: Compiler, found: Node) -> Relation:
+    relation = c.scan(found.input_scan)
+    if relation.order or relation.limit or relation.ctes:
+        relation = c.wrap(relation)
+    relation.order = order_items(c, found.order_by_item_list)
+    return c.keep(relation, found)
+
+
+@scan("LimitOffsetScan")
+def _limit(c: Compiler, found: Node) -> Relation:
+    relation = c.scan(found.input_scan)
+    if relation.limit:
+        relation = c.wrap(relation)
+    for word in ("limit", "offset"):
+        if found.HasField(word):
+            relation.limit += f" {word.upper()} {_row_count(c, getattr(found, word))}"
+    relation.closed = True
+    return c.keep(relation, found)
+
+
+def _row_count(c: Compiler, message: Node) -> str:
+    e = c.expr(message)
+    if e.literal and e.value is not None:
+        return str(e.value)
+    if tree.name(tree.node(message)) == "Parameter":
+        # DuckDB takes NULL for no limit; BigQuery refuses it.
+        return f"(CASE WHEN {e.sql} < 0 OR {e.sql} IS NULL THEN error('LIMIT must not be negative or NULL') ELSE {e.sql} END)"
+    return refuse("a LIMIT that is not a constant or a parameter")
+
+
+@scan("BarrierScan")
+def _barrier(c: Compiler, found: Node) -> Relation:
+    return c.keep(c.scan(found.input_scan), found)

@@ -1,0 +1,148 @@
+"""Queries made of queries: UNION, INTERSECT, EXCEPT, WITH and WITH RECURSIVE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bigpato_magic.googlesql import tree
+from bigpato_magic.sql.compiler import Compiler, Cte, is_nested, scan
+from bigpato_magic.sql.expr import Expr, either
+from bigpato_magic.sql.expressions import unify
+from bigpato_magic.sql.physical import duck_type, full
+from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.sql.relation import Relation
+from bigpato_magic.sql.rules.base import route
+from bigpato_magic.types import Kind, SqlType
+
+Node = Any
+# BigQuery stops a recursion that needs more iterations than this:
+# https://cloud.google.com/bigquery/docs/recursive-ctes#iteration_limit_error
+MOST_ITERATIONS = 500
+INT64 = SqlType(Kind.INT64)
+
+
+@scan("SetOperationScan")
+def _set_operation(c: Compiler, found: Node) -> Relation:
+    kind = tree.enum(found, "op_type")
+    operator = kind.removesuffix("_DISTINCT").replace("_", " ")
+    ids = [column.column_id for column in tree.get(found, "column_list")]
+    types = [c.type_of(column) for column in tree.get(found, "column_list")]
+    if kind != "UNION_ALL" and any(is_nested(type_) or type_.kind is Kind.JSON for type_ in types):
+        refuse(f"{operator} over ARRAY, STRUCT or JSON values", code="type")
+    relations, rows = [], []
+    for item in found.input_item_list:
+        relations.append(c.scan(item.scan))
+        rows.append([c.columns[column.column_id] for column in item.output_column_list])
+    columns = [unify(list(column)) for column in zip(*rows, strict=True)]
+    texts = [_term(r, ids, list(row)) for r, row in zip(relations, zip(*columns, strict=True), strict=True)]
+    return _combined(c, operator, texts, ids, columns)
+
+
+def _term(relation: Relation, ids: list[int], row: list[Expr]) -> str:
+    columns = ", ".join(f"{e.sql} AS c{i}" for i, e in zip(ids, row, strict=True)) or "1 AS c0"
+    text = relation.select(columns, order=False)
+    return f"({text})" if relation.limit or relation.ctes else text
+
+
+def _combined(c: Compiler, operator: str, texts: list[str], ids: list[int], columns: list[list[Expr]]) -> Relation:
+    if len(set(ids)) < len(ids):
+        refuse("a set operation that gives a column twice", code="no-node")
+    alias = c.fresh("t")
+    for i, column in zip(ids, columns, strict=True):
+        facts = replace(either(column), decimal=column[0].facts.decimal)
+        c.columns[i] = Expr(f"{alias}.c{i}", column[0].type, facts, plain=True)
+    return Relation(f"({_chained(operator, texts)}) AS {alias}", ids)
+
+
+def _chained(operator: str, texts: list[str]) -> str:
+    """From left to right; only UNION may go without parentheses."""
+    if operator.startswith("UNION"):
+        return f" {operator} ".join(texts)
+    text = texts[0]
+    for i, each in enumerate(texts[1:]):
+        text = f"{f'({text})' if i else text} {operator} {each}"
+    return text
+
+
+# ---------------------------------------------------------------------------------------------- WITH
+
+
+@scan("WithScan")
+def _with(c: Compiler, found: Node) -> Relation:
+    entries, recursive = [], False
+    for entry in found.with_entry_list:
+        text, again = _entry(c, entry)
+        entries.append(text)
+        recursive = recursive or again
+    relation = c.scan(found.query)
+    relation.ctes = entries + relation.ctes
+    relation.recursive = relation.recursive or recursive
+    return c.keep(relation, found)
+
+
+def _entry(c: Compiler, entry: Node) -> tuple[str, bool]:
+    """The text of one WITH entry, and whether it is recursive."""
+    inner = tree.node(entry.with_subquery)
+    name = c.fresh("w")
+    if tree.name(inner) == "RecursiveScan":
+        return _recursive_entry(c, entry.with_query_name, name, inner), True
+    relation = c.scan(inner)
+    columns = tuple(c.columns[column.column_id] for column in tree.get(inner, "column_list"))
+    c.ctes[entry.with_query_name] = Cte(name, columns)
+    listed = ", ".join(f"{e.sql} AS k{j}" for j, e in enumerate(columns)) or "1 AS k0"
+    return f"{name} AS ({relation.select(listed, order=False)})", False
+
+
+@scan("WithRefScan")
+def _with_ref(c: Compiler, found: Node) -> Relation:
+    return _reference(c, c.ctes[found.with_query_name], found)
+
+
+def _reference(c: Compiler, cte: Cte, found: Node) -> Relation:
+    alias = c.fresh("t")
+    relation = Relation(f"{cte.name} AS {alias}")
+    for j, (column, inside) in enumerate(zip(tree.get(found, "column_list"), cte.columns, strict=True)):
+        c.columns[column.column_id] = Expr(f"{alias}.k{j}", inside.type, inside.facts, plain=True)
+        relation.columns.append(column.column_id)
+    if cte.depth:
+        hidden = -c.count
+        c.columns[hidden] = Expr(f"{alias}.{cte.depth}", INT64, plain=True)
+        relation.columns.append(hidden)
+        relation.hidden = [hidden]
+    return relation
+
+
+def _recursive_entry(c: Compiler, query: str, name: str, found: Node) -> str:
+    """A recursion over UNION ALL, which counts its iterations: DuckDB would go on for ever."""
+    if tree.enum(found, "op_type") != "UNION_ALL" or found.HasField("recursion_depth_modifier"):
+        refuse("WITH RECURSIVE with UNION DISTINCT or a depth")
+    types = [c.type_of(column) for column in tree.get(found, "column_list")]
+    columns = tuple(Expr("", type_) for type_ in types)
+    first = c.scan(found.non_recursive_term.scan)
+    start = _recursive_row(c, found.non_recursive_term, types)
+    c.recursion.append(Cte(name, columns, depth="depth"))
+    again = c.scan(found.recursive_term.scan)
+    c.recursion.pop()
+    if len(again.hidden) != 1:
+        refuse("WITH RECURSIVE in such a form")
+    depth = c.columns[again.hidden[0]].sql
+    stop = f"CASE WHEN {depth} >= {MOST_ITERATIONS} THEN {route('a long recursion')} ELSE {depth} + 1 END"
+    step = _recursive_row(c, found.recursive_term, types)
+    names = ", ".join([*(f"k{j}" for j in range(len(types))), "depth"])
+    one = first.select(f"{start}, 0::BIGINT", order=False)
+    two = again.select(f"{step}, {stop}", order=False)
+    c.ctes[query] = Cte(name, columns)
+    return f"{name}({names}) AS ({one} UNION ALL {two})"
+
+
+def _recursive_row(c: Compiler, term: Node, types: list[SqlType]) -> str:
+    row = [full(c.columns[column.column_id]) for column in term.output_column_list]
+    return ", ".join(f"CAST({e.sql} AS {duck_type(type_)})" for e, type_ in zip(row, types, strict=True))
+
+
+@scan("RecursiveRefScan")
+def _recursive_ref(c: Compiler, found: Node) -> Relation:
+    if not c.recursion:
+        refuse("a recursive reference out of place", code="no-node")
+    return _reference(c, c.recursion[-1], found)

@@ -1,0 +1,36 @@
+"""From a resolved query to DuckDB SQL, or the reason why not. Pure: nothing is read, run or cached here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bigpato_magic.googlesql import tree
+from bigpato_magic.sql import aggregates, expressions, scans, sets, subqueries, windows
+from bigpato_magic.sql.compiler import Compiler
+from bigpato_magic.sql.output import output_list
+from bigpato_magic.sql.refusal import Refusal, refuse
+from bigpato_magic.types import AnalyzedQuery, Compiled, LocalTable, Refused, TableId
+
+# Importing them fills the tables of node kinds.
+NODES = (aggregates, expressions, scans, sets, subqueries, windows)
+
+
+def compile_query(
+    query: AnalyzedQuery, tables: Mapping[TableId, LocalTable], quarantined: frozenset[str]
+) -> Compiled | Refused:
+    """See `bigpato_magic.sql.compile`."""
+    compiler = Compiler(tables, quarantined)
+    try:
+        sql = _statement(compiler, query)
+    except Refusal as refusal:
+        return Refused((refusal.reason,))
+    return Compiled(sql, query.outputs, frozenset(compiler.used))
+
+
+def _statement(c: Compiler, query: AnalyzedQuery) -> str:
+    statement = tree.node(query.tree)
+    if tree.name(statement) != "QueryStmt":
+        refuse(f"a statement of kind {tree.name(statement)}", code="statement")
+    relation = c.scan(statement.query)
+    exprs = [c.columns[output.column.column_id] for output in statement.output_column_list]
+    return relation.select(output_list(c, exprs, query.outputs))

@@ -1,0 +1,72 @@
+"""Subqueries inside expressions: scalar, ARRAY, EXISTS, IN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bigpato_magic.googlesql import tree
+from bigpato_magic.sql.compiler import Compiler, expression, is_nested
+from bigpato_magic.sql.expr import NOT_NULL, Expr, Facts
+from bigpato_magic.sql.physical import duck_type, full
+from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.sql.relation import Relation
+from bigpato_magic.types import Kind, SqlType
+
+Node = Any
+
+
+@expression("SubqueryExpr")
+def _subquery(c: Compiler, found: Node) -> Expr:
+    if tree.has(found, "in_collation") and found.in_collation.collation_name:
+        refuse("collation", code="unsupported")
+    type_ = c.type_of(found)
+    duck_type(type_)
+    kind = tree.enum(found, "subquery_type")
+    c.use(f"{kind} subquery")
+    needle = c.expr(found.in_expr) if found.HasField("in_expr") else None
+    relation = c.scan(found.subquery)
+    if kind == "EXISTS":
+        return Expr(f"EXISTS ({relation.select('1', order=False)})", type_, NOT_NULL)
+    column = tree.get(tree.node(found.subquery), "column_list")[0].column_id
+    if kind == "SCALAR":
+        return _scalar(c, relation, column, type_)
+    if kind == "ARRAY":
+        return _array(c, relation, column, type_)
+    if kind == "IN" and needle is not None:
+        return _in(c, needle, relation, column, type_)
+    return refuse(f"a subquery of kind {kind}", code="no-node")
+
+
+def _scalar(c: Compiler, relation: Relation, column: int, type_: SqlType) -> Expr:
+    """DuckDB raises for more than one row, as BigQuery does."""
+    value = c.columns[column]
+    return Expr(f"({relation.select(full(value).sql, order=False)})", type_, Facts(nan=value.facts.nan))
+
+
+def _array(c: Compiler, relation: Relation, column: int, type_: SqlType) -> Expr:
+    if relation.order and (relation.closed or relation.group or relation.limit):
+        relation = ranked(c, relation, column)
+    elif not relation.open and not relation.order:
+        relation = c.wrap(relation, [column])
+    order = f" ORDER BY {', '.join(relation.order)}" if relation.order else ""
+    relation.order = []
+    gathered = f"coalesce(list({full(c.columns[column]).sql}{order}), CAST([] AS {duck_type(type_)}))"
+    return Expr(f"({relation.select(gathered)})", type_, NOT_NULL)
+
+
+def ranked(c: Compiler, relation: Relation, column: int) -> Relation:
+    """The relation in parentheses, ordered by its rows' rank in the order that it had inside."""
+    alias, rank = c.fresh("t"), c.fresh("o")
+    over = f"row_number() OVER (ORDER BY {', '.join(relation.order)}) AS {rank}"
+    inner = relation.select(f"{c.column_list([column])}, {over}")
+    c.rebind(column, f"{alias}.c{column}")
+    return Relation(f"({inner}) AS {alias}", [column], order=[f"{alias}.{rank}"])
+
+
+def _in(c: Compiler, needle: Expr, relation: Relation, column: int, type_: SqlType) -> Expr:
+    value = c.columns[column]
+    if needle.type.kind is Kind.FLOAT64 and needle.facts.nan and value.facts.nan:
+        refuse("IN over FLOAT64 values that may be NaN")
+    if is_nested(needle.type) or needle.type.kind in (Kind.JSON, Kind.INTERVAL):
+        refuse(f"IN over {needle.type.kind} values")
+    return Expr(f"({needle.sql} IN ({relation.select(value.sql, order=False)}))", type_)

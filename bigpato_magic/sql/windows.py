@@ -1,0 +1,95 @@
+"""Window functions: OVER with its partitions, order and frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bigpato_magic.googlesql import tree
+from bigpato_magic.sql.aggregates import Clauses, distinct, find_rule, ignore_nulls, written
+from bigpato_magic.sql.compiler import Compiler, no_collation, scan
+from bigpato_magic.sql.expr import Expr
+from bigpato_magic.sql.expressions import arguments, function_name
+from bigpato_magic.sql.physical import duck_type
+from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.sql.relation import Relation
+from bigpato_magic.sql.rules.base import AggregateRule, Call
+from bigpato_magic.sql.scans import order_items
+from bigpato_magic.types import Kind, SqlType
+
+Node = Any
+BOUNDS = {
+    "UNBOUNDED_PRECEDING": "UNBOUNDED PRECEDING",
+    "CURRENT_ROW": "CURRENT ROW",
+    "UNBOUNDED_FOLLOWING": "UNBOUNDED FOLLOWING",
+}
+
+
+@scan("AnalyticScan")
+def _analytic(c: Compiler, found: Node) -> Relation:
+    relation = c.opened(c.scan(found.input_scan))
+    results: list[tuple[int, Expr]] = []
+    for group in found.function_group_list:
+        results += _group(c, group)
+    c.columns.update(results)
+    relation.closed = True
+    return c.keep(relation, found)
+
+
+def _group(c: Compiler, group: Node) -> list[tuple[int, Expr]]:
+    no_collation(group.partition_by)
+    partition = [c.columns[key.column.column_id] for key in group.partition_by.partition_by_list]
+    items = list(group.order_by.order_by_item_list) if group.HasField("order_by") else []
+    results = []
+    for item in map(tree.node, group.analytic_function_list):
+        if tree.name(item) != "ComputedColumn":
+            refuse(f"a window function as {tree.name(item)}", code="no-node")
+        results.append(
+            (item.column.column_id, _call(c, tree.node(item.expr), partition, items, c.type_of(item.column)))
+        )
+    return results
+
+
+def _call(c: Compiler, found: Node, partition: list[Expr], items: list[Node], type_: SqlType) -> Expr:
+    duck_type(type_)
+    name, args = function_name(found), arguments(c, found)
+    if tree.enum(found, "error_mode") == "SAFE_ERROR_MODE" or tree.has(found, "where_expr"):
+        refuse("SAFE. or WHERE with a window function")
+    rule = find_rule(name, args)
+    if not rule.window:
+        refuse(f"{name.upper()} with OVER")
+    clauses = Clauses(over=_over(c, found, rule, partition, items), distinct=distinct(rule, found, args))
+    if clauses.distinct and items:
+        refuse("DISTINCT with ORDER BY in a window")
+    if tree.enum(found, "null_handling_modifier") == "IGNORE_NULLS":
+        clauses.nulls = " IGNORE NULLS" if not rule.aggregate else ""
+        clauses.filter = ignore_nulls(rule, found, args) if rule.aggregate else ""
+    return written(c, rule, Call(name, args, type_, c), clauses)
+
+
+def _over(c: Compiler, found: Node, rule: AggregateRule, partition: list[Expr], items: list[Node]) -> str:
+    order = order_items(c, items)
+    parts = [f"PARTITION BY {', '.join(key.sql for key in partition)}"] if partition else []
+    if order:
+        parts.append(f"ORDER BY {', '.join(order)}")
+    if rule.framed and found.HasField("window_frame"):
+        parts.append(_frame(c, found.window_frame, items))
+    return f" OVER ({' '.join(parts)})"
+
+
+def _frame(c: Compiler, frame: Node, items: list[Node]) -> str:
+    unit = tree.enum(frame, "frame_unit")
+    key = c.columns[items[0].column_ref.column.column_id] if len(items) == 1 else None
+    bounds = (_bound(c, bound, unit, key) for bound in (frame.start_expr, frame.end_expr))
+    return f"{unit} BETWEEN {' AND '.join(bounds)}"
+
+
+def _bound(c: Compiler, bound: Node, unit: str, key: Expr | None) -> str:
+    kind = tree.enum(bound, "boundary_type")
+    if kind in BOUNDS:
+        return BOUNDS[kind]
+    offset = c.expr(bound.expression)
+    if not offset.literal or offset.value is None or offset.value < 0:
+        refuse("a window frame whose bound is not a constant")
+    if unit == "RANGE" and (key is None or key.type.kind is not Kind.INT64):
+        refuse("a RANGE frame over other values than INT64")
+    return f"{offset.sql} {kind.removeprefix('OFFSET_')}"
