@@ -116,9 +116,11 @@ class _Run:
     def files(self) -> tuple[Path, ...]:
         """Extract and download."""
         try:
-            return interruptible(self._work, cancel=self._cancel, tick=self._tell, abandon=self._stop.set)
+            files = interruptible(self._work, cancel=self._cancel, tick=self._tell, abandon=self._stop.set)
         except Exception as error:
             raise as_transfer_error(self._request, error) from error
+        self._tell()
+        return files
 
     def _tell(self) -> None:
         self._progress(TransferEvent(self._request.facts.id, self._stage, self._done, self._total))

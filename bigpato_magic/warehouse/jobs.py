@@ -11,11 +11,12 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from bigpato_magic import frames
 from bigpato_magic.errors import Cancelled, ConfigurationError
@@ -28,8 +29,8 @@ from bigpato_magic.warehouse.connection import REQUEST_SECONDS, Connection
 
 # How long the server may take before it makes a job of a query: the job can be cancelled and its progress shown.
 _JOBLESS_MILLISECONDS = 1000
-# Rows that the first answer may carry; more are fetched with the Storage Read API, which is faster from here on.
-_FIRST_PAGE_ROWS = 10_000
+# Rows that one answer may carry. A result with more is fetched by the Storage Read API, which is faster from here on.
+_PAGE_ROWS = 10_000
 _POLL_SECONDS = (0.1, 1.0)
 _CANCEL_SECONDS = 0.7
 _LABEL = re.compile(r"[^a-z0-9_-]")
@@ -181,18 +182,17 @@ class QueryRun:
             self._cancel_job()
             raise Cancelled
         if self._name is None:
-            return _jobless(response, *self._first_page(response))
+            return _jobless(response, *_of_pages([response]))
         complete = bool(response.get("jobComplete"))
         job = self._finished(self._name, complete=complete)
-        whole = complete and not response.get("pageToken")
-        return _of_job(job, *(self._first_page(response) if whole else self._all_rows(job)))
+        return _of_job(job, *self._rows(job, response if complete else self._page(self._name)))
 
     def _send(self) -> dict[str, Any]:
         # A repeated request with the same id is answered with the first one's query, not run again.
         extra: dict[str, Any] = {
             "requestId": str(uuid.uuid4()),
             "timeoutMs": _JOBLESS_MILLISECONDS,
-            "maxResults": _FIRST_PAGE_ROWS,
+            "maxResults": _PAGE_ROWS,
             "formatOptions": {"useInt64Timestamp": True},
         }
         if _READS_ONLY.match(str(self._body["query"])):
@@ -224,66 +224,83 @@ class QueryRun:
             )
         return job
 
-    def _first_page(self, response: Mapping[str, Any]) -> Rows:
-        """The rows that came with the answer."""
-        from google.cloud.bigquery import SchemaField
-        from google.cloud.bigquery.table import RowIterator
+    def _page(self, name: JobName, token: str | None = None) -> dict[str, Any]:
+        """`jobs.getQueryResults`: schema, rows, and whether there are more."""
+        wanted = {"maxResults": _PAGE_ROWS, "formatOptions.useInt64Timestamp": "true"}
+        wanted |= {"location": name.location} if name.location else {}
+        wanted |= {"pageToken": token} if token else {}
+        return self._connection.request("GET", f"/projects/{name.project}/queries/{name.id}?{urlencode(wanted)}")
 
-        # DML and DDL have no rows, though some answers carry the schema of the table that they made.
-        fields = schema.outputs(response.get("schema")) if response.get("totalRows") is not None else ()
-        if not fields:
+    def _rows(self, job: Any, first: Mapping[str, Any]) -> Rows:
+        """All rows: those of the first page if that is all, else by the Storage Read API where that is possible."""
+        if (job.statement_type or "").startswith("CREATE"):
             return (), frames.empty(())
-        rows = RowIterator(
-            self._connection.bigquery,
-            None,
-            None,
-            [SchemaField.from_api_repr(field) for field in response["schema"]["fields"]],
-            total_rows=int(response["totalRows"]),
-            first_page_response=dict(response),
-        )
-        return fields, _from_json(rows, fields)
+        if not first.get("pageToken"):
+            return _of_pages([first])
+        table = self._by_storage_api(job) if self._storage_api else None
+        if table is not None:
+            fields = schema.outputs(first["schema"])
+            return fields, frames.conform(table, fields)
+        return _of_pages(list(self._pages(first)))
 
-    def _all_rows(self, job: Any) -> Rows:
-        """All rows of a finished job, by the Storage Read API where that is possible."""
-        rows = self._iterator(job)
-        fields = schema.outputs({"fields": [field.to_api_repr() for field in rows.schema]})
-        if not fields:
-            return (), frames.empty(())
-        if not rows.total_rows:
-            return fields, frames.empty(fields)
-        table = self._by_storage_api(rows) if self._storage_api else None
-        return fields, _from_json(self._iterator(job), fields) if table is None else frames.conform(table, fields)
+    def _pages(self, page: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        yield page
+        while self._name and (token := page.get("pageToken")):
+            if self._stop.is_set():
+                raise Cancelled
+            page = self._page(self._name, token)
+            yield page
 
-    def _iterator(self, job: Any) -> Any:
-        return job.result(retry=failures.retry(), timeout=REQUEST_SECONDS)
-
-    def _by_storage_api(self, rows: Any) -> Any:
+    def _by_storage_api(self, job: Any) -> Any:
         """The rows as an Arrow table, None where this person may not use the API, or the emulator has none."""
         import pyarrow as pa
-        from google.api_core.exceptions import Forbidden, MethodNotImplemented
+        from google.api_core.exceptions import Forbidden, MethodNotImplemented, NotFound
 
         batches = []
+        rows = job.result(retry=failures.retry(), timeout=REQUEST_SECONDS)
         try:
             for batch in rows.to_arrow_iterable(bqstorage_client=self._connection.reader):
                 if self._stop.is_set():
                     raise Cancelled
                 batches.append(batch)
-        except (Forbidden, MethodNotImplemented):
-            # It is a permission of its own: bigquery.readsessions.create.
+        except (Forbidden, MethodNotImplemented, NotFound):
+            # It is a permission of its own: bigquery.readsessions.create; not every emulator keeps results.
             return None
         return pa.Table.from_batches(batches) if batches else None
 
 
-def _from_json(rows: Iterable[Any], fields: tuple[OutputColumn, ...]) -> Any:
-    """An Arrow table of rows that came as JSON. (The client's own `to_arrow` knows no INTERVAL.)"""
+def _of_pages(pages: Sequence[Mapping[str, Any]]) -> Rows:
+    """Rows that came as JSON, as Arrow; the client's own `to_arrow` knows no INTERVAL."""
     import pyarrow as pa
 
-    columns = list(zip(*(tuple(row) for row in rows), strict=True))
-    if not columns:
-        return frames.empty(fields)
+    # DML and DDL have no rows, though some answers carry the schema of the table that they made.
+    resource = pages[0].get("schema") if pages[0].get("totalRows") is not None else None
+    fields = schema.outputs(resource)
+    if resource is None or not any(page.get("rows") for page in pages):
+        return fields, frames.empty(fields)
+    parsed = [_as_text(field) for field in resource["fields"]]
+    columns = zip(*(tuple(row) for page in pages for row in _parse(page, parsed)), strict=True)
     arrow = frames.arrow_schema(fields)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, arrow, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=arrow)
+    return fields, pa.Table.from_arrays(arrays, schema=arrow)
+
+
+def _parse(page: Mapping[str, Any], fields: list[Any]) -> Iterable[Any]:
+    from google.cloud.bigquery.table import RowIterator
+
+    alone = {key: value for key, value in page.items() if key != "pageToken"}
+    return RowIterator(None, None, None, fields, total_rows=len(page.get("rows", ())), first_page_response=alone)
+
+
+def _as_text(field: Mapping[str, Any]) -> Any:
+    """A field whose JSON the client leaves as BigQuery wrote it: parsed and printed again, numbers would change."""
+    from google.cloud.bigquery import SchemaField
+
+    def text(field: Mapping[str, Any]) -> dict[str, Any]:
+        kind = "STRING" if field["type"] == "JSON" else field["type"]
+        return {**field, "type": kind, "fields": [text(inner) for inner in field.get("fields", ())]}
+
+    return SchemaField.from_api_repr(text(field))
 
 
 def _progress(job: Any) -> QueryProgress:
