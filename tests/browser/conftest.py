@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import socket
@@ -14,10 +15,15 @@ from pathlib import Path
 
 import pytest
 
+log = logging.getLogger(__name__)
+
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 TOKEN = "t0ken"
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
 IDLE = """() => {
   const session = window.jupyterapp?.shell?.currentWidget?.sessionContext;
   return session?.isReady && session.session?.kernel?.status === 'idle';
@@ -49,7 +55,7 @@ def page(chromium):
     """A new window; what went wrong in it is printed when the test fails."""
     context = chromium.new_context(viewport={"width": 1150, "height": 900})
     page = context.new_page()
-    page.on("pageerror", lambda error: print("page error:", error))
+    page.on("pageerror", lambda error: log.warning("page error: %s", error))
     yield page
     context.close()
 
@@ -132,10 +138,11 @@ def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
     while time.monotonic() < deadline:
         try:
             urllib.request.urlopen(url).close()
-            return
         except OSError:
             assert server.poll() is None, log.read_text()
             time.sleep(0.1)
+        else:
+            return
     raise TimeoutError(log.read_text())
 
 
@@ -144,12 +151,12 @@ def notebook(lab, page):
     """Open a notebook of these cells, by default run them all; gives the page."""
 
     def open_(*cells: str, run: bool = True, window=None):
-        return show(window or page, lab, lab.write(*cells), run=run)
+        return show_notebook(window or page, lab, lab.write(*cells), run=run)
 
     return open_
 
 
-def show(page, lab, name: str, *, run: bool = True):
+def show_notebook(page, lab, name: str, *, run: bool = True):
     page.goto(f"{lab.url}/lab/tree/{name}?token={TOKEN}&reset")
     page.wait_for_function(IDLE, timeout=90_000)
     if run:
@@ -162,11 +169,23 @@ def command(page, name: str, **args) -> None:
     page.evaluate("([name, args]) => { jupyterapp.commands.execute(name, args); }", [name, args])
 
 
-def theme(page, dark: bool) -> None:
+def set_theme(page, dark: bool) -> None:
     name = "JupyterLab Dark" if dark else "JupyterLab Light"
     page.evaluate("name => jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
     page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg="false" if dark else "true")
     page.wait_for_timeout(300)  # the style sheet of the theme is loaded after the attribute
+
+
+@pytest.fixture(scope="session")
+def show():
+    """Open a notebook that is in the lab's folder already."""
+    return show_notebook
+
+
+@pytest.fixture
+def theme():
+    """Switch JupyterLab to its dark or its light theme."""
+    return set_theme
 
 
 @pytest.fixture
@@ -178,8 +197,8 @@ def shoot():
     def shoot_(page, name: str, *, both: bool = True) -> None:
         page.screenshot(path=folder / f"{name}-light.png")
         if both:
-            theme(page, dark=True)
+            set_theme(page, dark=True)
             page.screenshot(path=folder / f"{name}-dark.png")
-            theme(page, dark=False)
+            set_theme(page, dark=False)
 
     return shoot_

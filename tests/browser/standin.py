@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 from traitlets import CaselessStrEnum, HasTraits
 
-from bigpato_magic.overview import TableRow
 from bigpato_magic.errors import TransferError
+from bigpato_magic.overview import TableRow
 from bigpato_magic.status import Cancel, Status
 from bigpato_magic.traits import Duration, Size
 from bigpato_magic.types import (
@@ -33,6 +33,9 @@ from bigpato_magic.types import (
 )
 
 NOW = datetime.now(UTC)
+
+
+FRESH = {"freshness": Freshness.FRESH, "fresh_as_of": NOW}
 
 
 class _Freshness(HasTraits):
@@ -152,6 +155,10 @@ def _tables(count):
             score_parts={"scan": dollars * 1.2, "waiting": dollars * 0.3, "disk": -1.0},
             held=r.choice(["all", "3 of 10 columns, 12 partitions"]) if here else "", pinned=here and n % 9 == 0,
         )  # fmt: skip
+
+
+def _saved(n):
+    return SimpleNamespace(day=(NOW - timedelta(days=30 - n)).date(), bytes=n << 30, dollars=n * 0.4)
 
 
 def _promotion(row):
