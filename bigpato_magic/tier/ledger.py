@@ -210,6 +210,19 @@ class Ledger:
         columns = zip(*([row] + [m[2:] for m in months]), strict=True)
         return Savings(since, *(sum(value or 0 for value in column) for column in columns))
 
+    def days(self, since: datetime) -> list[tuple[str, int, float]]:
+        """(day, bytes, dollars) not billed on each UTC day since an instant that saved something, oldest first.
+
+        Raises:
+            TierError: the ledger cannot be read.
+        """
+        with self._database.reading() as db:
+            return db.execute(
+                "SELECT date(at, 'unixepoch'), sum(bytes_saved), sum(dollars_saved) FROM ledger "
+                "WHERE principal = ? AND at >= ? AND bytes_saved > 0 GROUP BY 1 ORDER BY 1",
+                (self.principal, since.timestamp()),
+            ).fetchall()
+
     def read_this_month(self, now: datetime) -> int:
         """Bytes that the Storage Read API has brought this month, for the free allowance.
 
