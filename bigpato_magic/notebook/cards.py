@@ -14,6 +14,7 @@ from bigpato_magic.types import Plan, Promotion, Refresh, RunLocal, RunOnReferen
 if TYPE_CHECKING:
     from bigpato_magic.explain import Explanation, TableState
     from bigpato_magic.overview import TableRow
+    from bigpato_magic.tier.ledger import Savings
     from bigpato_magic.verification import Verdict
 
 
@@ -41,6 +42,11 @@ def table_card(title: str, header: Sequence[str], rows: Sequence[Sequence[str]],
     parts = [title, *_columns(header, rows), *([after] if after else [])]
     tail = f"<div>{escape(after)}</div>" if after else ""
     return Card("\n".join(parts), f"<div>{escape(title)}</div>{table_html(header, rows) if rows else ''}{tail}")
+
+
+def stacked(several: Sequence[Card]) -> Card:
+    """Cards below each other."""
+    return Card("\n\n".join(card.text for card in several), "".join(card.html for card in several))
 
 
 # ------------------------------------------------------------------------------------ explanations
@@ -126,13 +132,16 @@ def status_card(rows: Sequence[TableRow], facts: Sequence[tuple[str, str]]) -> C
     return table_card(title, header, cells)
 
 
-def savings_card(savings: Any) -> Card:
-    """Days, newest first, and their sum."""
-    days = tuple(reversed(savings.days))
-    size, money = sum(day.bytes for day in days), sum(day.dollars for day in days)
-    title = f"{format_size(size)} not billed (≈ {format_money(money)})"
-    rows = [(str(day.day), format_size(day.bytes), format_money(day.dollars)) for day in days[:31]]
-    return table_card(title, ("Day", "Not billed", "Worth"), rows)
+def savings_card(savings: Savings) -> Card:
+    """What was billed, what was not, and what bringing tables here cost."""
+    rows = (
+        ("answered here", str(savings.local), format_size(savings.bytes_saved), format_money(savings.dollars_saved)),
+        ("on BigQuery", str(savings.bigquery), format_size(savings.bytes_billed), format_money(savings.dollars_billed)),
+        ("transfers", str(savings.transfers), format_size(savings.bytes_moved), format_money(savings.dollars_moved)),
+    )
+    since = f"Since {clock(savings.since)}" if savings.since else "So far"
+    title = f"{since}: {format_money(savings.net)} saved, transfers paid."
+    return table_card(title, ("What", "How many", "Bytes", "Dollars"), rows)
 
 
 def verdict_card(verdict: Verdict) -> Card:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
@@ -15,9 +15,6 @@ from bigpato_magic.notebook.names import Names, functions
 from bigpato_magic.notebook.options import BPSQL, Option
 from bigpato_magic.notebook.scope import Scope, Source, scope_at
 from bigpato_magic.types import Column, Kind, SqlType
-
-if TYPE_CHECKING:
-    from bigpato_magic.notebook.session import Session
 
 Candidate = tuple[str, str]
 """A text to insert, and what it is."""
@@ -38,12 +35,11 @@ _KEYWORDS = """
     """.split()  # noqa: SIM905 - a list of words is read as one
 
 
-def matcher(session: Session) -> Matcher:
+def matcher(names: Names, variables: Mapping[str, Any]) -> Matcher:
     """IPython's hook: silent outside our cells, alone inside them."""
-    names = Names(lambda: session.client)
 
     def bigpato_matcher(context: CompletionContext) -> Mapping[str, Any]:
-        found = complete(context, names, session.shell.user_ns)
+        found = complete(context, names, variables)
         if found is None:
             return {"completions": []}
         fragment, candidates = found

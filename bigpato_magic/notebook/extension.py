@@ -15,7 +15,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from bigpato_magic.client import BigPato
 from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.notebook.complete import matcher
+from bigpato_magic.notebook.inspection import install
 from bigpato_magic.notebook.magics import QueryMagics
+from bigpato_magic.notebook.names import Names
 from bigpato_magic.notebook.session import Session, parts, session_of
 from bigpato_magic.notebook.tablemagics import TableMagics
 
@@ -30,7 +32,9 @@ def load(shell: InteractiveShell) -> None:
     session = Session(shell, BigPato(parent=shell))
     for magics in (QueryMagics(session), TableMagics(session)):
         shell.register_magics(magics)
-    shell.Completer.custom_matchers.append(matcher(session))
+    names = Names(lambda: session.client)
+    shell.Completer.custom_matchers.append(matcher(names, shell.user_ns))
+    session.undo.append(install(shell, names))
     for line in misspelt(shell, session.client):
         _say(line)
     start_warming(session)

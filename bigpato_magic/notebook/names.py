@@ -16,6 +16,7 @@ from bigpato_magic.types import Column, TableFacts, TableId
 
 if TYPE_CHECKING:
     from bigpato_magic.client import BigPato
+    from bigpato_magic.overview import TableRow
 
 _YOUNG = 300.0
 """Seconds after which names are asked for again."""
@@ -78,6 +79,10 @@ class Names:
             self._behind(("facts", table), lambda: client.tier.facts.fetch([table]))
         return known
 
+    def row(self, table: TableId) -> TableRow | None:
+        """What screens show of a table, if it is used or here."""
+        return next((row for row in self._client.tables() if row.id == table), None)
+
     def wait(self) -> None:
         """Wait for what was asked for (for tests and scripts)."""
         for thread in threading.enumerate():
@@ -115,9 +120,9 @@ def _merged(listed: Iterable[str], seen: Iterable[str]) -> tuple[str, ...]:
 
 @cache
 def _functions() -> dict[str, tuple[str, ...]]:
-    from bigpato_magic.googlesql.functions import signatures
+    from bigpato_magic.googlesql.editing import signatures
 
-    return dict(signatures())
+    return signatures()
 
 
 def functions() -> dict[str, tuple[str, ...]]:

@@ -104,6 +104,9 @@ REBALANCE: tuple[Option, ...] = (
 )
 """What `%bp_rebalance` takes."""
 
+STATUS: tuple[Option, ...] = (TABLES,)
+"""What `%bp_status` takes."""
+
 SAVINGS: tuple[Option, ...] = (option("--since", metavar="DATE", help="Count from this day, as 2024-01-31."),)
 """What `%bp_savings` takes."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,6 +22,7 @@ class Session:
     def __init__(self, shell: InteractiveShell, client: BigPato) -> None:
         self.shell = shell
         self.saved = SavedQueries()
+        self.undo: list[Callable[[], None]] = []
         self._client = client
         self._parts = parts(client)
         _listed(shell).extend(self._parts)
@@ -45,6 +46,8 @@ class Session:
 
     def close(self) -> None:
         """Leave the shell as it was."""
+        for undo in self.undo:
+            undo()
         self._withdraw()
         _sessions.pop(self.shell, None)
 

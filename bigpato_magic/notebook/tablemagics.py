@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.magic import Magics, magics_class
 
-from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.errors import BigPatoError, ConfigurationError
 from bigpato_magic.notebook import cards, words
-from bigpato_magic.notebook.options import PURGE, REBALANCE, SAVINGS, TABLES, VERIFY, command, option
+from bigpato_magic.notebook.inspection import table_facts_card
+from bigpato_magic.notebook.options import PURGE, REBALANCE, SAVINGS, STATUS, TABLES, VERIFY, command, option
 from bigpato_magic.notebook.progress import ProgressLine, surface_of
 from bigpato_magic.notebook.running import Work, run
 from bigpato_magic.notebook.session import Session
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from bigpato_magic.client import BigPato
+    from bigpato_magic.overview import TableRow
 
 T = TypeVar("T")
 
@@ -75,11 +77,17 @@ class TableMagics(Magics):
         """Leave these tables to the policy again."""
         self.client.unpin(self._names(self.bp_unpin, line))
 
-    @command()
+    @command(*STATUS)
     def bp_status(self, line: str) -> cards.Card:
-        """Show the tables that you use: where they are, how fresh, what they saved; and the state of the parts."""
-        _read(self.bp_status, line)
-        return cards.status_card(self.client.tables(), self._facts())
+        """Show the tables that you use: where they are, how fresh, what they saved; and the state of the parts.
+
+        %bp_status orders     its schema, size, place and freshness
+        """
+        asked = _read(self.bp_status, line)
+        rows = self.client.tables()
+        if not asked.tables:
+            return cards.status_card(rows, self._facts())
+        return cards.stacked([self._table(name, rows) for name in asked.tables])
 
     @command()
     def bp_panel(self, line: str) -> Any:
@@ -134,6 +142,13 @@ class TableMagics(Magics):
         if not names:
             raise ConfigurationError("which tables?", hint=f"%{magic.parser.prog} dataset.table")
         return names
+
+    def _table(self, name: str, rows: Sequence[TableRow]) -> cards.Card:
+        table = self.client.table_id(name)
+        facts = self._run(lambda _cancel, _progress: self.client.warehouse.facts([table]))[table]
+        if isinstance(facts, BigPatoError):
+            raise facts
+        return table_facts_card(facts, next((row for row in rows if row.id == table), None))
 
     def _facts(self) -> list[tuple[str, str]]:
         client = self.client

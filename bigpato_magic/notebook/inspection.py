@@ -1,0 +1,77 @@
+"""Shift-Tab on a table's or function's name: its schema, size, place and freshness, or its signatures.
+
+IPython offers no hook for names that are no Python objects, so the shell's own method is wrapped while the extension
+is loaded: a name that Python does not know may be one that BigQuery knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic.notebook.cards import Card, table_card
+from bigpato_magic.notebook.names import Names, functions
+from bigpato_magic.traits import format_size
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from bigpato_magic.overview import TableRow
+    from bigpato_magic.types import TableFacts
+
+
+def install(shell: InteractiveShell, names: Names) -> Callable[[], None]:
+    """Let the shell's inspection fall back to tables and functions; the result undoes it."""
+    original: Callable[..., Any] = shell.object_inspect_mime
+
+    def object_inspect_mime(oname: str, *arguments: Any, **named: Any) -> Any:
+        try:
+            return original(oname, *arguments, **named)
+        except KeyError:
+            card = describe(oname, names)
+            if card is None:
+                raise
+            return {"text/plain": card.text, "text/html": card.html}
+
+    shell.object_inspect_mime = object_inspect_mime  # type: ignore[method-assign]
+
+    def undo() -> None:
+        shell.object_inspect_mime = original  # type: ignore[method-assign]
+
+    return undo
+
+
+def describe(name: str, names: Names) -> Card | None:
+    """What is known here of a table or a function of that name; None where nothing is."""
+    if shapes := functions().get(name.upper()):
+        lines = [f"{name.upper()}{shape}" for shape in shapes]
+        return Card("\n".join(lines), "".join(f"<div><code>{escape(line)}</code></div>" for line in lines))
+    path = tuple(part for part in name.replace("`", "").split(".") if part)
+    facts = names.facts(path) if 1 <= len(path) <= 3 else None
+    return None if facts is None else table_facts_card(facts, names.row(facts.id))
+
+
+def table_facts_card(facts: TableFacts, row: TableRow | None) -> Card:
+    """A table's schema, size, and the state of its copy."""
+    title = f"{facts.id}: {facts.version.rows:,} rows, {format_size(facts.version.bytes)}, {_place(row)}"
+    columns = [(c.name, str(c.type), "REQUIRED" if c.required else "") for c in facts.columns]
+    return table_card(title, ("Column", "Type", ""), columns, _layout(facts))
+
+
+def _place(row: TableRow | None) -> str:
+    if row is None or row.where != "local":
+        return "on BigQuery"
+    return f"local ({row.held or 'all'}), {row.freshness.value}"
+
+
+def _layout(facts: TableFacts) -> str:
+    parts = []
+    if facts.partitioning:
+        unit = facts.partitioning.unit.value
+        parts.append(f"partitioned by {facts.partitioning.column or '_PARTITIONTIME'} ({unit})")
+    if facts.clustering:
+        parts.append(f"clustered by {', '.join(facts.clustering)}")
+    if facts.streaming:
+        parts.append("rows are being streamed into it")
+    return "; ".join(parts)
