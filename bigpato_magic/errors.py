@@ -6,6 +6,7 @@
     │   └── ParameterError    a query parameter is missing, or its value has no BigQuery type
     ├── RouteRefused          `--route local` was asked for, and the query cannot run here
     ├── LocalRunError         DuckDB refused at run time; the query goes to BigQuery
+    │   └── DamagedCopy       a copy's file is missing, cut or changed
     ├── AnalyzerUnavailable   Google's analyzer is not ready, or the text is beyond it; the query goes to BigQuery
     ├── WarehouseError        BigQuery or Cloud Storage answered with an error that is not about the SQL
     │   ├── PermissionDenied
@@ -105,6 +106,19 @@ class RouteRefused(BigPatoError):
 
 class LocalRunError(BigPatoError):
     """DuckDB stopped while it ran the query: a guard of a rule, or a real error of the data."""
+
+
+class DamagedCopy(LocalRunError):
+    """A file of a copy is missing, cut or changed. It is set aside, and its query goes to BigQuery.
+
+    Args:
+        message: which file, and what is wrong with it.
+        copies: ids of the copies that it may be about.
+    """
+
+    def __init__(self, message: str, *, copies: tuple[str, ...] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.copies = copies
 
 
 class AnalyzerUnavailable(BigPatoError):

@@ -251,6 +251,8 @@ class ColumnStats:
         low: smallest value as DuckDB prints it, None where unknown.
         high: largest value, likewise.
         scale: most digits after the point that a NUMERIC uses, None where unknown.
+        physical: the DuckDB type that the copy's relation gives, as `DECIMAL(18,2)`, where it is narrower than the
+            usual one; None for the usual one. NUMERIC columns only.
     """
 
     nulls: bool = True
@@ -259,6 +261,7 @@ class ColumnStats:
     low: str | None = None
     high: str | None = None
     scale: int | None = None
+    physical: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -531,6 +534,7 @@ class QueryResult:
         cache_hit: BigQuery answered from its own result cache.
         statement: `SELECT`, `INSERT`, `CREATE_TABLE`, … as BigQuery names kinds.
         location: of the job.
+        sql: the person's own text.
     """
 
     arrow: Any
@@ -545,6 +549,7 @@ class QueryResult:
     cache_hit: bool = False
     statement: str = "SELECT"
     location: str | None = None
+    sql: str = ""
 
 
 # --------------------------------------------------------------------------------------- transfers

@@ -1,0 +1,1 @@
+"""DuckDB on this machine: it writes copies and answers queries over them. What is copied and when is `tier`'s."""

@@ -1,0 +1,220 @@
+"""Write one immutable DuckDB file from Parquet files, Arrow batches or an older copy, in bounded memory.
+
+Columns are typed by BigQuery's schema, never by what the file says. When and where to write is `tier`'s business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bigpato_magic.errors import Cancelled, TransferError
+from bigpato_magic.local.columns import decimal, stored
+from bigpato_magic.local.measure import measure, scale_of
+from bigpato_magic.local.stream import Stream
+from bigpato_magic.local.supervise import supervised
+from bigpato_magic.sql.physical import duck_type, identifier, text
+from bigpato_magic.status import Cancel
+from bigpato_magic.types import Column, ColumnStats, Kind
+
+MEMORY = "384MB"
+"""DuckDB's share of the writer's memory; Arrow's buffers and the allocator's slack come on top: below 1 GiB in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where rows come from; exactly one is given.
+
+    Args:
+        files: Parquet files.
+        batches: `pyarrow.RecordBatch`es, consumed once.
+        parts: DuckDB files of copies, each with the SQL condition of the rows to take (`true` for all).
+    """
+
+    files: tuple[Path, ...] = ()
+    batches: Iterator[Any] | None = None
+    parts: tuple[tuple[Path, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: rows, and what is certain of each column by lower-case name."""
+
+    rows: int
+    stats: Mapping[str, ColumnStats] = field(default_factory=dict)
+
+
+def write_copy(
+    path: Path,
+    columns: Sequence[Column],
+    source: Source,
+    *,
+    temp_directory: Path,
+    threads: int = 0,
+    cancel: Cancel | None = None,
+    watch: Callable[[], None] | None = None,
+) -> Written:
+    """Write the file `path` with its one table `rows`.
+
+    Args:
+        path: must not exist yet.
+        columns: all `storable`; the source may have more.
+        source: of the rows.
+        temp_directory: where DuckDB may spill to.
+        threads: 0 for all cores.
+        cancel: stops it within a second.
+        watch: called often while it runs; what it raises stops the writing (a full disk, a budget).
+
+    Raises:
+        TransferError: a value does not fit its BigQuery type, a column is missing, or the disk is full.
+        Cancelled: `cancel` was set.
+    """
+    writer = _Writer(path, tuple(columns), source, temp_directory, threads)
+    with contextlib.closing(writer):
+        return supervised(writer.write, writer.interrupt, Cancel() if cancel is None else cancel, watch)
+
+
+class _Writer:
+    """One writing, with a DuckDB instance of its own: its memory is bounded and its settings are nobody else's."""
+
+    def __init__(self, path: Path, columns: tuple[Column, ...], source: Source, temp: Path, threads: int) -> None:
+        import duckdb
+
+        self.path, self.columns, self.source = path, columns, source
+        self.failure: BaseException | None = None
+        self.stopped = False
+        settings: dict[str, Any] = {
+            "memory_limit": MEMORY,
+            "temp_directory": str(temp),
+            # BigQuery's tables have no order, and keeping one costs memory.
+            "preserve_insertion_order": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        self.connection = duckdb.connect(config=settings | ({"threads": threads} if threads else {}))
+
+    def interrupt(self) -> None:
+        self.stopped = True
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def write(self) -> Written:
+        import duckdb
+
+        try:
+            return self._write()
+        except (duckdb.Error, MemoryError) as error:
+            if self.failure is not None:
+                raise self.failure from error
+            raise TransferError(f"DuckDB could not write {self.path.name}: {_first_line(error)}") from error
+
+    def _write(self) -> Written:
+        self._run("SET TimeZone = 'UTC'")
+        # Nobody reads a file that was not finished, so a log to finish it from would only cost time.
+        self._run(f"ATTACH {text(str(self.path))} AS copy (RECOVERY_MODE no_wal_writes)")
+        if self.source.batches is not None:
+            self._from_batches(self.source.batches)
+        elif self.source.files:
+            self._from_relation(f"read_parquet([{', '.join(text(str(f)) for f in self.source.files)}])")
+        elif self.source.parts:
+            self._from_parts()
+        else:
+            self._create({})
+        rows, stats = measure(self._run, "copy.rows", self.columns)
+        self._run("DETACH copy")
+        return Written(rows, stats)
+
+    def _run(self, sql: str) -> Any:
+        if self.stopped:
+            raise Cancelled
+        return self.connection.execute(sql)
+
+    def _create(self, held: Mapping[str, str], select: str | None = None) -> None:
+        if select:
+            self._run(f"CREATE TABLE copy.rows AS {select}")
+            return
+        empty = ", ".join(f"CAST(NULL AS {_held(c, held)}) AS {identifier(c.name)}" for c in self.columns)
+        self._run(f"CREATE TABLE copy.rows AS SELECT {empty} LIMIT 0")
+
+    # ----------------------------------------------------------------------------------- whole relations
+
+    def _from_relation(self, relation: str) -> None:
+        """Everything of a relation that can be read twice: first the NUMERICs for their widths, then all of it."""
+        self._require(self._run(f"DESCRIBE FROM {relation}").fetchall())
+        held = self._widths(relation)
+        items = ", ".join(f"{_loaded(c, held)} AS {identifier(c.name)}" for c in self.columns)
+        self._create(held, f"SELECT {items} FROM {relation}")
+
+    def _require(self, described: Sequence[tuple[Any, ...]]) -> None:
+        found = {str(row[0]).lower() for row in described}
+        missing = [c.name for c in self.columns if c.name.lower() not in found]
+        if missing:
+            raise TransferError(f"the transfer brought no column {missing[0]}")
+
+    def _widths(self, relation: str) -> dict[str, str]:
+        """The narrowest type that holds every value of each NUMERIC column."""
+        numerics = [c.name for c in self.columns if c.type.kind is Kind.NUMERIC]
+        if not numerics:
+            return {}
+        wide = [f"CAST({identifier(n)} AS DECIMAL(38,9)) AS {identifier(n)}" for n in numerics]
+        values = f"(SELECT {', '.join(wide)} FROM {relation})"
+        reach = ", ".join(f"greatest(abs(min({identifier(n)})), abs(max({identifier(n)})))" for n in numerics)
+        most = self._run(f"SELECT {reach} FROM {values}").fetchone()
+        digits = {n: len(str(int(m))) if m else 0 for n, m in zip(numerics, most, strict=True)}
+        scales = self._run(
+            f"SELECT {', '.join(_scale(identifier(n), digits[n]) for n in numerics)} FROM {values}"
+        ).fetchone()
+        return {n.lower(): decimal(digits[n], s or 0) for n, s in zip(numerics, scales, strict=True)}
+
+    def _from_parts(self) -> None:
+        """Rows of older files of the same table; they hold values in their final shape already."""
+        names = ", ".join(identifier(c.name) for c in self.columns)
+        for number, (path, _) in enumerate(self.source.parts):
+            self._run(f"ATTACH {text(str(path))} AS part{number} (READ_ONLY)")
+        rows = " UNION ALL ".join(
+            f"SELECT {names} FROM part{number}.rows WHERE {condition}"
+            for number, (_, condition) in enumerate(self.source.parts)
+        )
+        held = self._widths(f"({rows})")
+        items = ", ".join(
+            f"CAST({identifier(c.name)} AS {_held(c, held)}) AS {identifier(c.name)}" for c in self.columns
+        )
+        self._create(held, f"SELECT {items} FROM ({rows})")
+
+    # ------------------------------------------------------------------------------------ Arrow batches
+
+    def _from_batches(self, batches: Iterator[Any]) -> None:
+        """A stream can be read only once: widths come from its first batch, and grow where a later one needs it."""
+        loader = Stream(self.columns, batches)
+        self._create(loader.held)
+        while (reader := loader.reader()) is not None:
+            self.connection.register("stream", reader)
+            items = ", ".join(f"{_loaded(c, loader.held)} AS {identifier(c.name)}" for c in self.columns)
+            try:
+                self._run(f"INSERT INTO copy.rows SELECT {items} FROM stream")
+            finally:
+                self.connection.unregister("stream")
+                self.failure = loader.failure
+            for name, wider in loader.widen().items():
+                self._run(f"ALTER TABLE copy.rows ALTER {identifier(name)} TYPE {wider}")
+
+
+def _loaded(column: Column, held: Mapping[str, str]) -> str:
+    return stored(identifier(column.name), column.type, held.get(column.name.lower()))
+
+
+def _held(column: Column, held: Mapping[str, str]) -> str:
+    return held.get(column.name.lower()) or duck_type(column.type)
+
+
+def _scale(value: str, digits: int) -> str:
+    return scale_of(f"CAST({value} AS DECIMAL(18,9))", 18, 9) if digits <= 9 else scale_of(value, 38, 9)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0]
