@@ -323,7 +323,9 @@ class QueryRunner:
         self.tier.mark_stale(tables, everything=written is None)
 
     def _note(self, request: Request, query: AnalyzedQuery | None, result: QueryResult) -> QueryResult:
-        result = self.tier.record(request.sql, query, result, self._used(request, query))
+        result = self.tier.record(
+            request.sql, query, replace(result, sql=request.sql), self._used(request, query)
+        )
         self.status.note_query(result)
         return result
 
