@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bigpato_magic.googlesql import tree
-from bigpato_magic.sql.compiler import Compiler, full_width, is_nested, no_collation, scan
+from bigpato_magic.sql.compiler import Compiler, comparable, full_width, no_collation, scan
 from bigpato_magic.sql.expr import Expr, Facts, between
 from bigpato_magic.sql.expressions import arguments, function_name
 from bigpato_magic.sql.physical import duck_type, literal
@@ -19,7 +19,6 @@ from bigpato_magic.sql.scans import order_items
 from bigpato_magic.types import Kind, SqlType
 
 Node = Any
-NO_KEYS = (Kind.ARRAY, Kind.STRUCT, Kind.JSON, Kind.INTERVAL, Kind.RANGE, Kind.GEOGRAPHY)
 BYTES = SqlType(Kind.BYTES)
 INT64 = SqlType(Kind.INT64)
 
@@ -49,8 +48,7 @@ def _keys(c: Compiler, relation: Relation, items: Iterable[Node]) -> tuple[Relat
         relation = c.wrap(relation, [*relation.columns, *keys])
         keys = {i: c.columns[i] for i in keys}
     for key in keys.values():
-        if key.type.kind in NO_KEYS:
-            refuse(f"GROUP BY {key.type.kind}", code="type")
+        comparable(key.type, "GROUP BY")
     return relation, keys
 
 
@@ -157,8 +155,10 @@ def distinct(rule: AggregateRule, found: Node, args: list[Expr]) -> str:
     """`DISTINCT `, where it is asked for and matters."""
     if not tree.get(found, "distinct") or rule.distinct == "ignored":
         return ""
-    if not rule.distinct or is_nested(args[0].type):
-        refuse(f"{rule.name.lstrip('$').upper()}(DISTINCT …)")
+    label = f"{rule.name.lstrip('$').upper()}(DISTINCT …)"
+    if not rule.distinct:
+        refuse(label)
+    comparable(args[0].type, label)
     return "DISTINCT "
 
 

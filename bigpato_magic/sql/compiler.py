@@ -24,6 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 SCANS: dict[str, ScanCompiler] = {}
 EXPRESSIONS: dict[str, ExprCompiler] = {}
 NESTED = (Kind.ARRAY, Kind.STRUCT)
+UNGROUPED = (Kind.JSON, Kind.INTERVAL, Kind.RANGE, Kind.GEOGRAPHY)
 
 
 def scan(*kinds: str) -> Callable[[F], F]:
@@ -169,6 +170,17 @@ def maybe_null(e: Expr) -> Expr:
 def is_nested(type_: SqlType) -> bool:
     """An ARRAY or a STRUCT."""
     return type_.kind in NESTED
+
+
+def comparable(type_: SqlType, what: str) -> None:
+    """Refuse to group, partition or tell apart values that DuckDB would tell apart otherwise than GoogleSQL.
+
+    Inside ARRAY and STRUCT also FLOAT64, whose two zeros and NaN are compared byte by byte there.
+    """
+    inner = [t.kind for t in type_.walk()]
+    wrong = UNGROUPED if len(inner) == 1 else (*UNGROUPED, Kind.FLOAT64)
+    if any(kind in wrong for kind in inner):
+        refuse(f"{what} over {type_} values", code="type")
 
 
 def no_collation(found: Node, fields: Iterable[str] = ("collation_list",)) -> None:

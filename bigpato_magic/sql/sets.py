@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bigpato_magic.googlesql import tree
-from bigpato_magic.sql.compiler import Compiler, Cte, is_nested, scan
+from bigpato_magic.sql.compiler import Compiler, Cte, comparable, scan
 from bigpato_magic.sql.expr import Expr, either
 from bigpato_magic.sql.expressions import unify
 from bigpato_magic.sql.physical import duck_type, full
@@ -28,8 +28,8 @@ def _set_operation(c: Compiler, found: Node) -> Relation:
     operator = kind.removesuffix("_DISTINCT").replace("_", " ")
     ids = [column.column_id for column in tree.get(found, "column_list")]
     types = [c.type_of(column) for column in tree.get(found, "column_list")]
-    if kind != "UNION_ALL" and any(is_nested(type_) or type_.kind is Kind.JSON for type_ in types):
-        refuse(f"{operator} over ARRAY, STRUCT or JSON values", code="type")
+    for type_ in types if kind != "UNION_ALL" else ():
+        comparable(type_, operator)
     relations, rows = [], []
     for item in found.input_item_list:
         relations.append(c.scan(item.scan))

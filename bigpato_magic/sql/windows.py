@@ -6,7 +6,7 @@ from typing import Any
 
 from bigpato_magic.googlesql import tree
 from bigpato_magic.sql.aggregates import Clauses, distinct, find_rule, ignore_nulls, written
-from bigpato_magic.sql.compiler import Compiler, no_collation, scan
+from bigpato_magic.sql.compiler import Compiler, comparable, no_collation, scan
 from bigpato_magic.sql.expr import Expr
 from bigpato_magic.sql.expressions import arguments, function_name
 from bigpato_magic.sql.physical import duck_type
@@ -38,6 +38,8 @@ def _analytic(c: Compiler, found: Node) -> Relation:
 def _group(c: Compiler, group: Node) -> list[tuple[int, Expr]]:
     no_collation(group.partition_by)
     partition = [c.columns[key.column.column_id] for key in group.partition_by.partition_by_list]
+    for key in partition:
+        comparable(key.type, "PARTITION BY")
     items = list(group.order_by.order_by_item_list) if group.HasField("order_by") else []
     results = []
     for item in map(tree.node, group.analytic_function_list):

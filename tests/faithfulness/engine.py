@@ -17,7 +17,7 @@ from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError
 from bigpato_magic.local.duck import LocalEngine
 from bigpato_magic.local.write import Source
-from bigpato_magic.sql import compile
+from bigpato_magic.sql import compile, read
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import (
     Column,
@@ -67,13 +67,20 @@ def ready() -> None:
 
 def answer(sql: str, tables: dict[str, Any] | None = None) -> tuple[str, Any]:
     """What the product does with a query over tables (`{"ds.name": pyarrow.Table}`), loaded as published copies."""
+    kind = read.statement_kind(sql)
+    if not kind.is_query:
+        return "routed", f"not-a-query: a {kind} statement runs on BigQuery"
     ready()
-    described = {tuple(name.split(".")): table_of(name, table) for name, table in (tables or {}).items()}
+    described = {name: table_of(name, table) for name, table in (tables or {}).items()}
     try:
-        query = googlesql.analyze(sql, described)
+        paths = {path: described.get(".".join(path)) for path in googlesql.table_names(sql)}
+        if None in paths.values():
+            return "routed", f"not-local: a table of {sorted(paths)} is not here"
+        query = googlesql.analyze(sql, paths)
     except (QueryError, AnalyzerUnavailable) as error:
         return "routed", f"analyzer: {error}"
-    copies = [publish(table, (tables or {})[".".join(path)]) for path, table in described.items()]
+    read_ones = {".".join((table.dataset, table.table)) for table in query.tables}
+    copies = [publish(described[name], (tables or {})[name]) for name in sorted(read_ones)]
     try:
         compiled = compile(query, {copy.table: LocalTable(copy.relation, copy.columns, copy.stats) for copy in copies})
         if isinstance(compiled, Refused):

@@ -311,7 +311,7 @@ def _second(call: Call) -> str:
     return call.sql(1)
 
 
-PARSED = {"%Y-%m-%d": r"\d{4}-\d{2}-\d{2}", "%F": r"\d{4}-\d{2}-\d{2}", "%Y%m%d": r"\d{8}"}
+PARSED = {"%Y-%m-%d": r"\d{4}-\d{2}-\d{2}", "%Y%m%d": r"\d{8}"}
 
 
 def _parse_date(call: Call) -> str:
