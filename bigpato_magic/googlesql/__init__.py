@@ -13,13 +13,21 @@ from bigpato_magic.googlesql.service import State, failure, ready, state, wait, 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.analysis import analyze as analyze
     from bigpato_magic.googlesql.analysis import table_names as table_names
+    from bigpato_magic.googlesql.evaluation import evaluate as evaluate
     from bigpato_magic.googlesql.statements import statement_kind as statement_kind
     from bigpato_magic.googlesql.statements import written_tables as written_tables
+    from bigpato_magic.googlesql.text import build_sql as build_sql
+    from bigpato_magic.googlesql.text import builtin_functions as builtin_functions
+    from bigpato_magic.googlesql.text import format_sql as format_sql
 
 __all__ = [
     "State",
     "analyze",
+    "build_sql",
+    "builtin_functions",
+    "evaluate",
     "failure",
+    "format_sql",
     "ready",
     "state",
     "statement_kind",
@@ -31,6 +39,10 @@ __all__ = [
 
 _LATE = {
     "analyze": "analysis",
+    "build_sql": "text",
+    "builtin_functions": "text",
+    "evaluate": "evaluation",
+    "format_sql": "text",
     "statement_kind": "statements",
     "table_names": "analysis",
     "written_tables": "statements",

@@ -12,7 +12,7 @@ from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
 from bigpato_magic.googlesql import catalog, functions, options, tree
 from bigpato_magic.googlesql.catalog import Described, Entry, Path
 from bigpato_magic.googlesql.instance import Refusal
-from bigpato_magic.googlesql.service import lend
+from bigpato_magic.googlesql.service import Role, lend
 from bigpato_magic.googlesql.source import Source, prepared
 from bigpato_magic.googlesql.values import UnknownType, fill_type
 from bigpato_magic.types import AnalyzedQuery, OutputColumn, Parameter, SqlType, TableId, TableRead
@@ -65,10 +65,8 @@ def analyze(
     """
     entries = catalog.entries(tables or {})
     source = prepared(sql, (tables or {}).keys())
-    declared = Declared.of(parameters)
     with asking(source) as instance:
-        statement = _resolved(instance, entries, source.sent, declared)
-    return _analyzed(sql, statement, entries)
+        return meaning(instance, source, entries, Declared.of(parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +99,11 @@ class Declared:
             parameter = request.query_parameters.add()
             parameter.name = name
             fill_type(parameter.type, kind)
+
+
+def meaning(instance: Instance, source: Source, entries: tuple[Entry, ...], declared: Declared) -> AnalyzedQuery:
+    """`analyze`, by an instance that is already lent."""
+    return _analyzed(source.sql, _resolved(instance, entries, source.sent, declared), entries)
 
 
 def greet(instance: Instance) -> None:
@@ -141,12 +144,12 @@ def settings(instance: Instance, declared: Declared, *, positional: bool) -> Any
 
 
 @contextmanager
-def asking(source: Source) -> Iterator[Instance]:
+def asking(source: Source, role: Role = Role.ANALYZE) -> Iterator[Instance]:
     """An instance to ask about a text; its refusals are told as errors of that text."""
     if len(source.sent.encode()) > LONGEST:
         raise AnalyzerUnavailable(f"the text is longer than {LONGEST // 1000} kB, which is left to BigQuery")
     try:
-        with lend() as instance:
+        with lend(role) as instance:
             yield instance
     except Refusal as refusal:
         raise told(refusal, source) from None
@@ -160,7 +163,7 @@ def told(refusal: Refusal, source: Source) -> QueryError | AnalyzerUnavailable:
     if statement := _NOT_A_QUERY.match(message):
         return AnalyzerUnavailable(f"a statement of this kind ({statement[1]}) is BigQuery's to run")
     error = TableNotFound if message.startswith("Table not found") else QueryError
-    return error(message, sql=source.sql, line=line, column=column)
+    return error(functions.PREFIX.sub("", message), sql=source.sql, line=line, column=column)
 
 
 def _analyzed(sql: str, statement: Any, entries: tuple[Entry, ...]) -> AnalyzedQuery:

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 # `FunctionEnums.Mode` of zetasql/proto/function.proto.
 _SCALAR, _AGGREGATE = 1, 2
 _GROUP = "Templated_SQL_Function"
+PREFIX = re.compile(f"{_GROUP}:", re.IGNORECASE)
 _DECLARES = "Statement not supported: CreateFunction"
+_CREATE = re.compile(r"create\b", re.IGNORECASE)
 _NOTHING = re.compile(r"(?:\s|;|--[^\n]*|\#[^\n]*|/\*.*?\*/)*", re.DOTALL)
+
+
+def begin(sql: str) -> bool:
+    """Whether a text, which is known to be a query, begins with functions that it declares."""
+    return bool(_CREATE.match(sql, _end_of_nothing(sql)))
 
 
 def are_declared(message: str) -> bool:
@@ -76,5 +83,11 @@ def _declare(known: Any, statement: Any) -> None:
 
 def _check_end(sql: str, position: int) -> None:
     rest = sql.encode()[position:].decode()
-    if not _NOTHING.fullmatch(rest):
+    if _end_of_nothing(rest) < len(rest):
         raise AnalyzerUnavailable("a text of several statements is a script, which is BigQuery's to run")
+
+
+def _end_of_nothing(sql: str) -> int:
+    """Where blanks, comments and semicolons at the beginning end."""
+    match = _NOTHING.match(sql)
+    return match.end() if match else 0

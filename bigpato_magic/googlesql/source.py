@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from bigpato_magic.googlesql.catalog import Path
 
@@ -20,6 +21,7 @@ _TOKENS = re.compile(
     | (?:[rR][bB]?|[bB][rR]?)? (?: \"\"\"(?:\\.|[^\\])*?\"\"\" | '''(?:\\.|[^\\])*?''' )
     | (?:[rR][bB]?|[bB][rR]?)? (?: "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' )
     | `(?P<name>(?:\\.|[^`\\\n])*)`
+    | (?P<parameter>\?)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -62,23 +64,31 @@ class Source:
 def _characters(line: str, column: int) -> int:
     """How many characters stand before a column of the analyzer, to whom a tab reaches to the next eighth column."""
     width = 0
-    for count, character in enumerate(line):
+    for place, character in enumerate(line):
         if width >= column - 1:
-            return count
+            return place
         width += _TAB - width % _TAB if character == "\t" else 1
     return len(line)
 
 
-def prepared(sql: str, paths: Collection[Path]) -> Source:
-    """The text with those backquoted names written out in parts that are (parts of) these tables' paths."""
+def prepared(sql: str, paths: Collection[Path], *, named: bool = False) -> Source:
+    """The text with those backquoted names written out in parts that are (parts of) these tables' paths.
+
+    Args:
+        sql: the user's text.
+        paths: of the tables that it names.
+        named: also write the first `?` as `@p1`, the second as `@p2`, …
+    """
     dotted = dict(pair for path in paths for pair in _dotted(path))
-    if not dotted:
-        return Source(sql, sql)
     pieces, shifts, end, ahead = [], [], 0, 0
-    for match in _TOKENS.finditer(sql):
-        if match["name"] not in dotted:
+    parameters = count(1)
+    for match in _TOKENS.finditer(sql) if dotted or named else ():
+        if match["parameter"] and named:
+            written = f"@p{next(parameters)} "
+        elif match["name"] in dotted:
+            written = dotted[match["name"]]
+        else:
             continue
-        written = dotted[match["name"]]
         pieces += [sql[end : match.start()], written]
         end = match.end()
         ahead += len(written) - len(match[0])

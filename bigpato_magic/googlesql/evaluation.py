@@ -1,0 +1,159 @@
+"""A second exact engine for small work: Google's reference implementation evaluates a query over rows it is handed.
+
+It joins by nested loops and holds all in memory, so rows, their product and their bytes have limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic.errors import AnalyzerUnavailable, ParameterError
+from bigpato_magic.googlesql import analysis, catalog, functions, rows, text
+from bigpato_magic.googlesql.analysis import Declared
+from bigpato_magic.googlesql.catalog import Described, Entry, Path
+from bigpato_magic.googlesql.instance import Refusal
+from bigpato_magic.googlesql.service import Role
+from bigpato_magic.googlesql.source import Source, prepared
+from bigpato_magic.types import AnalyzedQuery, Parameter, TableId
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from bigpato_magic.googlesql.instance import Instance
+
+Contents = Mapping[Path, tuple[Described, "pa.Table"]] | Mapping[TableId, tuple[Described, "pa.Table"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is small enough.
+
+    Args:
+        rows: of all tables together.
+        product: of the tables' numbers of rows, as a join may look at each combination.
+        bytes: of the Arrow columns that the query reads.
+    """
+
+    rows: int = 20_000
+    product: int = 2_000_000
+    bytes: int = 16_000_000
+
+
+def evaluate(
+    sql: str, tables: Contents | None = None, parameters: Sequence[Parameter] = (), *, limits: Limits = Limits()
+) -> pa.Table:
+    """BigQuery's answer, as the reference implementation computes it.
+
+    Args:
+        sql: one query, or SQL functions that it uses and then the query.
+        tables: what each path of `table_names(sql)` (or each table by its full name) is and holds: its schema, and an
+            Arrow table with at least the columns that the query reads, by name.
+        parameters: with their values.
+        limits: of the rows handed over.
+
+    Returns:
+        A `pyarrow.Table` with the schema of `frames.arrow_schema`.
+
+    Raises:
+        QueryError: BigQuery would refuse the query, or stop while it ran it (a division by zero).
+        AnalyzerUnavailable: the evaluator is not ready, has no answer, or too much is asked of it.
+    """
+    contents = _by_path(sql, tables or {})
+    entries = catalog.entries({path: table for path, (table, _) in contents.items()})
+    # The evaluator knows parameters by their names only.
+    told = tuple(replace(p, name=p.name or f"p{place}") for place, p in enumerate(parameters, 1))
+    source = prepared(sql, contents.keys(), named=any(p.name is None for p in parameters))
+    with analysis.asking(source, Role.EVALUATE) as instance:
+        query = analysis.meaning(instance, source, entries, Declared.of(told))
+        data = {table.id: held for table, held in contents.values()}
+        _check(query, data, limits)
+        request = _request(instance, source, query, entries, told)
+        _hand_over(request, query, entries, data)
+        answer = _answer(instance, request)
+    return rows.arrow_table(answer, query.outputs)
+
+
+def _by_path(sql: str, tables: Contents) -> dict[Path, tuple[Described, pa.Table]]:
+    """Tables that were given by their full names, by the paths of the text."""
+    if not any(isinstance(key, TableId) for key in tables):
+        return dict(tables)  # type: ignore[arg-type]
+    return {path: _only(path, list(tables.values())) for path in analysis.table_names(sql)}
+
+
+def _only(path: Path, tables: list[tuple[Described, pa.Table]]) -> tuple[Described, pa.Table]:
+    name = ".".join(path)
+    found = [content for content in tables if f".{content[0].id}".endswith(f".{name}")]
+    if len(found) != 1:
+        raise AnalyzerUnavailable(f"{name} may be any of {len(found)} tables here")
+    return found[0]
+
+
+def _check(query: AnalyzedQuery, data: Mapping[TableId, pa.Table], limits: Limits) -> None:
+    total, product, size = 0, 1, 0
+    for table, read in query.tables.items():
+        held = [column for column in data[table].column_names if column.lower() in read.columns]
+        if len(held) < len(read.columns):
+            missing = min(read.columns - {column.lower() for column in held})
+            raise AnalyzerUnavailable(f"the copy of {table} has no column {missing}")
+        total += data[table].num_rows
+        product *= max(data[table].num_rows, 1)
+        size += data[table].select(held).nbytes
+    if total > limits.rows or product > limits.product or size > limits.bytes:
+        raise AnalyzerUnavailable(f"{total:,} rows are too many for the reference implementation")
+
+
+def _request(
+    instance: Instance, source: Source, query: AnalyzedQuery, entries: tuple[Entry, ...], told: tuple[Parameter, ...]
+) -> Any:
+    """The query for the evaluator, which finds tables at the top of a catalogue only: there they have full names."""
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
+
+    plain = not entries and not functions.begin(source.sent)
+    flat = tuple(replace(entry, path=(str(entry.id),)) for entry in catalog.distinct(entries))
+    request = protos.EvaluateQueryRequest(sql=source.sent if plain else text.built(instance, query.tree, entries))
+    request.simple_catalog.CopyFrom(catalog.simple_catalog(instance, flat))
+    request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
+    request.options.CopyFrom(analysis.settings(instance, Declared.of(told), positional=False))
+    request.options.allow_undeclared_parameters = False
+    for parameter in told:
+        _add(request.params.add(), parameter)
+    return request
+
+
+def _add(proto: Any, parameter: Parameter) -> None:
+    proto.name = str(parameter.name).lower()
+    try:
+        rows.fill_value(proto.value, parameter.value, parameter.type)
+    except ValueError as error:
+        raise ParameterError(f"parameter {parameter.name}: {error}") from error
+    proto.value.SetInParent()
+
+
+def _hand_over(
+    request: Any, query: AnalyzedQuery, entries: tuple[Entry, ...], data: Mapping[TableId, pa.Table]
+) -> None:
+    for entry in catalog.distinct(entries):
+        read = query.tables[entry.id].columns if entry.id in query.tables else frozenset()
+        held = {name.lower(): data[entry.id].column(place) for place, name in enumerate(data[entry.id].column_names)}
+        columns = [
+            (kind, held[name.lower()] if name.lower() in read else None)
+            for name, kind in (*entry.columns, *entry.pseudo)
+        ]
+        content = request.table_content[str(entry.id)].table_data
+        content.SetInParent()
+        rows.fill_table(content, columns, data[entry.id].num_rows)
+
+
+def _answer(instance: Instance, request: Any) -> Any:
+    """The `TableData` of the result; what the evaluator prepared for it is forgotten."""
+    from google.protobuf.empty_pb2 import Empty
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
+
+    answer = instance.call("EvaluateQuery", request, protos.EvaluateQueryResponse)
+    prepared_id = answer.prepared.prepared_query_id
+    with suppress(Refusal):
+        instance.call("UnprepareQuery", protos.UnprepareQueryRequest(prepared_query_id=prepared_id), Empty)
+    return answer.content.table_data

@@ -1,0 +1,101 @@
+"""The analyzer's other services around a text: Google's formatter, SQL of a resolved tree, the functions there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bigpato_magic.googlesql import catalog, options, tree
+from bigpato_magic.googlesql.analysis import asking
+from bigpato_magic.googlesql.catalog import Described, Entry, Path
+from bigpato_magic.googlesql.source import Source
+
+if TYPE_CHECKING:
+    from bigpato_magic.googlesql.instance import Instance
+
+
+def format_sql(sql: str) -> str:
+    """The text as Google's formatter lays it out; text that is half written is laid out as far as it goes.
+
+    Raises:
+        QueryError: the text cannot even be cut into words.
+        AnalyzerUnavailable: the analyzer is not ready, or gave up.
+    """
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
+
+    with asking(Source(sql, sql)) as instance:
+        request = protos.FormatSqlRequest(sql=sql)
+        return str(instance.call("LenientFormatSql", request, protos.FormatSqlResponse).sql)
+
+
+def build_sql(statement: Any, tables: Mapping[Path, Described]) -> str:
+    """GoogleSQL that means what a resolved statement means, with tables by their full names.
+
+    Args:
+        statement: `AnalyzedQuery.tree`.
+        tables: as they were told to `analyze`.
+
+    Raises:
+        AnalyzerUnavailable: the analyzer is not ready, or gave up.
+    """
+    with asking(Source("", "")) as instance:
+        return built(instance, statement, catalog.entries(tables))
+
+
+def built(instance: Instance, statement: Any, entries: tuple[Entry, ...]) -> str:
+    """`build_sql`, by an instance that is already lent."""
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
+
+    tables = catalog.distinct(entries)
+    request = protos.BuildSqlRequest(registered_catalog_id=catalog.registered(instance, tables))
+    request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
+    node = request.resolved_statement.resolved_query_stmt_node
+    node.CopyFrom(statement)
+    # It looks tables up by their full names, whatever path the text used.
+    places = {str(table.id): place for place, table in enumerate(tables, 1)}
+    for scan in tree.walk(node, ("TableScan",)):
+        scan.table.serialization_id = places[scan.table.full_name]
+    return str(instance.call("BuildSql", request, protos.BuildSqlResponse).sql)
+
+
+def builtin_functions() -> dict[str, tuple[str, ...]]:
+    """All functions that the analyzer knows as BigQuery's, by upper-case name, each with the texts of its signatures.
+
+    Operators and the like, whose names begin with `$`, are not among them.
+
+    Raises:
+        AnalyzerUnavailable: the analyzer is not ready.
+    """
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
+    from zetasql.wasi._pb2.zetasql.proto.options_pb2 import ZetaSQLBuiltinFunctionOptionsProto
+
+    with asking(Source("", "")) as instance:
+        request = ZetaSQLBuiltinFunctionOptionsProto(language_options=options.language_options(instance))
+        answer = instance.call("GetBuiltinFunctions", request, protos.GetBuiltinFunctionsResponse)
+    named = ((".".join(function.name_path).upper(), function) for function in answer.function)
+    found = {name: tuple(_signature(s) for s in function.signature) for name, function in named if name[0] != "$"}
+    return dict(sorted(found.items()))
+
+
+def _signature(signature: Any) -> str:
+    arguments = ", ".join(_argument(argument) for argument in signature.argument)
+    return f"({arguments}) -> {_argument(signature.return_type)}"
+
+
+def _argument(argument: Any) -> str:
+    """`INT64`, `[STRING]` where it may be left out, `ANY…` where it may be repeated."""
+    from bigpato_magic.googlesql.values import type_name
+
+    text = type_name(argument.type) if argument.HasField("type") else _any(argument)
+    cardinality = argument.options.cardinality
+    return f"[{text}]" if cardinality == _OPTIONAL else f"{text}…" if cardinality == _REPEATED else text
+
+
+# `FunctionEnums.ArgumentCardinality` of zetasql/proto/function.proto.
+_REPEATED, _OPTIONAL = 1, 2
+
+
+def _any(argument: Any) -> str:
+    kinds = argument.DESCRIPTOR.fields_by_name["kind"].enum_type.values_by_number
+    name = str(kinds[argument.kind].name).removeprefix("ARG_").removeprefix("TYPE_")
+    return {"ARBITRARY": "ANY"}.get(name, name)
