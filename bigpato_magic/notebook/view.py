@@ -6,7 +6,7 @@ Pure: reads the client's public facts, knows no widgets. Times are seconds since
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +94,7 @@ def progress(status: Status) -> dict[str, dict[str, Any]]:
 
 def savings(client: BigPato) -> list[list[Any]]:
     """[day, bytes, dollars] for each day of the last ninety that saved something, oldest first."""
-    return [[str(day.day), day.bytes, day.dollars] for day in client.savings().days]
+    return [list(day) for day in client.tier.ledger.days(datetime.now(UTC) - timedelta(days=90))]
 
 
 # ------------------------------------------------------------------------------------ plan, queries
@@ -156,7 +156,7 @@ def query(result: QueryResult, number: int) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "bytes": result.bytes_billed if route == "bigquery" else result.bytes_saved,
         "cache_hit": result.cache_hit,
-        "sql": " ".join(result.decision.sql.split())[:_SQL_SHOWN],
+        "sql": " ".join(result.sql.split())[:_SQL_SHOWN],
         "why": why(result),
     }
 
