@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bigpato_magic.notebook.footnote import clock, code_html, items_html, table_html
 from bigpato_magic.traits import format_money, format_size
@@ -150,13 +150,6 @@ def verdict_card(verdict: Verdict) -> Card:
     if verdict.case:
         lines.append(f"The case is kept in {verdict.case}")
     return lines_card(lines)
-
-
-def files_card(damaged: Sequence[Any]) -> Card:
-    """What a check of the copies' files found."""
-    if not damaged:
-        return lines_card(["Every file is what it was when it was copied."])
-    return lines_card([f"damaged, and taken out of use: {name}" for name in damaged])
 
 
 def _status_row(row: TableRow) -> tuple[str, ...]:

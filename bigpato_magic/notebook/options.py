@@ -110,8 +110,5 @@ STATUS: tuple[Option, ...] = (TABLES,)
 SAVINGS: tuple[Option, ...] = (option("--since", metavar="DATE", help="Count from this day, as 2024-01-31."),)
 """What `%bp_savings` takes."""
 
-VERIFY: tuple[Option, ...] = (option("--files", action="store_true", help="Check every file against its checksum."),)
-"""What `%bp_verify` takes."""
-
 PURGE: tuple[Option, ...] = (option("--yes", action="store_true", help="Really do it."),)
 """What `%bp_purge` takes."""

@@ -26,18 +26,23 @@ class _Job(Generic[T]):
     """Work on a thread, with its outcome."""
 
     def __init__(self, work: Work[T], cancel: Cancel, progress: Callable[[Any], None]) -> None:
+        self.done = threading.Event()
+        self._work = (work, cancel, progress)
         self._outcome: list[T] = []
         self._error: BaseException | None = None
-        self.thread = threading.Thread(
-            target=self._run, args=(work, cancel, progress), daemon=True, name="bigpato-query"
-        )
-        self.thread.start()
 
-    def _run(self, work: Work[T], cancel: Cancel, progress: Callable[[Any], None]) -> None:
+    def start(self) -> None:
+        """Begin."""
+        threading.Thread(target=self._run, daemon=True, name="bigpato-query").start()
+
+    def _run(self) -> None:
+        work, cancel, progress = self._work
         try:
             self._outcome.append(work(cancel, progress))
         except BaseException as error:
-            self._error = error
+            self._error = error  # raised again where the person waits
+        finally:
+            self.done.set()
 
     def result(self) -> T:
         """What the work gave, or its error."""
@@ -57,29 +62,28 @@ def run(work: Work[T], line: ProgressLine | None = None) -> T:
     started = time.perf_counter()
     job = _Job(work, cancel, line.note)
     try:
-        _wait(job.thread, line)
+        job.start()
+        _wait(job.done, line)
     except KeyboardInterrupt:
         cancel.set()
-        raise _stopped(job.thread, time.perf_counter() - started) from None
+        raise _stopped(job.done, time.perf_counter() - started) from None
     finally:
         line.close()
     return job.result()
 
 
-def _wait(thread: threading.Thread, line: ProgressLine) -> None:
+def _wait(done: threading.Event, line: ProgressLine) -> None:
     pause = 0.02
-    while thread.is_alive():
-        thread.join(pause)
+    while not done.wait(pause):
         line.show()
         pause = 0.1
 
 
-def _stopped(thread: threading.Thread, seconds: float) -> Cancelled:
+def _stopped(done: threading.Event, seconds: float) -> Cancelled:
     """The error of an interrupted cell, once the work has ended or has had its time."""
     try:
-        thread.join(_PATIENCE)
+        ended = done.wait(_PATIENCE)
     except KeyboardInterrupt:
-        return Cancelled("Left; the query is still being stopped.")
-    if thread.is_alive():
-        return Cancelled(f"Stopped waiting after {format_duration(seconds)}; the query is still being stopped.")
-    return Cancelled(f"Stopped after {format_duration(seconds)}.")
+        ended = False
+    end = "." if ended else "; the query is still being stopped."
+    return Cancelled(f"Stopped after {format_duration(seconds)}{end}")

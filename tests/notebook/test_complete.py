@@ -1,0 +1,121 @@
+"""Completion knows what is in scope where the cursor (`|`) stands, in queries that are not whole yet."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.core.completer import CompletionContext
+
+from bigpato_magic.notebook.complete import complete
+from bigpato_magic.types import Column, Kind, SqlType, array_of, struct_of
+
+INT, TEXT = SqlType(Kind.INT64), SqlType(Kind.STRING)
+ADDRESS = struct_of(("city", TEXT), ("place", struct_of(("lat", SqlType(Kind.FLOAT64)))))
+SCHEMAS = {
+    ("shop", "orders"): (Column("order_id", INT), Column("amount", INT), Column("ship_to", ADDRESS)),
+    ("shop", "items"): (Column("item_id", INT), Column("label", TEXT), Column("tags", array_of(TEXT))),
+    ("other", "visits"): (Column("visit_id", INT),),
+}
+
+
+class Heard:
+    """Names that were heard before: project `acme-x`, default dataset `shop`."""
+
+    def projects(self):
+        return ("acme-x",)
+
+    def datasets(self, project=None):
+        return ("other", "shop") if project in (None, "acme-x") else ()
+
+    def tables(self, dataset=None, project=None):
+        return tuple(sorted(table for home, table in SCHEMAS if home == (dataset or "shop")))
+
+    def columns(self, path):
+        return SCHEMAS.get((("shop", *path) if len(path) == 1 else path)[-2:], ())
+
+
+def at(text, variables=None):
+    before, _, after = text.partition("|")
+    line = before.count("\n")
+    column = len(before) - (before.rfind("\n") + 1)
+    context = CompletionContext("", before + after, column, line, None)
+    return complete(context, Heard(), variables or {})
+
+
+def texts(sql, variables=None, first="%%bpsql df <<"):
+    _, found = at(f"{first}\n{sql}", variables)
+    return [text for text, _ in found]
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT am| FROM orders", ["amount"]),
+        ("SELECT o.| FROM shop.orders AS o", ["order_id", "amount", "ship_to"]),
+        ("SELECT o.AM| FROM orders o", ["amount"]),
+        ("SELECT i.| FROM orders o JOIN items i USING (x)", ["item_id", "label", "tags"]),
+        ("SELECT ship_to.| FROM orders", ["city", "place"]),
+        ("SELECT o.ship_to.place.| FROM orders o", ["lat"]),
+        ("SELECT * FROM | WHERE x = 1", ["items", "orders", "other", "shop", "acme-x"]),
+        ("SELECT * FROM orders o, it|", ["items"]),
+        ("SELECT * FROM other.|", ["visits"]),
+        ("SELECT * FROM `acme-x.other.|", ["visits"]),
+        ("SELECT * FROM acme-x.o|", ["other"]),
+        ("SELECT * FROM `acme-x.shop.ord|` LIMIT 1", ["orders"]),
+        ("WITH c AS (SELECT amount AS total, o.* FROM orders o) SELECT tot| FROM c", ["total"]),
+        ("WITH c AS (SELECT label AS l, i.* FROM items i) SELECT c.| FROM c", ["l", "item_id", "label", "tags"]),
+        ("WITH recent AS (SELECT 1) SELECT * FROM rec|", ["recent"]),
+        ("WITH a AS (SELECT order_id FROM orders), b AS (SELECT * FROM a) SELECT b.| FROM b", ["order_id"]),
+        ("SELECT s.| FROM (SELECT label AS name FROM items) AS s", ["name"]),
+        ("SELECT (SELECT MAX(i.|) FROM items i WHERE i.k = o.k) FROM orders o", ["item_id", "label", "tags"]),
+        ("SELECT (SELECT o.am| FROM items i) FROM orders o", ["amount"]),
+        ("SELECT amount FROM orders UNION ALL SELECT lab| FROM items", ["label"]),
+        ("SELECT 'x FROM items' AS t, o.| FROM orders o", ["order_id", "amount", "ship_to"]),
+        ("SELECT o.order_id FROM orders o -- FROM items i\nWHERE i.|", []),
+        ("SELECT 'am| FROM orders", []),
+    ],
+)  # fmt: skip
+def test_names_in_scope(sql, expected):
+    assert [text for text in texts(sql) if text.islower()] == expected
+
+
+def test_pipe_syntax_has_a_scope_too():
+    before = "%%bpsql\nFROM orders |> WHERE am"
+    context = CompletionContext("", before, len("FROM orders |> WHERE am"), 1, None)
+    assert ("amount", "INT64") in complete(context, Heard(), {})[1]
+
+
+def test_what_is_offered_says_what_it_is():
+    assert ("ship_to", "STRUCT<city STRING, place STRUCT<lat FL…") in at("%%bpsql\nSELECT sh| FROM orders")[1]
+    assert ("orders", "table") in at("%%bpsql\nSELECT * FROM o|")[1]
+    assert ("other", "dataset") in at("%%bpsql\nSELECT * FROM o|")[1]
+    assert ("GROUP", "keyword") in at("%%bpsql\nSELECT 1 gr|")[1]
+
+
+def test_variables_after_the_at_sign():
+    variables = {"since": 1, "Since2": "x", "_hidden": 1, "print": print, "other": 2}
+    assert texts("SELECT @si|", variables) == ["since", "Since2"]
+    assert texts("SELECT @@si|", {"since": 1}) != ["since"]
+
+
+def test_options_of_the_first_line():
+    assert "--max_staleness" in [text for text, _ in at("%%bpsql df << --max|\nSELECT 1")[1]]
+    assert at("%%bpsql --route |\nSELECT 1")[1] == [("auto", "value"), ("local", "value"), ("bigquery", "value")]
+    assert at("%%bpsql --to p|\n")[1] == [("pandas", "value"), ("polars", "value")]
+
+
+def test_line_magics():
+    assert ("amount", "INT64") in at("x = %bpsql FROM orders o JOIN items i ON o.am|")[1]
+    assert "--route" in [text for text, _ in at("%bpsql --ro|")[1]]
+    assert [text for text, _ in at("%bp_rebalance ord|")[1]] == ["orders"]
+    assert [text for text, _ in at("%bp_pin other.|")[1]] == ["visits"]
+
+
+def test_other_cells_are_left_alone():
+    assert at("import |") is None
+    assert at("%%time\nSELECT o.| FROM orders o") is None
+
+
+def test_no_names_are_no_error():
+    assert texts("SELECT x.| FROM nowhere x") == []
+    assert texts("SELECT * FROM no.such.|") == []
+    assert texts("))]}SELECT ((( `a.|") == []

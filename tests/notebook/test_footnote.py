@@ -1,0 +1,103 @@
+"""The footnote says where, how long, how fresh, what it cost; and why, one click further."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bigpato_magic.notebook.footnote import Note, clock
+from bigpato_magic.types import Compiled, QueryResult, Reason, RunLocal, RunOnBigQuery, RunOnReference, TableId
+
+ORDERS = TableId("acme", "shop", "orders")
+NOT_LOCAL = Reason("not-local", "orders is not local yet", ORDERS)
+NO_RULE = Reason("no-rule", "ST_AREA has no rule <yet>")
+GIB = 2**30
+NOW = datetime.now(UTC)
+
+
+def price(size):
+    return size / 2**40 * 6.25
+
+
+def answer(decision, **more):
+    return QueryResult(None, (), decision, **({"seconds": 0.04} | more))
+
+
+def local(**more):
+    return answer(RunLocal("SELECT 1", Compiled("SELECT 1 -- <duck>", ()), ()), **more)
+
+
+def bigquery(*reasons, **more):
+    return answer(RunOnBigQuery("SELECT 1", reasons or (NOT_LOCAL,)), seconds=2.1, **more)
+
+
+@pytest.mark.parametrize(
+    ("note", "line"),
+    [
+        (
+            Note(local(bytes_saved=1503238553, fresh_as_of=NOW), price),
+            f"local · 0.04 s · fresh as of {clock(NOW)} · 1.4 GiB not billed (≈ $0.0085)",
+        ),
+        (
+            Note(bigquery(bytes_billed=1503238553), price),
+            "BigQuery · 2.1 s · 1.4 GiB billed (≈ $0.0085) · orders is not local yet",
+        ),
+        (
+            Note(bigquery(NOT_LOCAL, NO_RULE, bytes_billed=0), price),
+            "BigQuery · 2.1 s · 0 B billed · orders is not local yet (and 1 more)",
+        ),
+        (
+            Note(bigquery(cache_hit=True), price),
+            "BigQuery · 2.1 s · from BigQuery's cache, not billed · orders is not local yet",
+        ),
+        (
+            Note(local(unverified_since=NOW), price),
+            f"local · 0.04 s · not verified since {clock(NOW)} · 0 B not billed",
+        ),
+        (
+            Note(answer(RunOnReference("SELECT 1", (), (), (NO_RULE,))), price),
+            "local (Google's evaluator) · 0.04 s · 0 B not billed",
+        ),
+        (Note(local(), rows=5, shown=5, name="df"), "df ← local · 0.04 s · 0 B not billed · 5 rows"),
+        (Note(local(), rows=5000, shown=20), "local · 0.04 s · 0 B not billed · first 20 of 5,000 rows"),
+    ],
+)
+def test_one_line(note, line):
+    assert note.line() == line
+
+
+def test_another_day_has_its_date():
+    assert clock(NOW - timedelta(days=2)).startswith("20")
+
+
+def test_the_html_opens_to_reasons_and_a_remedy_and_escapes_all():
+    page = Note(bigquery(NOT_LOCAL)).html()
+    assert "<li>orders is not local yet <code>not-local</code></li>" in page
+    assert "<code>%bp_rebalance shop.orders</code>" in page
+    assert "ST_AREA has no rule &lt;yet&gt;" in Note(bigquery(NO_RULE)).html()
+    assert "SELECT 1 -- &lt;duck&gt;" in Note(local()).html()
+
+
+def test_no_rebalance_is_promised_where_it_would_not_help():
+    assert "%bp_rebalance" not in Note(bigquery(NOT_LOCAL, NO_RULE)).html()
+
+
+def test_the_job_has_a_link_where_there_is_a_console():
+    result = bigquery(job_id="job_1", location="EU")
+    link = "https://console.cloud.google.com/bigquery?project=acme&amp;j=bq%3AEU%3Ajob_1&amp;page=queryresults"
+    assert f'href="{link}"' in Note(result, console_project="acme").html()
+    assert "href" not in Note(result).html()
+
+
+def test_machines_find_it_in_the_metadata():
+    facts = Note(bigquery(NOT_LOCAL, NO_RULE, bytes_billed=7, job_id="j")).metadata()["bigpato"]
+    assert facts == {
+        "route": "bigquery",
+        "seconds": 2.1,
+        "bytes_billed": 7,
+        "bytes_saved": 0,
+        "job_id": "j",
+        "fresh_as_of": None,
+        "reasons": ["not-local", "no-rule"],
+    }
