@@ -1,0 +1,374 @@
+"""`%%bpsql` and its companions in a real IPython shell, on a real client and the demo warehouse."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+
+import pandas as pd
+import pytest
+
+from bigpato_magic.errors import (
+    BigPatoError,
+    Cancelled,
+    ConfigurationError,
+    ParameterError,
+    PermissionDenied,
+    QueryError,
+    RouteRefused,
+    TableNotFound,
+)
+
+BY_COUNTRY = "SELECT country, COUNT(*) AS n FROM orders GROUP BY country ORDER BY country"
+
+
+@pytest.fixture
+def local(cell):
+    """The orders are here."""
+    done = cell("%bp_rebalance orders")
+    assert done.error is None, done.text
+    return done
+
+
+# ------------------------------------------------------------------------------------- where it goes
+
+
+def test_a_cell_shows_its_result_with_a_footnote(cell, shell):
+    done = cell(f"%%bpsql\n{BY_COUNTRY}")
+    assert done.error is None
+    assert isinstance(shell.user_ns["_"], pd.DataFrame)
+    assert list(done.result["n"]) == [50, 50]
+    data, metadata = done.result._repr_mimebundle_()
+    assert "orders is not local yet" in data["text/plain"]
+    assert "<table" in data["text/html"]
+    assert "<details" in data["text/html"]
+    assert metadata["bigpato"]["route"] == "bigquery"
+    assert metadata["bigpato"]["reasons"] == ["not-local"]
+
+
+def test_a_name_takes_the_result_and_only_the_footnote_is_shown(cell, shell):
+    done = cell(f"%%bpsql df <<\n{BY_COUNTRY}")
+    assert done.result is None
+    assert type(shell.user_ns["df"]) is pd.DataFrame
+    assert done.plain.startswith("df ← BigQuery · ")
+    assert "<table" not in done.html
+    assert done.outputs[0].metadata["bigpato"]["route"] == "bigquery"
+
+
+def test_an_assignment_takes_it_and_shows_it(cell, shell):
+    done = cell(f"%%bpsql df = <<\n{BY_COUNTRY}")
+    assert type(shell.user_ns["df"]) is pd.DataFrame
+    assert list(done.result["n"]) == list(shell.user_ns["df"]["n"])
+
+
+def test_bigquerys_way_to_name_the_result(cell, shell):
+    cell(f"%%bpsql df --no_query_cache\n{BY_COUNTRY}")
+    assert len(shell.user_ns["df"]) == 2
+
+
+def test_one_line_gives_its_frame_to_python(cell, shell):
+    done = cell("x = %bpsql --route bigquery SELECT 1 << 2 AS y\nprint(x.y[0])")
+    assert done.error is None
+    assert done.text.strip() == "4"
+
+
+def test_what_is_computed_from_a_shown_frame_is_plain(cell):
+    shown = cell(f"%%bpsql\n{BY_COUNTRY}").result
+    for frame in (shown.head(1), shown[["n"]], shown.copy(), pickle.loads(pickle.dumps(shown))):
+        assert type(frame) is pd.DataFrame
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(shown)), pd.DataFrame(shown))
+
+
+@pytest.mark.parametrize(("to", "module"), [("arrow", "pyarrow.lib"), ("polars", "polars"), ("duckdb", "duckdb")])
+def test_other_kinds_of_frame(cell, shell, to, module):
+    if to == "polars":
+        pytest.importorskip("polars")
+    done = cell(f"%%bpsql out << --to {to}\n{BY_COUNTRY}")
+    assert done.error is None
+    value = shell.user_ns["out"]
+    assert type(value).__module__.lstrip("_").startswith(module.split(".")[0])
+    rows = {"arrow": lambda: value.num_rows, "polars": lambda: value.height, "duckdb": lambda: len(value.fetchall())}
+    assert rows[to]() == 2
+
+
+def test_max_results_keeps_the_first_rows_and_says_so(cell, shell):
+    done = cell("%%bpsql df << --max_results 3\nSELECT * FROM orders ORDER BY order_id")
+    assert list(shell.user_ns["df"]["order_id"]) == [1, 2, 3]
+    assert "first 3 of 100 rows" in done.plain
+
+
+def test_a_large_result_is_shown_in_part_and_kept_whole(cell):
+    shown = cell("%%bpsql\nSELECT * FROM orders").result
+    assert len(shown) == 100
+    assert len(shown._repr_mimebundle_()[0]["text/html"].split("<tr")) < 70
+
+
+def test_a_trailing_semicolon_and_odd_comments_are_sql(cell):
+    assert cell("%%bpsql\nSELECT 'it''s' AS a -- don't {x} $y;\n;").error is None or "syntax" in str(
+        cell("%%bpsql\nSELECT 'it''s' AS a -- don't {x} $y;\n;").error
+    )
+
+
+def test_no_footnote_where_none_is_wanted(cell, shell):
+    cell("%config BigPato.footnote = False")
+    assert "bigpato" not in cell(f"%%bpsql\n{BY_COUNTRY}").result._repr_html_()
+    assert cell(f"%%bpsql df <<\n{BY_COUNTRY}").outputs == []
+
+
+def test_top_level_await_and_functions(cell, shell):
+    cell("import asyncio\nlimit = 1\nawait asyncio.sleep(0)")
+    cell("def ask(limit):\n    return get_ipython().run_line_magic('bpsql', 'SELECT @limit AS l')")
+    cell("%%bpsql df <<\nSELECT @limit AS l")
+    assert shell.user_ns["df"]["l"][0] == 1
+
+
+# ------------------------------------------------------------------------------------- local, and why
+
+
+def test_the_same_cell_is_local_after_a_rebalance(cell, shell, local):
+    before = cell(f"%%bpsql before << --route bigquery\n{BY_COUNTRY}")
+    after = cell(f"%%bpsql after <<\n{BY_COUNTRY}")
+    assert before.plain.startswith("before ← BigQuery")
+    assert after.plain.startswith("after ← local · "), after.plain
+    assert "fresh as of" in after.plain
+    assert "not billed" in after.plain
+    pd.testing.assert_frame_equal(shell.user_ns["before"], shell.user_ns["after"])
+
+
+def test_old_rows_are_never_shown(cell, shell, client, local):
+    assert cell("%%bpsql a <<\nSELECT COUNT(*) AS n FROM orders").plain.startswith("a ← local")
+    client.warehouse.execute("DELETE FROM shop.orders WHERE order_id > 10")
+    done = cell("%%bpsql b <<\nSELECT COUNT(*) AS n FROM orders")
+    assert shell.user_ns["b"]["n"][0] == 10
+    assert done.plain.startswith("b ← BigQuery"), done.plain
+
+
+def test_explain_says_why_and_runs_nothing(cell, client):
+    jobs = len(client.warehouse.jobs)
+    done = cell(f"%%bp_explain\n{BY_COUNTRY}")
+    assert done.error is None
+    assert "It would run on BigQuery." in str(done.result)
+    assert "orders is not local yet" in str(done.result)
+    assert "%bp_rebalance orders would bring" in str(done.result)
+    assert len(client.warehouse.jobs) == jobs
+
+
+def test_explain_without_a_query_tells_of_the_last_one(cell, local):
+    cell(f"%%bpsql df <<\n{BY_COUNTRY}")
+    done = cell("%bp_explain")
+    assert "local · " in str(done.result)
+    assert "DuckDB SQL:" in str(done.result)
+
+
+def test_explain_as_an_option_is_the_same(cell):
+    assert "It would run on BigQuery." in str(cell(f"%%bpsql --explain\n{BY_COUNTRY}").result)
+
+
+def test_a_dry_run_prices_both_routes(cell, client, local):
+    jobs = len(client.warehouse.jobs)
+    done = cell(f"%%bpsql --dry_run\n{BY_COUNTRY}")
+    assert "would be billed" in str(done.result)
+    assert "local: nothing is billed" in str(done.result)
+    assert len(client.warehouse.jobs) == jobs
+
+
+def test_only_local_or_fail(cell):
+    done = cell(f"%%bpsql --route local\n{BY_COUNTRY}")
+    assert isinstance(done.error, RouteRefused)
+    assert "orders is not local yet" in str(done.error)
+
+
+# ----------------------------------------------------------------------------------------- parameters
+
+
+@pytest.mark.parametrize("route", ["local", "bigquery"])
+def test_parameters_from_variables_and_params(cell, shell, local, route):
+    cell("import datetime\nsince = datetime.date(2024, 1, 31)\ncountry = 'FI'")
+    sql = "SELECT COUNT(*) AS n, '@since' AS s FROM orders WHERE day >= @since AND country = @country -- @nobody"
+    cell(f"%%bpsql a << --route {route}\n{sql}")
+    assert (shell.user_ns["a"]["n"][0], shell.user_ns["a"]["s"][0]) == (35, "@since")
+    cell(f"%%bpsql b << --params {{'country': 'EE'}} --route {route}\n{sql}")
+    assert shell.user_ns["b"]["n"][0] == 36
+
+
+def test_a_value_is_never_pasted(cell, shell, local):
+    cell("name = \"x' OR '1'='1\"")
+    cell("%%bpsql df <<\nSELECT COUNT(*) AS n FROM orders WHERE country = @name")
+    assert shell.user_ns["df"]["n"][0] == 0
+
+
+def test_a_functions_own_variables_come_first(cell, shell):
+    cell("v = 1\ndef ask(v):\n    %bpsql --route bigquery r << SELECT @v AS v\nask(7)")
+    cell("def ask(v):\n    x = %bpsql SELECT @v AS v\n    return x.v[0]\nseven = ask(7)")
+    assert shell.user_ns["seven"] == 7
+
+
+def test_a_missing_parameter_is_told(cell):
+    done = cell("%%bpsql\nSELECT @nobody")
+    assert isinstance(done.error, ParameterError)
+    assert "@nobody has no value" in str(done.error)
+
+
+# ------------------------------------------------------------------------------------- saved queries
+
+
+def test_saved_queries_are_built_upon(cell, shell):
+    assert cell("%%bpsql --save ee --no-execute\nSELECT * FROM orders WHERE country = @c;").error is None
+    cell("c = 'EE'")
+    assert cell("%%bpsql df << --with ee\nSELECT COUNT(*) AS n FROM ee").error is None
+    assert shell.user_ns["df"]["n"][0] == 50
+
+
+def test_a_query_from_a_file(cell, shell, tmp_path):
+    path = tmp_path / "a query.sql"
+    path.write_text("SELECT 7 AS n")
+    cell(f'%bpsql df << --file "{path}"')
+    assert shell.user_ns["df"]["n"][0] == 7
+
+
+def test_the_formatter_rewrites_the_cell(cell, shell):
+    done = cell("%%bpsql df << --format --route local\nselect a,count(*) n from t -- why\ngroup by a")
+    assert done.error is None
+    payload = shell.payload_manager.read_payload()
+    assert payload == [
+        {
+            "source": "set_next_input",
+            "text": "%%bpsql df << --route local\nSELECT a, COUNT(*) n\nFROM t  -- why\nGROUP BY a",
+            "replace": True,
+        }
+    ] or shell.rl_next_input.startswith("%%bpsql df << --route local\nSELECT a")
+
+
+# -------------------------------------------------------------------------------------- other magics
+
+
+def test_a_rebalance_can_be_looked_at_first(cell, client):
+    done = cell("%bp_rebalance --dry-run orders")
+    assert "1 to promote." in str(done.result)
+    assert client.tables() == [] or all(row.where == "bigquery" for row in client.tables())
+
+
+def test_status_and_demote(cell, local):
+    assert "1 promoted." in str(local.result)
+    status = str(cell("%bp_status").result)
+    assert "1 of 1 used tables are local" in status
+    assert "shop.orders" in status
+    assert "1 demoted." in str(cell("%bp_demote orders").result)
+    assert "0 of" in str(cell("%bp_status").result)
+
+
+def test_status_of_a_table_is_its_schema(cell, local):
+    text = str(cell("%bp_status orders").result)
+    assert "100 rows" in text
+    assert "amount" in text
+    assert "NUMERIC" in text
+    assert "local" in text
+
+
+def test_pinned_tables_are_marked(cell, local):
+    assert cell("%bp_pin orders").error is None
+    assert "pinned" in str(cell("%bp_status").result)
+    cell("%bp_unpin orders")
+    assert "pinned" not in str(cell("%bp_status").result)
+
+
+def test_savings_and_verify(cell, local):
+    cell(f"%%bpsql df << --route local\n{BY_COUNTRY}")
+    assert "answered here" in str(cell("%bp_savings").result)
+    assert cell("%bp_savings --since 2020-01-01").error is None
+    done = cell("%bp_verify")
+    assert done.error is None
+    assert str(done.result).startswith("equal")
+
+
+def test_purge_asks_first(cell, client, local):
+    done = cell("%bp_purge")
+    assert isinstance(done.error, ConfigurationError)
+    assert any(row.where == "local" for row in client.tables())
+    assert cell("%bp_purge --yes").error is None
+    assert not any(row.where == "local" for row in client.tables())
+
+
+def test_the_panel_opens(cell):
+    done = cell("%bp_panel")
+    assert done.error is None
+    assert type(done.result).__name__ == "Panel"
+    done.result.close()
+
+
+def test_settings_are_ipythons(cell, client, shell):
+    cell("%config BigPato.route = 'local'")
+    assert client.route == "local"
+    assert isinstance(cell(f"%%bpsql\n{BY_COUNTRY}").error, RouteRefused)
+    for section in ("BigPato", "Tier", "FreshnessPolicy", "LocalEngine"):
+        assert section in cell(f"%config {section}").text
+
+
+def test_another_client_can_be_used(cell, shell, client):
+    shell.push({"other": client, "number": 1})
+    assert cell("%bp_use other").error is None
+    assert isinstance(cell("%bp_use number").error, ConfigurationError)
+
+
+# ------------------------------------------------------------------------------------------ mistakes
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("%%bpsql\nSELECT FROM orders", QueryError, ""),
+        ("%%bpsql\nSELECT * FROM nowhere", TableNotFound, "nowhere"),
+        ("%%bpsql\nSELECT nothing FROM orders", QueryError, "nothing"),
+        ("%%bpsql --rout local\nSELECT 1", ConfigurationError, "did you mean --route?"),
+        ("%%bpsql --use_legacy_sql\nSELECT 1", ConfigurationError, "legacy SQL"),
+        ("%%bpsql class <<\nSELECT 1", ConfigurationError, "name of a variable"),
+        ("%%bpsql\n  ", ConfigurationError, "there is no query"),
+        ("%%bpsql --with nobody\nSELECT 1", ConfigurationError, "no such saved query"),
+        ("%%bpsql --file /nowhere.sql\n", ConfigurationError, "cannot be read"),
+        ("%%bpsql --params $nobody\nSELECT @x", ParameterError, "no such variable"),
+        ("%bp_rebalance --nonsense", ConfigurationError, "no option --nonsense"),
+        ("%bp_pin", ConfigurationError, "which tables?"),
+        ("%bp_savings --since soon", ConfigurationError, "no date"),
+        ("%bp_explain", ConfigurationError, "no query has run yet"),
+        ("%bp_status nowhere", BigPatoError, "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_card_and_a_failed_cell(cell, text, error, words):
+    done = cell(text)
+    assert isinstance(done.error, error), done.error
+    assert words in str(done.error)
+    assert "Traceback" not in done.text
+    assert len(done.text.strip().splitlines()) <= 5
+
+
+def test_a_syntax_error_has_its_line_and_a_caret(cell):
+    done = cell("%%bpsql\nSELECT country\nFROM orders\nWHER x = 1")
+    assert isinstance(done.error, QueryError)
+    lines = done.text.splitlines()
+    caret = next(index for index, line in enumerate(lines) if line.strip("| ").strip() == "^" or line.endswith("^"))
+    assert "| " in lines[caret - 1]
+
+
+def test_no_permission_is_told(cell, client):
+    client.warehouse.faults.set("query:403")
+    done = cell(f"%%bpsql\n{BY_COUNTRY}")
+    assert isinstance(done.error, PermissionDenied)
+    client.warehouse.faults.clear()
+
+
+def test_a_failed_cell_changes_no_variable(cell, shell):
+    cell("df = 1")
+    cell("%%bpsql df <<\nSELECT * FROM nowhere")
+    assert shell.user_ns["df"] == 1
+
+
+def test_an_interrupt_cancels_the_job(cell, client):
+    import _thread
+
+    client.warehouse.pace.latency = 30.0
+    threading.Timer(0.5, _thread.interrupt_main).start()
+    done = cell("%%bpsql --route bigquery\nSELECT 1")
+    client.warehouse.pace.latency = 0.0
+    assert isinstance(done.error, Cancelled)
+    assert "Traceback" not in done.text
+    assert cell("%%bpsql --route bigquery\nSELECT 1").error is None
