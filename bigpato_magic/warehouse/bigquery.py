@@ -162,7 +162,8 @@ class BigQueryWarehouse:
             except Exception as error:
                 if not _is_refused(error):
                     raise
-                self._unlistable.add((table.project, table.dataset))
+                if _is_forbidden(error):
+                    self._unlistable.add((table.project, table.dataset))
         try:
             self._connection.request("GET", f"{_path(table)}/data?maxResults=1")
         except Exception as error:
@@ -297,6 +298,12 @@ def _is_refused(error: Exception) -> bool:
     from google.api_core.exceptions import ClientError, MethodNotImplemented
 
     return isinstance(error, ClientError | MethodNotImplemented)
+
+
+def _is_forbidden(error: Exception) -> bool:
+    from google.api_core.exceptions import Forbidden
+
+    return isinstance(error, Forbidden)
 
 
 def _asked(ask: Callable[[], T]) -> T:

@@ -120,6 +120,7 @@ class _Run:
         except Exception as error:
             raise as_transfer_error(self._request, error) from error
         self._tell()
+        self._cancel.check()
         return files
 
     def _tell(self) -> None:

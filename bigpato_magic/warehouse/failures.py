@@ -166,18 +166,22 @@ def transient(error: BaseException) -> bool:
     from requests.exceptions import ChunkedEncodingError, Timeout
     from requests.exceptions import ConnectionError as Broken
 
+    if never_connected(error):
+        return False
     if isinstance(error, GoogleAPICallError):
         return _reason(error) in _TRANSIENT_REASONS
-    if isinstance(error, Broken | ConnectionError):
-        return not never_connected(error)
-    return isinstance(error, ChunkedEncodingError | Timeout)
+    return isinstance(error, Broken | ChunkedEncodingError | ConnectionError | Timeout)
+
+
+# What gRPC says of an address where nobody answers.
+_NOT_DIALLED = "failed to connect to all addresses"
 
 
 def never_connected(error: BaseException) -> bool:
     """Whether no connection was ever made: no network, no such name, or nobody listens."""
     from urllib3.exceptions import NewConnectionError
 
-    if isinstance(error, NewConnectionError | ConnectionRefusedError):
+    if isinstance(error, NewConnectionError | ConnectionRefusedError) or _NOT_DIALLED in str(error):
         return True
     inner = [getattr(error, "reason", None), error.__cause__, *error.args]
     return any(isinstance(e, BaseException) and e is not error and never_connected(e) for e in inner)

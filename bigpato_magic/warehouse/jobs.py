@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from bigpato_magic.warehouse import failures, schema
 from bigpato_magic.warehouse.background import interruptible
 from bigpato_magic.warehouse.base import Progress, QueryOptions, QueryProgress, WarehouseResult
 from bigpato_magic.warehouse.connection import REQUEST_SECONDS, Connection
+from bigpato_magic.warehouse.streams import Streams, Wanted, open_session
 
 # How long the server may take before it makes a job of a query: the job can be cancelled and its progress shown.
 _JOBLESS_MILLISECONDS = 1000
@@ -33,8 +34,10 @@ _JOBLESS_MILLISECONDS = 1000
 _PAGE_ROWS = 10_000
 _POLL_SECONDS = (0.1, 1.0)
 _CANCEL_SECONDS = 0.7
+_RESULT_STREAMS = 4
 _LABEL = re.compile(r"[^a-z0-9_-]")
 _READS_ONLY = re.compile(r"(\s|\(|--[^\n]*\n|#[^\n]*\n|/\*.*?\*/)*(SELECT|WITH|FROM)\b", re.IGNORECASE | re.DOTALL)
+_ORDERS = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 Dataset = tuple[str, str]
 Rows = tuple[tuple[OutputColumn, ...], Any]
@@ -237,11 +240,9 @@ class QueryRun:
             return (), frames.empty(())
         if not first.get("pageToken"):
             return _of_pages([first])
-        table = self._by_storage_api(job) if self._storage_api else None
-        if table is not None:
-            fields = schema.outputs(first["schema"])
-            return fields, frames.conform(table, fields)
-        return _of_pages(list(self._pages(first)))
+        fields = schema.outputs(first["schema"])
+        table = self._by_storage_api(job, fields) if self._storage_api and job.destination else None
+        return _of_pages(list(self._pages(first))) if table is None else (fields, frames.conform(table, fields))
 
     def _pages(self, page: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield page
@@ -251,22 +252,23 @@ class QueryRun:
             page = self._page(self._name, token)
             yield page
 
-    def _by_storage_api(self, job: Any) -> Any:
-        """The rows as an Arrow table, None where this person may not use the API, or the emulator has none."""
+    def _by_storage_api(self, job: Any, fields: tuple[OutputColumn, ...]) -> Any:
+        """The rows as an Arrow table, None where the API is not to be had."""
         import pyarrow as pa
-        from google.api_core.exceptions import Forbidden, MethodNotImplemented, NotFound
+        from google.api_core.exceptions import GoogleAPICallError, RetryError
 
-        batches = []
-        rows = job.result(retry=failures.retry(), timeout=REQUEST_SECONDS)
+        # Rows keep their order within a stream only.
+        streams = 1 if _ORDERS.search(str(self._body["query"])) else _RESULT_STREAMS
+        wanted = Wanted(job.destination.path.removeprefix("/"), [f.name for f in fields], streams)
         try:
-            for batch in rows.to_arrow_iterable(bqstorage_client=self._connection.reader):
-                if self._stop.is_set():
-                    raise Cancelled
-                batches.append(batch)
-        except (Forbidden, MethodNotImplemented, NotFound):
-            # It is a permission of its own: bigquery.readsessions.create; not every emulator keeps results.
+            session = open_session(self._connection, wanted)
+        except (GoogleAPICallError, RetryError):
+            # It is a permission of its own (bigquery.readsessions.create), some networks let no gRPC through, and not
+            # every emulator keeps results as tables.
             return None
-        return pa.Table.from_batches(batches) if batches else None
+        with closing(Streams(self._connection.reader, session, wanted.columns, self._stop.is_set)) as batches:
+            kept = list(batches)
+        return pa.Table.from_batches(kept) if kept else frames.empty(fields)
 
 
 def _of_pages(pages: Sequence[Mapping[str, Any]]) -> Rows:
