@@ -113,7 +113,7 @@ class QueryMagics(Magics):
 
     def _format(self, line: str, sql: str) -> None:
         """Put the cell with its query laid out in place of the cell, for the person to run."""
-        from bigpato_magic.googlesql.editing import format_sql
+        from bigpato_magic.googlesql import format_sql
 
         head = " ".join(word for word in line.split(" ") if word != "--format").strip()
         text = run(lambda _cancel, _progress: format_sql(sql))

@@ -120,9 +120,9 @@ def _merged(listed: Iterable[str], seen: Iterable[str]) -> tuple[str, ...]:
 
 @cache
 def _functions() -> dict[str, tuple[str, ...]]:
-    from bigpato_magic.googlesql.editing import signatures
+    from bigpato_magic.googlesql import builtin_functions
 
-    return signatures()
+    return builtin_functions()
 
 
 def functions() -> dict[str, tuple[str, ...]]:
