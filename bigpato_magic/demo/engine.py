@@ -377,7 +377,7 @@ def _result_sql(value: str, output: OutputColumn) -> str:
 
 
 def _type_parameters(query: exp.Expression, parameters: Sequence[Parameter]) -> None:
-    """`@x` becomes `CAST($x AS its type)`; positional ones become `$p1`, `$p2` …"""
+    """`@x` becomes `CAST($x AS its type)`; positional ones become `$p1`, `$p2` and so on."""
     from sqlglot import exp
 
     by_name = {_parameter_name(p, i): p for i, p in enumerate(parameters, 1)}

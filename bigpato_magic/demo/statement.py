@@ -266,7 +266,7 @@ def _columns(query: exp.Expression) -> dict[TableId, frozenset[str]]:
 
 
 def name_anonymous(query: exp.Query) -> None:
-    """Give the columns without a name the ones that BigQuery gives them: `f0_`, `f1_`, …"""
+    """Give the columns without a name the ones that BigQuery gives them: `f0_`, `f1_` and so on."""
     count = 0
     for select in query.selects:
         if select.is_star or select.alias or isinstance(select, (exp.Column, exp.Dot)):

@@ -6,12 +6,16 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.demo.catalogue import PartFile, TableState
 from bigpato_magic.demo.sqltypes import duck_type, quote, size_sql
 from bigpato_magic.types import Column, Kind, Partitioning, PartitionUnit, SqlType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PARTITION_TIME = "_PARTITIONTIME"
 _INGESTION = Column(PARTITION_TIME, SqlType(Kind.TIMESTAMP))
@@ -97,6 +101,23 @@ class Storage:
             with suppress(FileNotFoundError):
                 if path.name not in used and time.time() - path.stat().st_mtime > _ORPHAN_AGE:
                     path.unlink()
+
+
+def for_duckdb(rows: pa.Table) -> pa.Table:
+    """Arrow rows as DuckDB takes them: it has no decimal of 76 digits, so a BIGNUMERIC is text."""
+    import pyarrow as pa
+
+    for i, column in enumerate(rows.columns):
+        if pa.types.is_decimal256(column.type):
+            texts = [None if v is None else _plain(v) for v in column.to_pylist()]
+            rows = rows.set_column(i, rows.schema.field(i).name, pa.array(texts, pa.string()))
+    return rows
+
+
+def _plain(value: Decimal) -> str:
+    """Without exponent and trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def relation_sql(columns: Iterable[Column], paths: Sequence[Path]) -> str:

@@ -1,7 +1,7 @@
 """The demo warehouse: BigQuery's seam, kept in process by DuckDB over Parquet files and a SQLite catalogue.
 
-It proves plumbing, never dialect: its SQL is BigQuery's as sqlglot translates it, so its answers are DuckDB's. What it
-cannot run is a `QueryError`. Everything else is meant truthfully: versions, snapshots, bytes, buffers, policies, faults.
+It proves plumbing, never dialect: its SQL is BigQuery's as sqlglot translates it, so its answers are DuckDB's. What
+it cannot run is a `QueryError`. All else is meant truthfully: versions, snapshots, bytes, buffers, policies, faults.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.demo.catalogue import Catalogue, PartFile, RowPolicy, TableState, to_instant
 from bigpato_magic.demo.faults import Faults, Pace
-from bigpato_magic.demo.storage import Storage
+from bigpato_magic.demo.storage import Storage, for_duckdb
 from bigpato_magic.errors import BigPatoError, QueryError, WarehouseError
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import (
@@ -58,9 +58,10 @@ _TIMESTAMP = SqlType(Kind.TIMESTAMP)
 def bytes_billed(processed: int, tables: int) -> int:
     """What BigQuery bills for a query that reads so many bytes of so many tables.
 
-    At least 10 MB for each table, rounded up to a whole MB: https://cloud.google.com/bigquery/pricing#on_demand_pricing
+    At least 10 MB for each table, rounded up to a whole MB; nothing where no column is read, as for `COUNT(*)`:
+    https://cloud.google.com/bigquery/pricing#on_demand_pricing
     """
-    if tables == 0:
+    if processed == 0:
         return 0
     return max(-(-processed // MIB) * MIB, tables * _MINIMUM)
 
@@ -248,7 +249,7 @@ class DemoWarehouse:
         """Make a table of Arrow rows, or replace it by them; its dataset is made if need be."""
         id_ = self._id(table)
         with self._engine.session() as con:
-            con.register("loaded", rows)
+            con.register("loaded", for_duckdb(rows))
             parts = self._storage.write(con, "loaded", columns, partitioning)
         self._replace(TableState(id_, kind, tuple(columns), parts, partitioning))
 
@@ -361,7 +362,7 @@ class DemoWarehouse:
             raise
         import pyarrow as pa
 
-        billed = bytes_billed(done.bytes_processed, len(done.tables)) if done.bytes_processed else 0
+        billed = bytes_billed(done.bytes_processed, len(done.tables))
         nothing = pa.table({})
         return WarehouseResult(
             nothing,
@@ -430,7 +431,7 @@ class DemoWarehouse:
             hour = self.now().replace(minute=0, second=0, microsecond=0)
             arrow = arrow.append_column(PARTITION_TIME, pa.array([hour] * len(rows), pa.timestamp("us", tz="UTC")))
         with self._engine.session() as con:
-            con.register("loaded", arrow)
+            con.register("loaded", for_duckdb(arrow))
             return self._storage.write(con, "loaded", columns)
 
 
