@@ -14,8 +14,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from bigpato_magic.client import BigPato
 from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.notebook import inspection, tracebacks
 from bigpato_magic.notebook.complete import matcher
-from bigpato_magic.notebook.inspection import install
 from bigpato_magic.notebook.magics import QueryMagics
 from bigpato_magic.notebook.names import Names
 from bigpato_magic.notebook.session import Session, parts, session_of
@@ -34,7 +34,7 @@ def load(shell: InteractiveShell) -> None:
         shell.register_magics(magics)
     names = Names(lambda: session.client)
     shell.Completer.custom_matchers.append(matcher(names, shell.user_ns))
-    session.undo.append(install(shell, names))
+    session.undo += [inspection.install(shell, names), tracebacks.install(shell)]
     for line in misspelt(shell, session.client):
         _say(line)
     start_warming(session)

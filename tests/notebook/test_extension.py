@@ -1,0 +1,123 @@
+"""Loading is light, loading twice is once, unloading leaves nothing, and a misspelt setting is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import bigpato_magic
+from bigpato_magic.errors import ConfigurationError
+
+HEAVY = ("pandas", "duckdb", "google.cloud", "sqlglot", "pyarrow", "wasmtime", "zetasql", "numpy", "anywidget")
+
+
+def in_a_new_python(program):
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_the_package_imports_nothing_else():
+    loaded = in_a_new_python("""
+        import sys
+        before = set(sys.modules)
+        import bigpato_magic
+        print(sorted(name for name in set(sys.modules) - before if not name.startswith(("importlib", "__future__"))))
+    """)
+    assert loaded == "['bigpato_magic']"
+
+
+def test_loading_the_extension_imports_nothing_heavy():
+    loaded = in_a_new_python(f"""
+        import sys
+        from IPython.core.interactiveshell import InteractiveShell
+        shell = InteractiveShell.instance()
+        from bigpato_magic.notebook import extension
+        extension.start_warming = lambda session: None
+        shell.run_line_magic("load_ext", "bigpato_magic")
+        assert shell.find_cell_magic("bpsql") is not None
+        print([name for name in {HEAVY!r} if name in sys.modules])
+    """)
+    assert loaded == "[]"
+
+
+def test_what_the_first_query_needs_is_warmed_behind_the_persons_back():
+    states = in_a_new_python("""
+        import sys
+        from IPython.core.interactiveshell import InteractiveShell
+        from bigpato_magic.notebook import extension
+        threads = []
+        start = extension.start_warming
+        extension.start_warming = lambda session: threads.append(start(session))
+        InteractiveShell.instance().run_line_magic("load_ext", "bigpato_magic")
+        threads[0].join()
+        print(threads[0].daemon, "pandas" in sys.modules, "duckdb" in sys.modules)
+    """)
+    assert states == "True True True"
+
+
+def test_public_names_are_there_and_late():
+    assert set(bigpato_magic.__all__) <= set(dir(bigpato_magic))
+    for name in bigpato_magic.__all__:
+        assert getattr(bigpato_magic, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = bigpato_magic.nothing
+
+
+def test_the_original_imports_work():
+    from bigpato_magic import bigpato
+
+    assert bigpato.BigPato is bigpato_magic.BigPato
+
+
+def test_loading_twice_is_loading_once(shell):
+    matchers, parts = len(shell.Completer.custom_matchers), len(shell.configurables)
+    bigpato_magic.load_ipython_extension(shell)
+    assert (len(shell.Completer.custom_matchers), len(shell.configurables)) == (matchers, parts)
+
+
+def test_unloading_leaves_nothing(ipython, client):
+    def traces():
+        kinds = ipython.magics_manager.magics.values()
+        return (
+            sorted(name for kind in kinds for name in kind),
+            len(ipython.configurables),
+            len(ipython.Completer.custom_matchers),
+            ipython.object_inspect_mime,
+        )
+
+    before = traces()
+    bigpato_magic.load_ipython_extension(ipython)
+    bigpato_magic.use(client)
+    assert traces() != before
+    bigpato_magic.unload_ipython_extension(ipython)
+    assert traces() == before
+    bigpato_magic.unload_ipython_extension(ipython)
+
+
+def test_a_client_cannot_be_used_where_nothing_is_loaded(ipython, client):
+    with pytest.raises(ConfigurationError, match="no notebook"):
+        bigpato_magic.use(client)
+
+
+def test_settings_of_a_configuration_file_arrive_and_misspelt_ones_are_told():
+    told = in_a_new_python("""
+        from traitlets.config import Config
+        from IPython.core.interactiveshell import InteractiveShell
+        config = Config()
+        config.BigPato.project = "acme"
+        config.Tier.budget = "3 GiB"
+        config.BigPto.dataset = "shop"
+        config.SomethingElse.x = 1
+        shell = InteractiveShell.instance(config=config)
+        shell.run_line_magic("load_ext", "bigpato_magic")
+        from bigpato_magic.notebook.session import session_of
+        client = session_of(shell).client
+        print(client.project, client.tier.budget)
+    """)
+    assert "The configuration sets BigPto, which nothing reads. Did you mean BigPato?" in told
+    assert "SomethingElse" not in told
+    assert f"acme {3 * 2**30}" in told
