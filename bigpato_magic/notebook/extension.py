@@ -51,6 +51,7 @@ def unload(shell: InteractiveShell) -> None:
             del kind[name]
     for magics in (QueryMagics, TableMagics):
         shell.magics_manager.registry.pop(magics.__name__, None)
+    shell.configurables[:] = [part for part in shell.configurables if not isinstance(part, QueryMagics | TableMagics)]
     session.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import pandas as pd
@@ -19,9 +20,9 @@ class QueryFrame(pd.DataFrame):
     def _constructor(self) -> type[pd.DataFrame]:
         return pd.DataFrame
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickled and copied as the plain frame that it is."""
-        return pd.DataFrame(self).__reduce_ex__(protocol)
+    def __reduce_ex__(self, _protocol: Any) -> Any:
+        """Pickled as the plain frame that it is: to read it, this package is not needed."""
+        return copy, (pd.DataFrame(self),)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         """Pandas' own bounded table, and the footnote."""
