@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from bigpato_magic.googlesql.analysis import analyze as analyze
     from bigpato_magic.googlesql.analysis import table_names as table_names
     from bigpato_magic.googlesql.evaluation import evaluate as evaluate
+    from bigpato_magic.googlesql.rebuild import build_sql as build_sql
     from bigpato_magic.googlesql.statements import statement_kind as statement_kind
     from bigpato_magic.googlesql.statements import written_tables as written_tables
-    from bigpato_magic.googlesql.text import build_sql as build_sql
     from bigpato_magic.googlesql.text import builtin_functions as builtin_functions
     from bigpato_magic.googlesql.text import format_sql as format_sql
 
@@ -39,7 +39,7 @@ __all__ = [
 
 _LATE = {
     "analyze": "analysis",
-    "build_sql": "text",
+    "build_sql": "rebuild",
     "builtin_functions": "text",
     "evaluate": "evaluation",
     "format_sql": "text",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bigpato_magic.errors import AnalyzerUnavailable
@@ -65,12 +65,6 @@ def entries(tables: Mapping[Path, Described]) -> tuple[Entry, ...]:
         if found.setdefault(key, entry) != entry:
             raise AnalyzerUnavailable(f"two tables of this query are called {'.'.join(written)} but for case")
     return tuple(sorted(found.values(), key=lambda entry: entry.path))
-
-
-def distinct(found: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """Each table once, under its full name."""
-    once = {entry.id: replace(entry, path=split((str(entry.id),))) for entry in found}
-    return tuple(once[table] for table in sorted(once))
 
 
 def split(path: Path) -> Path:
@@ -165,9 +159,7 @@ def _added(catalog: Any, name: str) -> Any:
 
 
 def _fill(table: Any, entry: Entry, number: int) -> None:
-    # Found by its path, called by its full name where the analyzer writes SQL.
-    table.name_in_catalog, table.name, table.full_name = entry.path[-1], str(entry.id), str(entry.id)
-    table.serialization_id = number
+    table.name, table.full_name, table.serialization_id = entry.path[-1], ".".join(entry.path), number
     for (name, kind), pseudo in _columns(entry):
         column = table.column.add()
         column.name, column.is_pseudo_column = name, pseudo

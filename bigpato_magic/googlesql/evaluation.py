@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, ParameterError
-from bigpato_magic.googlesql import analysis, catalog, functions, rows, text
+from bigpato_magic.googlesql import analysis, catalog, functions, rows, tree
 from bigpato_magic.googlesql.analysis import Declared
 from bigpato_magic.googlesql.catalog import Described, Entry, Path
 from bigpato_magic.googlesql.instance import Refusal
+from bigpato_magic.googlesql.rebuild import Rebuilt, rebuilt
 from bigpato_magic.googlesql.service import Role
 from bigpato_magic.googlesql.source import Source, prepared
-from bigpato_magic.types import AnalyzedQuery, Parameter, TableId
+from bigpato_magic.types import AnalyzedQuery, Parameter, TableId, TableRead
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +26,19 @@ if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
 
 Contents = Mapping[Path, tuple[Described, "pa.Table"]] | Mapping[TableId, tuple[Described, "pa.Table"]]
+
+# What the reference implementation answers, and BigQuery answers otherwise.
+NOT_EVALUATED = {
+    "collate": "BigQuery takes other collations",
+    "current_date": "the clock is BigQuery's",
+    "current_datetime": "the clock is BigQuery's",
+    "current_time": "the clock is BigQuery's",
+    "current_timestamp": "the clock is BigQuery's",
+    "generate_uuid": "another answer each time",
+    "rand": "another answer each time",
+    "session_user": "only BigQuery knows who asks",
+    "tablesample": "another answer each time",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +83,12 @@ def evaluate(
     with analysis.asking(source, Role.EVALUATE) as instance:
         query = analysis.meaning(instance, source, entries, Declared.of(told))
         data = {table.id: held for table, held in contents.values()}
-        _check(query, data, limits)
-        request = _request(instance, source, query, entries, told)
-        _hand_over(request, query, entries, data)
+        _check_constructs(query)
+        _check_size(query, data, limits)
+        written = _written(instance, source, query, entries)
+        request = _request(instance, written, told)
+        for entry in written.scans:
+            _hand_over(request, entry, query.tables[entry.id], data[entry.id])
         answer = _answer(instance, request)
     return rows.arrow_table(answer, query.outputs)
 
@@ -91,7 +108,16 @@ def _only(path: Path, tables: list[tuple[Described, pa.Table]]) -> tuple[Describ
     return found[0]
 
 
-def _check(query: AnalyzedQuery, data: Mapping[TableId, pa.Table], limits: Limits) -> None:
+def _check_constructs(query: AnalyzedQuery) -> None:
+    for found in tree.walk(query.tree, ("FunctionCall", "SampleScan")):
+        name = (
+            "tablesample" if tree.name(found) == "SampleScan" else tree.get(found, "function").name.rpartition(":")[2]
+        )
+        if why := NOT_EVALUATED.get(name):
+            raise AnalyzerUnavailable(f"{name.upper()}: {why}")
+
+
+def _check_size(query: AnalyzedQuery, data: Mapping[TableId, pa.Table], limits: Limits) -> None:
     total, product, size = 0, 1, 0
     for table, read in query.tables.items():
         held = [column for column in data[table].column_names if column.lower() in read.columns]
@@ -105,16 +131,18 @@ def _check(query: AnalyzedQuery, data: Mapping[TableId, pa.Table], limits: Limit
         raise AnalyzerUnavailable(f"{total:,} rows are too many for the reference implementation")
 
 
-def _request(
-    instance: Instance, source: Source, query: AnalyzedQuery, entries: tuple[Entry, ...], told: tuple[Parameter, ...]
-) -> Any:
-    """The query for the evaluator, which finds tables at the top of a catalogue only: there they have full names."""
+def _written(instance: Instance, source: Source, query: AnalyzedQuery, entries: tuple[Entry, ...]) -> Rebuilt:
+    """The query for the evaluator, which finds tables at the top of a catalogue only, and takes one statement."""
+    if not entries and not functions.begin(source.sent):
+        return Rebuilt(source.sent, ())
+    return rebuilt(instance, query.tree, entries)
+
+
+def _request(instance: Instance, written: Rebuilt, told: tuple[Parameter, ...]) -> Any:
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
-    plain = not entries and not functions.begin(source.sent)
-    flat = tuple(replace(entry, path=(str(entry.id),)) for entry in catalog.distinct(entries))
-    request = protos.EvaluateQueryRequest(sql=source.sent if plain else text.built(instance, query.tree, entries))
-    request.simple_catalog.CopyFrom(catalog.simple_catalog(instance, flat))
+    request = protos.EvaluateQueryRequest(sql=written.sql)
+    request.simple_catalog.CopyFrom(catalog.simple_catalog(instance, written.scans))
     request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
     request.options.CopyFrom(analysis.settings(instance, Declared.of(told), positional=False))
     request.options.allow_undeclared_parameters = False
@@ -132,19 +160,16 @@ def _add(proto: Any, parameter: Parameter) -> None:
     proto.value.SetInParent()
 
 
-def _hand_over(
-    request: Any, query: AnalyzedQuery, entries: tuple[Entry, ...], data: Mapping[TableId, pa.Table]
-) -> None:
-    for entry in catalog.distinct(entries):
-        read = query.tables[entry.id].columns if entry.id in query.tables else frozenset()
-        held = {name.lower(): data[entry.id].column(place) for place, name in enumerate(data[entry.id].column_names)}
-        columns = [
-            (kind, held[name.lower()] if name.lower() in read else None)
-            for name, kind in (*entry.columns, *entry.pseudo)
-        ]
-        content = request.table_content[str(entry.id)].table_data
-        content.SetInParent()
-        rows.fill_table(content, columns, data[entry.id].num_rows)
+def _hand_over(request: Any, entry: Entry, read: TableRead, held: pa.Table) -> None:
+    """Give a scan its rows: the columns that the query reads, and NULL for the others."""
+    known = {name.lower(): held.column(place) for place, name in enumerate(held.column_names)}
+    columns = [
+        (kind, known[name.lower()] if name.lower() in read.columns else None)
+        for name, kind in (*entry.columns, *entry.pseudo)
+    ]
+    content = request.table_content[entry.path[0]].table_data
+    content.SetInParent()
+    rows.fill_table(content, columns, held.num_rows)
 
 
 def _answer(instance: Instance, request: Any) -> Any:

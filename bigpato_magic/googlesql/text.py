@@ -1,17 +1,12 @@
-"""The analyzer's other services around a text: Google's formatter, SQL of a resolved tree, the functions there are."""
+"""The analyzer's other services around a text: Google's formatter, and the functions that there are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bigpato_magic.googlesql import catalog, options, tree
+from bigpato_magic.googlesql import options
 from bigpato_magic.googlesql.analysis import asking
-from bigpato_magic.googlesql.catalog import Described, Entry, Path
 from bigpato_magic.googlesql.source import Source
-
-if TYPE_CHECKING:
-    from bigpato_magic.googlesql.instance import Instance
 
 
 def format_sql(sql: str) -> str:
@@ -26,36 +21,6 @@ def format_sql(sql: str) -> str:
     with asking(Source(sql, sql)) as instance:
         request = protos.FormatSqlRequest(sql=sql)
         return str(instance.call("LenientFormatSql", request, protos.FormatSqlResponse).sql)
-
-
-def build_sql(statement: Any, tables: Mapping[Path, Described]) -> str:
-    """GoogleSQL that means what a resolved statement means, with tables by their full names.
-
-    Args:
-        statement: `AnalyzedQuery.tree`.
-        tables: as they were told to `analyze`.
-
-    Raises:
-        AnalyzerUnavailable: the analyzer is not ready, or gave up.
-    """
-    with asking(Source("", "")) as instance:
-        return built(instance, statement, catalog.entries(tables))
-
-
-def built(instance: Instance, statement: Any, entries: tuple[Entry, ...]) -> str:
-    """`build_sql`, by an instance that is already lent."""
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
-    tables = catalog.distinct(entries)
-    request = protos.BuildSqlRequest(registered_catalog_id=catalog.registered(instance, tables))
-    request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
-    node = request.resolved_statement.resolved_query_stmt_node
-    node.CopyFrom(statement)
-    # It looks tables up by their full names, whatever path the text used.
-    places = {str(table.id): place for place, table in enumerate(tables, 1)}
-    for scan in tree.walk(node, ("TableScan",)):
-        scan.table.serialization_id = places[scan.table.full_name]
-    return str(instance.call("BuildSql", request, protos.BuildSqlResponse).sql)
 
 
 def builtin_functions() -> dict[str, tuple[str, ...]]:
