@@ -159,7 +159,7 @@ def _distrust(old: Sequence[PartitionFacts], new: Sequence[PartitionFacts], fact
 
 def _by_partitions(copy: TableCopy, facts: TableFacts, present: Sequence[PartitionFacts], prices: Prices) -> Refresh:
     before = {p.id: p for p in copy.partitions}
-    wanted = _still_wanted(copy, present)
+    wanted = still_wanted(copy, present)
     changed = frozenset(p.id for p in present if p.id in wanted and (before.get(p.id) != p or not _holds(copy, p.id)))
     gone = set(before) - {p.id for p in present}
     size = _held_bytes(copy, facts) * score.partition_share(changed, present)
@@ -171,7 +171,7 @@ def _by_partitions(copy: TableCopy, facts: TableFacts, present: Sequence[Partiti
     return _refresh(copy, facts, prices, RefreshKind.PARTITIONS, reason, size, changed, present)
 
 
-def _still_wanted(copy: TableCopy, present: Sequence[PartitionFacts]) -> frozenset[str]:
+def still_wanted(copy: TableCopy, present: Sequence[PartitionFacts]) -> frozenset[str]:
     """The partitions that the refreshed copy holds: those that it held, and new ones after its newest."""
     held = copy.holding.partitions
     ids = frozenset(p.id for p in present)
