@@ -284,7 +284,7 @@ class BigPato(LoggingConfigurable):
         plan = tables if isinstance(tables, Plan) else self.plan(tables, consistent=consistent)
         if dry_run:
             return plan
-        done = self.tier.rebalance(plan, consistent=consistent, cancel=cancel or Cancel(), progress=progress)
+        done = self.tier.rebalance(plan, consistent=consistent, cancel=Cancel() if cancel is None else cancel, progress=progress)
         self._publish_views()
         return done
 
