@@ -170,7 +170,6 @@ class Panel(anywidget.AnyWidget):
         client, status = self._client, self._client.status
         rows = view.rows(client)
         moving = view.progress(status)
-        number = len(status.queries)
         return {
             "rows": rows,
             "budget": view.budget(client, rows),
@@ -178,7 +177,7 @@ class Panel(anywidget.AnyWidget):
             "job": self._job(moving),
             "plan": view.plan(self._proposal[1], self._proposal[0], client.project) if self._proposal else {},
             "savings": view.savings(client),
-            "queries": [view.query(q, number - i) for i, q in enumerate(reversed(status.queries))],
+            "queries": [view.query(result) for result in reversed(status.queries)],
             "settings": settings.describe(client),
             "note": status.message,
         }
@@ -211,7 +210,7 @@ class Panel(anywidget.AnyWidget):
         return {
             "visible": self._see,
             "promote": lambda c: self._move("Promoting", client.promote, c),
-            "demote": lambda c: self._move("Demoting", client.demote, c),
+            "demote": lambda c: self._move("Demoting", lambda tables, cancel: client.demote(tables), c),
             "refresh": lambda c: self._move("Refreshing", client.refresh, c),
             "pin": lambda c: client.pin(_tables(c)),
             "unpin": lambda c: client.unpin(_tables(c)),

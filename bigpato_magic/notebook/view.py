@@ -147,11 +147,11 @@ def _demotion(move: Demotion, project: str | None) -> dict[str, Any]:
     }
 
 
-def query(result: QueryResult, number: int) -> dict[str, Any]:
+def query(result: QueryResult) -> dict[str, Any]:
     """One of the last queries: where it ran, what it cost, and why."""
     route = {RunLocal: "local", RunOnBigQuery: "bigquery"}.get(type(result.decision), "reference")
     return {
-        "id": number,
+        "id": str(id(result)),
         "route": route,
         "seconds": round(result.seconds, 3),
         "bytes": result.bytes_billed if route == "bigquery" else result.bytes_saved,

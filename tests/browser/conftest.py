@@ -77,6 +77,15 @@ class Lab:
         nbformat.write(book, self.folder / name)
         return name
 
+    def stop_kernels(self) -> None:
+        """They would pile up: a notebook's kernel outlives its page."""
+        for kernel in json.load(self._ask("api/kernels")):
+            self._ask(f"api/kernels/{kernel['id']}", method="DELETE").close()
+
+    def _ask(self, path: str, method: str = "GET"):
+        headers = {"Authorization": f"token {TOKEN}"}
+        return urllib.request.urlopen(urllib.request.Request(f"{self.url}/{path}", method=method, headers=headers))
+
 
 def free_port() -> int:
     with socket.socket() as s:
@@ -153,7 +162,8 @@ def notebook(lab, page):
     def open_(*cells: str, run: bool = True, window=None):
         return show_notebook(window or page, lab, lab.write(*cells), run=run)
 
-    return open_
+    yield open_
+    lab.stop_kernels()
 
 
 def show_notebook(page, lab, name: str, *, run: bool = True):

@@ -50,6 +50,7 @@ class _Tier(HasTraits):
     def __init__(self, client):
         super().__init__()
         self.freshness = _Freshness()
+        self.ledger = SimpleNamespace(days=lambda since: [_saved(n) for n in range(30)])
         self._client = client
 
     def used_bytes(self):
@@ -90,10 +91,10 @@ class StandIn(HasTraits):
         )
 
     def rebalance(self, plan, cancel=None, progress=None):
-        self._bring([p.facts.id for p in plan.promote], cancel or Cancel())
+        self._bring([p.facts.id for p in plan.promote], cancel)
 
     def promote(self, tables, cancel=None):
-        self._bring(tables, cancel or Cancel())
+        self._bring(tables, cancel)
 
     refresh = promote
 
@@ -158,7 +159,7 @@ def _tables(count):
 
 
 def _saved(n):
-    return SimpleNamespace(day=(NOW - timedelta(days=30 - n)).date(), bytes=n << 30, dollars=n * 0.4)
+    return str((NOW - timedelta(days=30 - n)).date()), n << 30, n * 0.4
 
 
 def _promotion(row):
@@ -171,7 +172,6 @@ def _promotion(row):
 
 
 def _query(n):
-    decision = RunOnBigQuery(
-        f"SELECT COUNT(*) AS n{n} FROM orders WHERE day >= @since", (Reason("not-local", "orders is not local yet"),)
-    )
-    return QueryResult(None, (), decision, 1.5 + n, bytes_billed=n << 28, job_id=f"job_{n}")
+    sql = f"SELECT COUNT(*) AS n{n} FROM orders WHERE day >= @since"
+    decision = RunOnBigQuery(sql, (Reason("not-local", "orders is not local yet"),))
+    return QueryResult(None, (), decision, 1.5 + n, bytes_billed=n << 28, job_id=f"job_{n}", sql=sql)

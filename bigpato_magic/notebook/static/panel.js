@@ -57,8 +57,12 @@ function describe(t) {
 
 // --------------------------------------------------------------------------------------------- elements
 
+// JupyterLab takes keys for its own ("d d" deletes the cell) unless the focused element itself says that it wants them.
+const TAKES_KEYS = new Set(["button", "input", "select", "section", "summary", "table"]);
+
 function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
+  if (TAKES_KEYS.has(tag)) node.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (key in node && key !== "list") node[key] = value;
@@ -103,7 +107,7 @@ function wire(model, onState) {
 function header(ctx) {
   const title = el("span", { className: "bp-title" });
   const fill = el("span", { className: "bp-fill" });
-  const meter = el("span", { className: "bp-meter", role: "meter", "aria-label": "Disk budget", "aria-valuemin": 0 }, fill);
+  const meter = el("span", { className: "bp-meter", role: "meter", "aria-label": "Disk used", "aria-valuemin": 0 }, fill);
   const label = el("span", { className: "bp-dim bp-budget" });
   const note = el("div", { className: "bp-note", role: "alert" });
   function paint() {
@@ -362,7 +366,7 @@ function settings(ctx) {
   function field(s) {
     const change = () => { wrong.delete(s.name); ctx.send("set", { name: s.name, value: s.kind === "bool" ? input.checked : input.value }); };
     const input = s.kind === "choice" ? el("select", { className: "bp-input", onchange: change }, ...s.choices.map((value) => el("option", { value }, value)))
-      : s.kind === "bool" ? el("input", { type: "checkbox", onchange: change }) : el("input", { type: "text", className: "bp-input", onchange: change });
+      : s.kind === "bool" ? el("input", { type: "checkbox", onchange: change }) : el("input", { type: "text", className: "bp-input", onchange: change, onkeydown: (e) => { if (e.key === "Enter") change(); } });
     const error = el("span", { className: "bp-error", role: "alert" });
     body.append(el("label", { title: s.help }, el("span", {}, s.label), input, error));
     return { input, error };
@@ -421,8 +425,7 @@ function render({ model, el: root }) {
     repaint: () => { parts.toolbar.paint(); parts.grid.paint(); }, focusFilter: () => parts.toolbar.focusFilter(),
   };
   const parts = Object.fromEntries([header, toolbar, plan, grid, savings, queries, settings].map((part) => [part.name, part(ctx)]));
-  // JupyterLab takes keys in an output for its own (arrows, "d d"): this attribute keeps ours.
-  root.append(el("div", { className: "bp", "data-lm-suppress-shortcuts": "true" }, ...Object.values(parts).map((part) => part.node)));
+  root.append(el("div", { className: "bp" }, ...Object.values(parts).map((part) => part.node)));
 
   const listeners = Object.entries(PAINTED_BY).map(([name, painters]) => [`change:${name}`, () => { for (const p of painters) parts[p].paint(); }]);
   listeners.push(["change:progress", parts.grid.progress], ["msg:custom", parts.settings.heard], ["comm_live_update", () => { if (root.closest(".jupyter-widgets-disconnected")) link.lost(); }]);
