@@ -55,6 +55,8 @@ class LocalEngine(LoggingConfigurable):
         self._parts: Counter[Path] = Counter()
         self._used: Counter[str] = Counter()
         self._allowed: set[Path] = set()
+        self.on_damage: Callable[[tuple[str, ...]], None] | None = None
+        """Called with the ids of copies whose files could not be read."""
 
     # --------------------------------------------------------------------------------------- queries
 
@@ -111,13 +113,13 @@ class LocalEngine(LoggingConfigurable):
         columns: Sequence[Column],
         source: Source,
         *,
+        group: str | None = None,
         cancel: Cancel | None = None,
         watch: Callable[[], None] | None = None,
     ) -> Written:
         """Write a new file; see `local.write.write_copy`."""
-        return write_copy(
-            path, columns, source, temp_directory=path.parent, threads=self.threads, cancel=cancel, watch=watch
-        )
+        more: dict[str, Any] = {"group": group, "threads": self.threads, "cancel": cancel, "watch": watch}
+        return write_copy(path, columns, source, temp_directory=path.parent, **more)
 
     def allow(self, directory: Path) -> None:
         """Let DuckDB read files below `directory`; everything else on this machine stays closed to it."""
@@ -236,7 +238,11 @@ class LocalEngine(LoggingConfigurable):
             raise Cancelled from error
         except (duckdb.IOException, duckdb.SerializationException) as error:
             ids = tuple(copy.id for copy in copies)
+            self._damaged(ids)
             raise DamagedCopy(f"a local file cannot be read: {_first_line(error)}", copies=ids) from error
+        except DamagedCopy as error:
+            self._damaged(error.copies)
+            raise
         except (duckdb.FatalException, duckdb.InternalException) as error:
             with self._lock:
                 # After such an error the instance refuses everything else.
@@ -244,6 +250,10 @@ class LocalEngine(LoggingConfigurable):
             raise LocalRunError(f"DuckDB failed: {_first_line(error)}") from error
         except (duckdb.Error, pa.ArrowException, MemoryError, UnicodeError, ValueError) as error:
             raise LocalRunError(_message(error)) from error
+
+    def _damaged(self, ids: tuple[str, ...]) -> None:
+        if self.on_damage is not None:
+            self.on_damage(ids)
 
 
 def default_temp_directory() -> str:

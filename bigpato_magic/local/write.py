@@ -41,10 +41,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: rows, and what is certain of each column by lower-case name."""
+    """What was written.
+
+    Args:
+        rows: how many.
+        stats: what is certain of each column, by lower-case name.
+        groups: rows of each group, where one was asked for.
+    """
 
     rows: int
     stats: Mapping[str, ColumnStats] = field(default_factory=dict)
+    groups: Mapping[str, int] | None = None
 
 
 def write_copy(
@@ -53,6 +60,7 @@ def write_copy(
     source: Source,
     *,
     temp_directory: Path,
+    group: str | None = None,
     threads: int = 0,
     cancel: Cancel | None = None,
     watch: Callable[[], None] | None = None,
@@ -64,6 +72,7 @@ def write_copy(
         columns: all `storable`; the source may have more.
         source: of the rows.
         temp_directory: where DuckDB may spill to.
+        group: SQL of a text of each row whose rows are counted (the id of its partition).
         threads: 0 for all cores.
         cancel: stops it within a second.
         watch: called often while it runs; what it raises stops the writing (a full disk, a budget).
@@ -72,7 +81,7 @@ def write_copy(
         TransferError: a value does not fit its BigQuery type, a column is missing, or the disk is full.
         Cancelled: `cancel` was set.
     """
-    writer = _Writer(path, tuple(columns), source, temp_directory, threads)
+    writer = _Writer(path, tuple(columns), source, group, temp_directory, threads)
     with contextlib.closing(writer):
         return supervised(writer.write, writer.interrupt, Cancel() if cancel is None else cancel, watch)
 
@@ -80,10 +89,12 @@ def write_copy(
 class _Writer:
     """One writing, with a DuckDB instance of its own: its memory is bounded and its settings are nobody else's."""
 
-    def __init__(self, path: Path, columns: tuple[Column, ...], source: Source, temp: Path, threads: int) -> None:
+    def __init__(
+        self, path: Path, columns: tuple[Column, ...], source: Source, group: str | None, temp: Path, threads: int
+    ) -> None:
         import duckdb
 
-        self.path, self.columns, self.source = path, columns, source
+        self.path, self.columns, self.source, self.group = path, columns, source, group
         self.failure: BaseException | None = None
         self.stopped = False
         settings: dict[str, Any] = {
@@ -126,8 +137,11 @@ class _Writer:
         else:
             self._create({})
         rows, stats = measure(self._run, "copy.rows", self.columns)
+        groups = None
+        if self.group is not None:
+            groups = dict(self._run(f"SELECT {self.group}, count(*) FROM copy.rows GROUP BY 1").fetchall())
         self._run("DETACH copy")
-        return Written(rows, stats)
+        return Written(rows, stats, groups)
 
     def _run(self, sql: str) -> Any:
         if self.stopped:

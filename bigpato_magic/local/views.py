@@ -1,0 +1,88 @@
+"""A DuckDB file in which a person finds the local tables with plain DuckDB: views over the copies, and their list."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.local.columns import select_list, shown
+from bigpato_magic.sql.physical import identifier, text
+from bigpato_magic.types import TableCopy
+
+MARK = "bigpato_magic"
+"""The schema by which the file is known as ours."""
+
+
+def write_views(path: Path, copies: Sequence[TableCopy], step: Callable[[str], None] = lambda _: None) -> None:
+    """Write the file anew, aside, and put it in place with one rename.
+
+    A table is found as `dataset.table`, and as `table` where no other dataset has one of that name.
+
+    Args:
+        path: of the file; one that is not ours is left alone.
+        copies: to show.
+        step: called with `views:written` and `views:renamed`.
+
+    Raises:
+        ConfigurationError: there is another file at `path`, or it cannot be written.
+    """
+    _see_that_it_is_ours(path)
+    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(draft, copies)
+        step("views:written")
+        draft.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}", hint="another duckdb_db") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    step("views:renamed")
+
+
+def _see_that_it_is_ours(path: Path) -> None:
+    import duckdb
+
+    if not path.exists():
+        return
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            found = connection.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = ?", [MARK]).fetchone()
+    except duckdb.Error:
+        found = None
+    if found is None:
+        raise ConfigurationError(f"{path} is not a file of bigpato-magic", hint="give duckdb_db a name of its own")
+
+
+def _write(draft: Path, copies: Sequence[TableCopy]) -> None:
+    import duckdb
+
+    with duckdb.connect(str(draft)) as connection:
+        draft.chmod(0o600)
+        connection.execute(f"CREATE SCHEMA {MARK}")
+        connection.execute(
+            f"CREATE TABLE {MARK}.local_tables "
+            "(project VARCHAR, dataset VARCHAR, name VARCHAR, rows BIGINT, bytes BIGINT, as_of TIMESTAMPTZ)"
+        )
+        for copy in sorted(copies, key=lambda c: c.table):
+            table = copy.table
+            values = [table.project, table.dataset, table.table, copy.rows, copy.bytes, copy.as_of.isoformat()]
+            connection.execute(f"INSERT INTO {MARK}.local_tables VALUES (?, ?, ?, ?, ?, ?)", values)
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(table.dataset)}")
+            # DuckDB's names know no case, BigQuery's do: the first of two such tables is shown.
+            view = f"{identifier(table.dataset)}.{identifier(table.table)}"
+            connection.execute(f"CREATE VIEW IF NOT EXISTS {view} AS {_select(copy)}")
+            connection.execute(f"CREATE VIEW IF NOT EXISTS main.{identifier(table.table)} AS FROM {view}")
+
+
+def _select(copy: TableCopy) -> str:
+    outer = ", ".join(f"{shown(identifier(c.name), c.type)} AS {identifier(c.name)}" for c in copy.columns)
+    inner = " UNION ALL ".join(
+        f"SELECT {select_list(copy.columns, copy.stats)} FROM read_duckdb({text(os.fspath(part.path.resolve()))}, "
+        "table_name = 'rows')"
+        for part in copy.parts
+    )
+    return f"SELECT {outer} FROM ({inner})"

@@ -1,0 +1,463 @@
+"""`Tier`: the whole local store as one object. It owns the settings and wires the parts together; they do the work.
+
+`open` finds the parts when they are first needed: nothing is made on the disk, and nobody is asked, before that.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Bool, CaselessStrEnum, Int, List, Unicode
+from traitlets.config import LoggingConfigurable
+
+from bigpato_magic.errors import BigPatoError, ConfigurationError, TierError
+from bigpato_magic.status import Cancel, Status
+from bigpato_magic.tier import books, cases, contain, disk
+from bigpato_magic.tier.enact import Deed
+from bigpato_magic.tier.ledger import Entry
+from bigpato_magic.tier.score import Prices, query_price, transfer_price
+from bigpato_magic.tier.steps import at
+from bigpato_magic.traits import Size
+from bigpato_magic.types import (
+    AnalyzedQuery,
+    Demotion,
+    Freshness,
+    Parameter,
+    PartitionFacts,
+    Plan,
+    QueryResult,
+    Reason,
+    TableCopy,
+    TableFacts,
+    TableId,
+    TransferEvent,
+)
+from bigpato_magic.warehouse.base import Warehouse
+
+if TYPE_CHECKING:
+    from bigpato_magic.local.duck import LocalEngine
+    from bigpato_magic.tier.facts import FactsCache
+    from bigpato_magic.tier.ledger import Ledger
+    from bigpato_magic.tier.opened import Opened
+    from bigpato_magic.tier.store import Finding
+    from bigpato_magic.tier.usage import UsageJournal
+
+log = logging.getLogger("bigpato_magic")
+
+Report = Callable[[TransferEvent], None]
+
+
+class Tier(LoggingConfigurable):
+    """The local store: which copies there are, what they cost and save, and how they come and go.
+
+    Args:
+        warehouse: gives the warehouse; called when it is first needed.
+        engine: reads and writes copies.
+        status: hears of progress.
+        **traits: any setting by name.
+    """
+
+    directory = Unicode("", help="Where copies live (made with mode 0700); empty for the user's data directory.").tag(
+        config=True
+    )
+    budget = Size(20 << 30, help="Bytes that all copies together may take on the disk.").tag(config=True)
+    min_free_disk = Size(2 << 30, help="Bytes of the disk that always stay free.").tag(config=True)
+    policy = CaselessStrEnum(
+        ["cost", "lru"], default_value="cost", help="What to hold: what saves most money, or the last used tables."
+    ).tag(config=True)
+    capacity = Int(10, min=1, help="How many of the last used tables the policy lru holds.").tag(config=True)
+    pinned = List(Unicode(), help="Tables that are held whatever they are worth ('dataset.table').").tag(config=True)
+    excluded = List(Unicode(), help="Tables that are never held.").tag(config=True)
+    append_only = List(Unicode(), help="Tables whose rows never change and never go: only new ones are brought.").tag(
+        config=True
+    )
+    auto = Bool(False, help="Rebalance in the background while the kernel is idle.").tag(config=True)
+    max_bytes_per_rebalance = Size(0, help="Logical bytes that one rebalance may bring; 0 for no limit.").tag(
+        config=True
+    )
+    list_partitions_above = Size(
+        64 << 20, help="Partitions of tables at least this large are listed (10 MB billed) to bring only what changed."
+    ).tag(config=True)
+
+    def __init__(
+        self, *, warehouse: Callable[[], Warehouse], engine: LocalEngine, status: Status | None = None, **traits: Any
+    ) -> None:
+        super().__init__(**traits)
+        self._warehouse, self._engine = warehouse, engine
+        self.status = Status() if status is None else status
+        self._lock = threading.RLock()
+        self._opened: Opened | None = None
+        self._trouble = ""
+
+    # ----------------------------------------------------------------------------------------- parts
+
+    @property
+    def path(self) -> Path:
+        """The directory."""
+        if self.directory:
+            return Path(self.directory).expanduser()
+        import platformdirs
+
+        return Path(platformdirs.user_data_dir("bigpato-magic", appauthor=False)) / "tier"
+
+    def open(self) -> Opened:
+        """The parts, made when first needed.
+
+        Raises:
+            TierError: the directory cannot be used.
+            CredentialsError: it is not known whose copies to look for.
+        """
+        with self._lock:
+            if self._opened is None:
+                from bigpato_magic.tier.opened import open_tier
+
+                self._opened = open_tier(self, self._warehouse, self._engine, self.status)
+            return self._opened
+
+    def _tried(self) -> Opened | None:
+        """The parts, or None with a message to the person: a query then runs on BigQuery."""
+        try:
+            return self.open()
+        except TierError as error:
+            if str(error) != self._trouble:
+                self._trouble = self.status.message = str(error)
+                log.warning("no local copies: %s", error)
+            return None
+
+    @property
+    def usage(self) -> UsageJournal:
+        """Which tables are used."""
+        return self.open().usage
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was billed, and what was not."""
+        return self.open().ledger
+
+    @property
+    def facts(self) -> FactsCache:
+        """What BigQuery last said of each table."""
+        return self.open().facts
+
+    # ---------------------------------------------------------------------------------- for queries
+
+    def copies(self, tables: Iterable[TableId] | None = None) -> Mapping[TableId, TableCopy]:
+        """The newest copy of each of these tables that has one (None: of all). Cheap; none in an unusable tier."""
+        opened = self._tried()
+        return {} if opened is None else opened.catalog.copies(tables)
+
+    def checked(self, copies: Sequence[TableCopy], max_staleness: float | None = None) -> bool:
+        """Whether the last checks of all of them are young enough for a query now."""
+        return self.facts.checked(copies, max_staleness)
+
+    def check(
+        self, copies: Sequence[TableCopy], max_staleness: float | None = None
+    ) -> Mapping[TableId, tuple[Freshness, Reason | None]]:
+        """Whether each may answer a query that is asked now."""
+        return self.facts.check(copies, max_staleness)
+
+    def fresh_as_of(self, copies: Sequence[TableCopy]) -> tuple[datetime | None, datetime | None]:
+        """Up to which instant they equal their tables, and since when that is unverified."""
+        return self.facts.fresh_as_of(copies)
+
+    def reads(self, query: AnalyzedQuery, parameters: Sequence[Parameter]) -> AnalyzedQuery:
+        """The query with what its predicates leave of each table's partitions."""
+        from bigpato_magic.sql.reads import reads
+
+        held = self.copies(query.tables)
+        facts = {table: held[table].facts if table in held else None for table in query.tables}
+        partitionings = {table: found.partitioning if found else None for table, found in facts.items()}
+        return replace(query, tables=reads(query, parameters, partitionings))
+
+    def not_held(self, query: AnalyzedQuery, copies: Mapping[TableId, TableCopy]) -> tuple[Reason, ...]:
+        """What of the query's reads these copies do not hold."""
+        return contain.not_held(query.tables, copies)
+
+    @contextmanager
+    def lease(self, copies: Sequence[TableCopy]) -> Iterator[None]:
+        """Keep these copies on the disk until the block ends, whatever other kernels do."""
+        opened = self._tried()
+        with nullcontext() if opened is None else opened.leases.lease(copies):
+            yield
+
+    def record(
+        self, sql: str, query: AnalyzedQuery | None, result: QueryResult, tables: Sequence[TableId] = ()
+    ) -> QueryResult:
+        """Note a query in the usage journal and the ledger; the result comes back with the bytes that it saved."""
+        del sql
+        opened = self._tried()
+        if opened is None:
+            return result
+        used, prices, now = tuple(tables), self.prices(), self._warehouse().now()
+        known = {table: self._known(opened, table) for table in used}
+        result = books.with_savings(result, query, known, prices)
+        opened.usage.record(books.uses(result, query, used, known, prices), at=now)
+        opened.ledger.note(books.entry(result, used, prices, now))
+        self.status.changed()
+        opened.auto.touch()
+        return result
+
+    def _known(self, opened: Opened, table: TableId) -> books.Known:
+        copy = opened.catalog.copies([table]).get(table)
+        facts = opened.facts.known(table) or (copy.facts if copy else None)
+        return books.Known(facts, copy.partitions if copy else ())
+
+    def mark_stale(
+        self,
+        tables: Iterable[TableId] = (),
+        *,
+        datasets: Iterable[tuple[str, str]] = (),
+        everything: bool = False,
+        statement: str = "statement",
+        running: bool = False,
+    ) -> None:
+        """A statement may have changed these tables: no copy of them answers before BigQuery was asked again.
+
+        Raises:
+            TierError: the mark could not be written.
+        """
+        more = {"everything": everything, "statement": statement, "running": running}
+        opened = self._tried()
+        if opened is not None:
+            opened.marks.add(tables, datasets=datasets, at=self._warehouse().now(), **more)  # type: ignore[arg-type]
+
+    # ----------------------------------------------------------------------------------- rebalance
+
+    def plan(self, tables: Sequence[TableId] | None = None, *, consistent: bool = False) -> Plan:
+        """What a rebalance would do now: of these tables, or of what the policy says.
+
+        Raises:
+            TierError: the directory cannot be used.
+        """
+        from bigpato_magic.tier.planning import make
+
+        return make(self, self.open(), tables, consistent=consistent)
+
+    def rebalance(
+        self,
+        tables: Plan | Sequence[TableId] | None = None,
+        *,
+        consistent: bool = False,
+        cancel: Cancel | None = None,
+        progress: Report | None = None,
+    ) -> Plan:
+        """Carry a plan out.
+
+        Args:
+            tables: a plan, or tables to bring or refresh, or None for what the policy says.
+            consistent: all that is brought is of one instant.
+            cancel: stops it within a second; nothing half-done stays.
+            progress: hears of each step, as `status` does.
+
+        Returns:
+            What was carried out; what failed stands in `refused`.
+
+        Raises:
+            TierError: the directory cannot be used.
+            Cancelled: `cancel` was set.
+        """
+        opened = self.open()
+        plan = tables if isinstance(tables, Plan) else self.plan(tables, consistent=consistent)
+        self.status.busy, self.status.transfers = True, ()
+        try:
+            self.clean()
+            enactor = opened.enactor(
+                cancel=Cancel() if cancel is None else cancel,
+                report=lambda event: self._hear(event, progress),
+                done=lambda deed: self._brought(opened, deed),
+                snapshot=self._warehouse().now() if consistent else None,
+            )
+            return enactor.enact(plan)
+        finally:
+            self.status.busy = False
+            self.status.changed()
+
+    def promote(self, tables: Sequence[TableId], **how: Any) -> Plan:
+        """Bring these tables here now."""
+        return self.rebalance(list(tables), **how)
+
+    def refresh(self, tables: Sequence[TableId] | None = None, **how: Any) -> Plan:
+        """Bring the copies of these tables (None: all) up to them."""
+        return self.rebalance(list(self.copies()) if tables is None else list(tables), **how)
+
+    def demote(self, tables: Sequence[TableId], reason: str = "you asked for it") -> Plan:
+        """Take the copies of these tables away; what another kernel reads just now stays, and is said so."""
+        wanted = frozenset(tables)
+        found = [copy for copy in self.open().catalog.all() if copy.table in wanted]
+        return self.rebalance(Plan(demote=tuple(Demotion(copy, reason) for copy in found)))
+
+    def _hear(self, event: TransferEvent, progress: Report | None) -> None:
+        self.status.note_event(event)
+        if event.message:
+            log.info("%s", event.message)
+        if event.stage in ("done", "demote"):
+            self.status.changed()
+        if progress is not None:
+            progress(event)
+
+    def _brought(self, opened: Opened, deed: Deed) -> None:
+        price = transfer_price(deed.moved, self.prices()) if deed.method == "read" else 0.0
+        opened.usage.brought(deed.copy.table)
+        opened.ledger.note(
+            Entry(
+                at=self._warehouse().now(),
+                kind="transfer",
+                route=deed.method,
+                bytes_moved=deed.moved,
+                dollars=price,
+                seconds=deed.seconds,
+                location=deed.copy.location,
+                tables=str(deed.copy.table),
+            )
+        )
+
+    def partitions(self, facts: TableFacts) -> tuple[PartitionFacts, ...]:
+        """The partitions of a table as of these facts, asked once for each version; () for small ones, or in doubt."""
+        if facts.partitioning is None or facts.version.bytes < self.list_partitions_above:
+            return ()
+        try:
+            return self.open().partitions(facts)
+        except BigPatoError as error:
+            log.warning("the partitions of %s could not be listed: %s", facts.id, error)
+            return ()
+
+    def prices(self) -> Prices:
+        """What things cost now."""
+        return self.open().prices()
+
+    def price_of_query(self, size: float) -> float:
+        """Dollars for so many bytes billed."""
+        return query_price(size, self.prices())
+
+    def price_of_transfer(self, size: float) -> float:
+        """Dollars for bringing so many logical bytes here."""
+        return transfer_price(size, self.prices())
+
+    # --------------------------------------------------------------------------------------- wishes
+
+    def pin(self, tables: Iterable[TableId]) -> None:
+        """Hold them whatever they are worth."""
+        self.open().wishes.pin(tables)
+        self.status.changed()
+
+    def unpin(self, tables: Iterable[TableId]) -> None:
+        """Leave them to the policy."""
+        self.open().wishes.leave(tables)
+        self.status.changed()
+
+    def exclude(self, tables: Iterable[TableId]) -> None:
+        """Never hold them."""
+        self.open().wishes.exclude(tables)
+        self.status.changed()
+
+    def include(self, tables: Iterable[TableId]) -> None:
+        """Take an exclusion back."""
+        self.unpin(tables)
+
+    def pinned_tables(self) -> frozenset[TableId]:
+        """By the settings and by the person's wish."""
+        return self.open().wishes.pinned() | self._named(self.pinned)
+
+    def excluded_tables(self) -> frozenset[TableId]:
+        """By the settings and by the person's wish."""
+        return self.open().wishes.excluded() | self._named(self.excluded)
+
+    def append_only_tables(self) -> frozenset[TableId]:
+        """By the settings."""
+        return self._named(self.append_only)
+
+    def _named(self, names: Iterable[str]) -> frozenset[TableId]:
+        try:
+            return frozenset(TableId.parse(name, project=self._warehouse().project) for name in names)
+        except ValueError as error:
+            raise ConfigurationError(str(error), hint="'dataset.table' or 'project.dataset.table'") from None
+
+    def quarantined(self) -> frozenset[str]:
+        """Rules that have given another answer than BigQuery, and are used no more."""
+        opened = self._tried()
+        return frozenset() if opened is None else opened.wishes.quarantined()
+
+    def quarantine(self, rules: Iterable[str]) -> None:
+        """Use these rules no more."""
+        self.open().wishes.quarantine(rules)
+
+    def pardon(self, rules: Iterable[str]) -> None:
+        """Use these rules again."""
+        self.open().wishes.pardon(rules)
+
+    def keep_case(self, text: str) -> Path:
+        """Keep the record of an answer that differed, as a file that only you can read; the last hundred are kept."""
+        return cases.keep(self.open().store.directory / "cases", text)
+
+    # ------------------------------------------------------------------------------------- the disk
+
+    def used_bytes(self) -> int:
+        """Bytes on the disk of all copies and drafts; 0 where the tier is unusable."""
+        opened = self._tried()
+        return 0 if opened is None else opened.store.used_bytes()
+
+    def clean(self) -> Any:
+        """Remove what crashed kernels left, and older versions of copies that nobody reads any more; what it was."""
+        log.info("Removing orphaned files")
+        opened = self.open()
+        for copy in opened.catalog.all():
+            newest = opened.catalog.copies([copy.table])[copy.table]
+            if newest.id != copy.id:
+                opened.leases.release_idle([copy.id])
+                opened.store.remove(copy.id)
+        return opened.store.clean()
+
+    def verify_files(self, cancel: Cancel | None = None) -> list[Finding]:
+        """Read every file of every copy and compare it with its checksum; damaged copies are taken away.
+
+        Raises:
+            Cancelled: `cancel` was set.
+        """
+        opened = self.open()
+        token = Cancel() if cancel is None else cancel
+        findings = opened.store.verify(opened.catalog.all(), token.check)
+        for id_ in {finding.copy.id for finding in findings if finding.copy is not None}:
+            opened.leases.release_idle([id_])
+            opened.store.remove(id_)
+        if findings:
+            self.status.changed()
+        return findings
+
+    def write_views(self, path: Path) -> None:
+        """Write the DuckDB file in which plain DuckDB finds the local tables.
+
+        Raises:
+            ConfigurationError: there is another file at `path`, or it cannot be written.
+        """
+        from bigpato_magic.local.views import write_views
+
+        log.info("Populating metadata from duckDB")
+        write_views(path, list(self.copies().values()), at)
+
+    def purge(self) -> list[Path]:
+        """Remove every copy, journal, case and setting of this tier, of every principal.
+
+        Returns:
+            What could not be removed, or is not ours: nothing, where all went well.
+        """
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+        found = disk.purge(self.path)
+        self.status.changed()
+        return found
+
+    def close(self) -> None:
+        """Let go of files, leases and threads; the tier opens again when it is needed."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
