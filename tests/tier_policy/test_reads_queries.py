@@ -1,22 +1,25 @@
-"""Rows outside of a query's domains do not matter: without them, DuckDB gives the same answer. Joins, groups, sets and all."""
+"""Rows outside of a query's domains do not matter: without them, DuckDB gives the same answer, whatever the query."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cache
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import UnsatisfiedAssumption
 
 from bigpato_magic.sql.reads import reads
 from bigpato_magic.types import Kind, Partitioning, PartitionUnit
 
 from .test_reads_predicates import EPOCH, facts
 
-T = facts("t", [("day", Kind.DATE), ("n", Kind.INT64)], Partitioning(PartitionUnit.DAY, "day"))
-R = facts("r", [("day", Kind.DATE), ("n", Kind.INT64)], Partitioning(PartitionUnit.DAY, "day"))
-TABLES = {("t",): T, ("r",): R}
+PARTITIONING = Partitioning(PartitionUnit.DAY, "day")
+NAMES = ["t", "r", "u", "v", "w"]
+FACTS = {name: facts(name, [("day", Kind.DATE), ("n", Kind.INT64)], PARTITIONING) for name in NAMES}
+TABLES = {(name,): table for name, table in FACTS.items()}
 DAYS = [date(2024, 1, 1) + timedelta(days=i) for i in range(4)]
 
 rows = st.lists(st.tuples(st.sampled_from([*DAYS, None]), st.sampled_from([None, 1, 2])), max_size=7)
@@ -65,13 +68,15 @@ def grown(source):
             source, source, st.sampled_from(JOINS),
         ),
         st.builds(
-            lambda s, r, j: f"(SELECT b.day, a.n FROM {s} a {j} (SELECT DATE '2024-01-01' AS day, n FROM {r} z) b ON a.n = b.n)",
+            lambda s, r, j: (
+                f"(SELECT b.day, a.n FROM {s} a {j} (SELECT DATE '2024-01-01' AS day, n FROM {r} z) b ON a.n = b.n)"
+            ),
             source, source, st.sampled_from(JOINS),
         ),
         st.builds(lambda s, r, p: f"(SELECT a.day, b.n FROM {s} a CROSS JOIN {r} b WHERE {p})", source, source, a),
         st.builds(lambda s, r: f"(SELECT day, n FROM {s} u1 UNION ALL SELECT day, n FROM {r} u2)", source, source),
-        st.builds(lambda s, r: f"(SELECT day, n FROM {s} u1 EXCEPT DISTINCT SELECT day, n FROM {r} u2)", source, source),
-        st.builds(lambda s, r: f"(SELECT day, n FROM {s} u1 INTERSECT DISTINCT SELECT day, n FROM {r} u2)", source, source),
+        st.builds(lambda s, r: f"(SELECT day, n FROM {s} u1 EXCEPT DISTINCT SELECT day, n FROM {r})", source, source),
+        st.builds(lambda s, r: f"(SELECT day, n FROM {s} u1 INTERSECT DISTINCT SELECT day, n FROM {r})", source, source),
         st.builds(
             lambda s, p: f"(SELECT x.day, SUM(x.n) AS n FROM {s} x GROUP BY x.day HAVING {p})",
             source, st.one_of(st.just("TRUE"), st.just("x.day > DATE '2024-01-02'")),
@@ -108,40 +113,74 @@ def grown(source):
     )  # fmt: skip
 
 
-sources = st.recursive(st.sampled_from(["t", "r"]), grown, max_leaves=4)
+sources = st.recursive(st.sampled_from(NAMES), grown, max_leaves=4)
 queries = st.one_of(
     st.builds(lambda s, p: f"SELECT x.day, x.n FROM {s} x WHERE {p}", sources, predicates("x")),
     st.builds(lambda s, p: f"SELECT COUNT(*) AS n, MAX(x.day) AS day FROM {s} x WHERE {p}", sources, predicates("x")),
 )
 
 
-def answer(sql, tables):
+contents = st.fixed_dictionaries(dict.fromkeys(NAMES, rows))
+
+
+def joined():
+    first, second, third = predicates("a"), predicates("b"), predicates("c")
+    one = st.one_of(first, second, third)
+    return st.builds(
+        lambda j, k, on, on2, where: (
+            f"SELECT a.n, b.n AS bn, c.day FROM t a {j} u b ON a.n = b.n AND {on} "
+            f"{k} v c ON c.n = b.n AND {on2} WHERE {where}"
+        ),
+        st.sampled_from(JOINS), st.sampled_from(JOINS), st.one_of(first, second), one, one,
+    )  # fmt: skip
+
+
+@cache
+def connection():
     con = duckdb.connect(config={"threads": 1})
-    for name, content in tables.items():
+    for name in NAMES:
         con.execute(f"CREATE TABLE {name} (day DATE, n BIGINT)")
-        if content:
-            con.executemany(f"INSERT INTO {name} VALUES (?, ?)", content)
+    return con
+
+
+def answer(sql, tables):
+    con = connection()
+    for name, content in tables.items():
+        con.execute(f"DELETE FROM {name}")
+        values = ", ".join(f"({literal(d) if d else 'NULL'}, {n or 'NULL'})" for d, n in content)
+        if values:
+            con.execute(f"INSERT INTO {name} VALUES {values}")
     text = sql.replace("EXCEPT DISTINCT", "EXCEPT").replace("INTERSECT DISTINCT", "INTERSECT")
-    return sorted(con.sql(text).fetchall(), key=repr)
+    try:
+        return sorted(con.sql(text).fetchall(), key=repr)
+    except duckdb.InternalException:  # DuckDB 2.0 stops at some subqueries in the ON of outer joins
+        connection.cache_clear()
+        raise UnsatisfiedAssumption from None
 
 
 def left_over(content, domain):
     return [r for r in content if domain is None or (None if r[0] is None else (r[0] - EPOCH).days) in domain]
 
 
-def same_without(analyzer, sql, t, r):
+def same_without(analyzer, sql, tables):
     query = analyzer.analyze(sql, TABLES)
-    found = reads(query, (), {T.id: T.partitioning, R.id: R.partitioning})
-    domains = {name: found[f.id].partitions if f.id in found else None for name, f in (("t", T), ("r", R))}
-    less = {"t": left_over(t, domains["t"]), "r": left_over(r, domains["r"])}
-    assert answer(sql, less) == answer(sql, {"t": t, "r": r}), domains
+    found = reads(query, (), dict.fromkeys((f.id for f in FACTS.values()), PARTITIONING))
+    domains = {name: found[f.id].partitions if f.id in found else None for name, f in FACTS.items()}
+    less = {name: left_over(content, domains[name]) for name, content in tables.items()}
+    assert answer(sql, less) == answer(sql, tables), domains
     return domains
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(sql=queries, t=rows, r=rows)
-def test_what_a_domain_leaves_out_changes_no_answer(analyzer, sql, t, r):
-    same_without(analyzer, sql, t, r)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(sql=queries, tables=contents)
+def test_what_a_domain_leaves_out_changes_no_answer(analyzer, sql, tables):
+    same_without(analyzer, sql, tables)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(sql=joined(), tables=contents)
+def test_what_a_domain_leaves_out_changes_no_join(analyzer, sql, tables):
+    same_without(analyzer, sql, tables)
 
 
 ALL = [(day, n) for day in [*DAYS, None] for n in (None, 1, 2)]
@@ -174,7 +213,7 @@ ALL = [(day, n) for day in [*DAYS, None] for n in (None, 1, 2)]
 )
 def test_which_sides_a_predicate_reaches(analyzer, sql, t, r):
     """How many of five days (one is NULL) are needed of each table; None where the table has no say."""
-    domains = same_without(analyzer, sql, ALL, ALL)
+    domains = same_without(analyzer, sql, dict.fromkeys(NAMES, ALL))
     for name, count in (("t", t), ("r", r)):
         if count is not None:
             assert len({row[0] for row in left_over(ALL, domains[name])}) == count
