@@ -289,7 +289,21 @@ def _define_functions(connection: duckdb.DuckDBPyConnection) -> None:
     bodies = import_module("bigpato_magic.sql.udfs") if found else None
     as_arrow: Any = {"type": "arrow", "null_handling": "special"}
     for udf in found:
-        connection.create_function(udf.name, getattr(bodies, udf.body), list(udf.arguments), udf.result, **as_arrow)
+        body = _with_arity(getattr(bodies, udf.body), len(udf.arguments))
+        connection.create_function(udf.name, body, list(udf.arguments), udf.result, **as_arrow)
+
+
+def _with_arity(body: Callable[..., Any], arity: int) -> Callable[..., Any]:
+    """`body` as DuckDB wants it: it counts the arguments of the signature, and hands over chunked arrays."""
+    from inspect import Parameter as Argument
+    from inspect import Signature
+
+    def call(*columns: pa.ChunkedArray) -> pa.Array:
+        return body(*(column.combine_chunks() for column in columns))
+
+    arguments = [Argument(f"a{i}", Argument.POSITIONAL_ONLY) for i in range(arity)]
+    call.__signature__ = Signature(arguments)  # type: ignore[attr-defined]
+    return call
 
 
 def _alias(path: Path) -> str:
