@@ -187,6 +187,7 @@ class Panel(anywidget.AnyWidget):
         known = [p["fraction"] for p in moving.values() if p["fraction"] is not None]
         return {
             "busy": self._jobs.running or status.busy,
+            "mine": self._jobs.running,  # what a cell started, its own ■ stops
             "message": status.event if status.busy and status.event else self._jobs.message,
             "fraction": sum(known) / len(known) if known else None,
         }
@@ -209,9 +210,9 @@ class Panel(anywidget.AnyWidget):
         client = self._client
         return {
             "visible": self._see,
-            "promote": lambda c: self._move("Promoting", client.promote, c),
-            "demote": lambda c: self._move("Demoting", lambda tables, cancel: client.demote(tables), c),
-            "refresh": lambda c: self._move("Refreshing", client.refresh, c),
+            "promote": lambda c: self._move(c, "Promoting", client.promote),
+            "refresh": lambda c: self._move(c, "Refreshing", client.refresh),
+            "demote": self._demote,
             "pin": lambda c: client.pin(_tables(c)),
             "unpin": lambda c: client.unpin(_tables(c)),
             "plan": lambda _: self._jobs.start("Planning", self._propose),
@@ -224,15 +225,13 @@ class Panel(anywidget.AnyWidget):
     def _see(self, content: dict[str, Any]) -> None:
         (self._views.add if content.get("visible") else self._views.discard)(str(content.get("view")))
 
-    def _move(self, what: str, method: Callable[..., Any], content: dict[str, Any]) -> None:
-        tables = _tables(content)
+    def _move(self, content: dict[str, Any], what: str, method: Callable[..., Plan]) -> None:
+        if tables := _tables(content):
+            self._jobs.start(what, lambda cancel: view.told(method(tables, cancel=cancel)))
 
-        def work(cancel: Cancel) -> str:
-            method(tables, cancel=cancel)
-            return f"{what}: done, {len(tables)} table{'s' * (len(tables) != 1)}."
-
-        if tables:
-            self._jobs.start(what, work)
+    def _demote(self, content: dict[str, Any]) -> None:
+        if tables := _tables(content):
+            self._jobs.start("Demoting", lambda _: view.told(self._client.demote(tables)))
 
     def _propose(self, cancel: Cancel) -> str:
         proposal = self._client.plan()
@@ -246,13 +245,8 @@ class Panel(anywidget.AnyWidget):
         if proposal is None or proposal[0] != content.get("plan"):
             self._jobs.say("That plan is gone: press Rebalance again.")
             return
-
-        def work(cancel: Cancel) -> str:
-            self._client.rebalance(proposal[1], cancel=cancel)
-            return "Rebalanced."
-
         self._forget()
-        self._jobs.start("Rebalancing", work)
+        self._jobs.start("Rebalancing", lambda cancel: view.told(self._client.rebalance(proposal[1], cancel=cancel)))
 
     def _forget(self) -> None:
         self._proposal = None

@@ -41,9 +41,12 @@ class Setting:
 
 SETTINGS = (
     Setting("", "route", "Route"),
-    Setting("freshness", "max_staleness", "Staleness allowed"),
+    Setting("tier.facts.policy", "max_staleness", "Staleness allowed"),
     Setting("tier", "budget", "Disk budget"),
-    Setting("tier", "policy", "Policy"),
+    Setting("tier", "policy", "What to hold"),
+    Setting("tier", "auto", "Rebalance when idle"),
+    Setting("", "maximum_bytes_billed", "Most bytes billed"),
+    Setting("", "footnote", "Footnotes"),
 )
 
 

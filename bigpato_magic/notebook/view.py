@@ -112,6 +112,16 @@ def plan(proposal: Plan, number: int, project: str | None) -> dict[str, Any]:
     }
 
 
+def told(done: Plan) -> str:
+    """What was carried out, and the first thing that was not, in one line."""
+    counts = {"promoted": len(done.promote), "refreshed": len(done.refresh), "demoted": len(done.demote)}
+    deeds = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "Nothing moved"
+    if not done.refused:
+        return f"{deeds}."
+    first, more = done.refused[0], len(done.refused) - 1
+    return f"{deeds}. {first.table.table}: {first.reason.message}" + (f" (and {more} more)" if more else "")
+
+
 def _move(move: Promotion | Refresh, project: str | None) -> dict[str, Any]:
     refresh = isinstance(move, Refresh)
     return {

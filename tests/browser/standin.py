@@ -9,11 +9,11 @@ import random
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-from traitlets import CaselessStrEnum, HasTraits
+from traitlets import Bool, CaselessStrEnum, HasTraits
 
 from bigpato_magic.errors import TransferError
 from bigpato_magic.overview import TableRow
-from bigpato_magic.status import Cancel, Status
+from bigpato_magic.status import Status
 from bigpato_magic.traits import Duration, Size
 from bigpato_magic.types import (
     Column,
@@ -45,11 +45,11 @@ class _Freshness(HasTraits):
 class _Tier(HasTraits):
     budget = Size("10 GiB", help="Disk that copies may use.")
     policy = CaselessStrEnum(["cost", "lru"], "cost", help="Which tables are held.")
-    auto = False
+    auto = Bool(False, help="Rebalance in the background.")
 
     def __init__(self, client):
         super().__init__()
-        self.freshness = _Freshness()
+        self.facts = SimpleNamespace(policy=_Freshness())
         self.ledger = SimpleNamespace(days=lambda since: [_saved(n) for n in range(30)])
         self._client = client
 
@@ -61,13 +61,14 @@ class StandIn(HasTraits):
     """Looks like `BigPato`; `step` is how many seconds each of a transfer's twenty steps takes."""
 
     route = CaselessStrEnum(["auto", "local", "bigquery"], "auto", help="Where queries run.")
+    maximum_bytes_billed = Size(0, help="A BigQuery job that would bill more fails.")
+    footnote = Bool(True, help="Show a footnote.")
     project = "acme"
 
     def __init__(self, tables=200, step=0.05):
         super().__init__()
         self.status = Status()
         self.tier = _Tier(self)
-        self.freshness = self.tier.freshness
         self.step = step
         self._tables = {t.id: t for t in _tables(tables)}
         for n in range(12):
@@ -92,15 +93,18 @@ class StandIn(HasTraits):
 
     def rebalance(self, plan, cancel=None, progress=None):
         self._bring([p.facts.id for p in plan.promote], cancel)
+        return plan
 
     def promote(self, tables, cancel=None):
         self._bring(tables, cancel)
+        return Plan(promote=tuple(_promotion(self._tables[t]) for t in tables))
 
     refresh = promote
 
     def demote(self, tables):
         for table in tables:
             self._put(table, where="bigquery", lru=None, local_bytes=0, held="")
+        return Plan()
 
     def pin(self, tables):
         for table in tables:

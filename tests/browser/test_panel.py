@@ -157,7 +157,7 @@ def test_promote_shows_its_progress_and_the_table_is_local(open_panel, shoot):
     expect(row(page, "_0150").get_by_role("progressbar")).to_be_visible(timeout=SHORTLY)
     shoot(page, "panel-progress")
     expect(row(page, "_0150").locator(".bp-badge")).to_have_text("local", timeout=SHORTLY)
-    expect(page.get_by_role("status").filter(has_text="done, 1 table")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="1 promoted.")).to_be_visible()
     press(page, "Demote")
     expect(row(page, "_0150").locator(".bp-badge")).to_have_text("bigquery", timeout=SHORTLY)
 
@@ -243,7 +243,7 @@ def test_a_setting_is_the_trait_in_both_directions(open_panel):
     page.get_by_label("Staleness allowed").fill("5 min")
     page.get_by_label("Staleness allowed").press("Enter")
     expect(page.locator(".bp-budget")).to_contain_text("of 5.0 GiB", timeout=SHORTLY)
-    run_cell(page, "print('now', client.tier.budget, client.route, client.freshness.max_staleness)")
+    run_cell(page, "print('now', client.tier.budget, client.route, client.tier.facts.policy.max_staleness)")
     expect(page.get_by_text("now 5368709120 bigquery 300.0")).to_be_visible(timeout=SHORTLY)
 
 

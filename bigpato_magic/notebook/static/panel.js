@@ -151,7 +151,8 @@ function toolbar(ctx) {
     pin.disabled = ctx.gone || !any;
     write(pin, unpins() ? "Unpin" : "Pin");
     rebalance.disabled = !idle;
-    cancel.disabled = !job.busy || ctx.gone;
+    cancel.hidden = !job.mine;
+    cancel.disabled = ctx.gone;
     bar.hidden = !job.busy;
     if (job.fraction == null) bar.removeAttribute("value"); else bar.value = job.fraction;
     write(line, job.message ?? "");
