@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bigpato_magic.local.duck import LocalEngine
 from bigpato_magic.status import Cancel, Status
@@ -18,7 +18,7 @@ from bigpato_magic.tier.bring import Bringer, Report
 from bigpato_magic.tier.catalog import Catalog
 from bigpato_magic.tier.database import Database
 from bigpato_magic.tier.enact import Deed, Enactor
-from bigpato_magic.tier.facts import FactsCache, FreshnessPolicy
+from bigpato_magic.tier.facts import FactsCache
 from bigpato_magic.tier.leases import Leases
 from bigpato_magic.tier.ledger import Ledger, Pricing
 from bigpato_magic.tier.marks import StaleMarks
@@ -124,7 +124,6 @@ def open_tier(tier: Tier, warehouse: Callable[[], Warehouse], engine: LocalEngin
         spill = disk.private_directory(store.directory / "spill")
         engine.temp_directory = str(spill / str(os.getpid()))
     database = Database(store.directory)
-    parent: dict[str, Any] = {"parent": tier}
     marks = StaleMarks(database)
     opened = Opened(
         tier=tier,
@@ -137,9 +136,9 @@ def open_tier(tier: Tier, warehouse: Callable[[], Warehouse], engine: LocalEngin
         usage=UsageJournal(database, principal),
         ledger=Ledger(database, principal),
         marks=marks,
-        facts=FactsCache(warehouse, status, marks, FreshnessPolicy(**parent)),
+        facts=FactsCache(warehouse, status, marks, tier.freshness),
         wishes=Wishes(database, principal),
-        pricing=Pricing(**parent),
+        pricing=tier.pricing,
         auto=Auto(tier),
     )
     engine.on_damage = opened.damaged

@@ -21,7 +21,8 @@ from bigpato_magic.errors import BigPatoError, ConfigurationError, TierError
 from bigpato_magic.status import Cancel, Status
 from bigpato_magic.tier import books, cases, contain, disk
 from bigpato_magic.tier.enact import Deed
-from bigpato_magic.tier.ledger import Entry
+from bigpato_magic.tier.facts import FreshnessPolicy
+from bigpato_magic.tier.ledger import Entry, Pricing
 from bigpato_magic.tier.score import Prices, query_price, transfer_price
 from bigpato_magic.tier.steps import at
 from bigpato_magic.traits import Size
@@ -90,6 +91,8 @@ class Tier(LoggingConfigurable):
         self, *, warehouse: Callable[[], Warehouse], engine: LocalEngine, status: Status | None = None, **traits: Any
     ) -> None:
         super().__init__(**traits)
+        # Made at once: `%config` knows only what there is.
+        self.freshness, self.pricing = FreshnessPolicy(parent=self), Pricing(parent=self)
         self._warehouse, self._engine = warehouse, engine
         self.status = Status() if status is None else status
         self._lock = threading.RLock()
