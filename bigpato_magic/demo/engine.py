@@ -5,19 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.demo import statement as st
+from bigpato_magic.demo.analyzed import analyzed_types
 from bigpato_magic.demo.catalogue import Catalogue, TableState
-from bigpato_magic.demo.sqltypes import duck_type, parse_type, quote
+from bigpato_magic.demo.parameters import parameter_values, type_parameters
+from bigpato_magic.demo.results import outputs_of, refuse_duplicates, result_sql
 from bigpato_magic.demo.storage import PARTITION_TIME, Storage, literal
 from bigpato_magic.errors import Cancelled, PermissionDenied, QueryError, TableNotFound
 from bigpato_magic.frames import conform
 from bigpato_magic.status import Cancel
-from bigpato_magic.types import Kind, OutputColumn, Parameter, SqlType, TableId, TableKind
+from bigpato_magic.types import OutputColumn, Parameter, TableId, TableKind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,19 +27,6 @@ if TYPE_CHECKING:
 
 _PSEUDO = frozenset({"_partitiontime", "_partitiondate"})
 _MAX_VIEW_DEPTH = 16  # https://cloud.google.com/bigquery/quotas#view_limits
-_NUMBERS = frozenset({Kind.INT64, Kind.FLOAT64, Kind.NUMERIC, Kind.BIGNUMERIC})
-_TEXTS = frozenset({Kind.STRING, Kind.JSON, Kind.BIGNUMERIC, Kind.GEOGRAPHY, Kind.INTERVAL})
-# What a DuckDB result of the first kind may be called instead, where sqlglot knows the type that BigQuery gives.
-_MAY_BECOME: dict[Kind, frozenset[Kind]] = {
-    Kind.INT64: _NUMBERS - {Kind.BIGNUMERIC},
-    Kind.FLOAT64: _NUMBERS - {Kind.BIGNUMERIC},
-    Kind.NUMERIC: _NUMBERS - {Kind.BIGNUMERIC},
-    Kind.STRING: _TEXTS,
-    Kind.JSON: frozenset({Kind.JSON, Kind.STRING}),
-    Kind.DATETIME: frozenset({Kind.DATETIME, Kind.DATE}),
-    Kind.TIMESTAMP: frozenset({Kind.TIMESTAMP, Kind.DATETIME}),
-    Kind.DATE: frozenset({Kind.DATE, Kind.DATETIME}),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +147,15 @@ class Engine:
         named, states, instant = self.resolve(query, context)
         columns = {t: s.columns for t, s in states.items()}
         reading = st.read(query, columns, context.default)
+        types = analyzed_types(query, states, context.default, context.parameters)
+        reading = replace(reading, types=types or reading.types)
         for state in states.values():
             _check_tags(state, reading.columns.get(state.id), context.principal)
             _check_filter(state, query)
         return Prepared(query, states, named, reading, instant)
 
     def resolve(
-        self, query: exp.Expression, context: Context
+        self, query: exp.Expr, context: Context
     ) -> tuple[tuple[TableId, ...], dict[TableId, TableState], datetime]:
         """Write the views out; the tables that were named, the states of those that are read, and their instant.
 
@@ -225,14 +216,14 @@ class Engine:
         self.bind(con, query, prepared.states, context)
         sql = st.to_duckdb(query)
         described = con.execute(f"DESCRIBE {sql}", parameter_values(context.parameters)).fetchall()
-        outputs = _outputs(described, prepared.reading.types)
-        _refuse_duplicates(outputs)
+        outputs = outputs_of(described, prepared.reading.types)
+        refuse_duplicates(outputs)
         inner = ", ".join(f"c{i}" for i in range(len(outputs)))
-        casts = (_result_sql(f"c{i}", o) for i, o in enumerate(outputs))
+        casts = (result_sql(f"c{i}", o) for i, o in enumerate(outputs))
         return f"SELECT {', '.join(casts)} FROM ({sql}) AS q({inner})", outputs
 
     def bind(
-        self, con: Any, query: exp.Expression, states: Mapping[TableId, TableState], context: Context
+        self, con: Any, query: exp.Expr, states: Mapping[TableId, TableState], context: Context
     ) -> dict[TableId, str]:
         """Make a view for each table, and let the query name it; parameters get their types."""
         hidden = _mentions_pseudo(query)
@@ -245,7 +236,7 @@ class Engine:
         if hidden and any(s.by_ingestion for s in states.values()):
             _hide_pseudo(query)
         st.rename(found, names)
-        _type_parameters(query, context.parameters)
+        type_parameters(query, context.parameters)
         return names
 
     def visible(self, state: TableState, context: Context, *, hidden: bool = False) -> str:
@@ -313,13 +304,13 @@ def _check_filter(state: TableState, query: exp.Query) -> None:
         )
 
 
-def _mentions_pseudo(query: exp.Expression) -> bool:
+def _mentions_pseudo(query: exp.Expr) -> bool:
     from sqlglot import exp
 
     return any(c.name.lower() in _PSEUDO for c in query.find_all(exp.Column))
 
 
-def _hide_pseudo(query: exp.Expression) -> None:
+def _hide_pseudo(query: exp.Expr) -> None:
     """`SELECT *` never shows a pseudo-column."""
     from sqlglot import exp
 
@@ -327,81 +318,6 @@ def _hide_pseudo(query: exp.Expression) -> None:
         if isinstance(star.parent, exp.Select) and not star.args.get("except_"):
             hidden = [exp.column(PARTITION_TIME), exp.column("_PARTITIONDATE")]
             star.set("except_", hidden)
-
-
-# ---------------------------------------------------------------------------------------- results
-
-
-def _outputs(described: Sequence[Sequence[Any]], known: Sequence[SqlType | None]) -> tuple[OutputColumn, ...]:
-    usable = known if len(known) == len(described) else [None] * len(described)
-    return tuple(OutputColumn(row[0], _choose(row[1], better)) for row, better in zip(described, usable, strict=True))
-
-
-def _choose(duck: str, known: SqlType | None) -> SqlType:
-    """BigQuery's type of a result column: sqlglot's opinion where DuckDB's value can be that, DuckDB's else."""
-    try:
-        found = parse_type(duck.replace('"NULL"', "BIGINT"), "duckdb")
-    except ValueError:
-        raise st.cannot(f"a result of DuckDB's type {duck} has no BigQuery type") from None
-    if known is None or duck == '"NULL"':
-        return known or found
-    return known if _fits(found, known) else found
-
-
-def _fits(found: SqlType, known: SqlType) -> bool:
-    if found.kind is Kind.ARRAY and found.element and known.element:
-        return known.kind is Kind.ARRAY and _fits(found.element, known.element)
-    if found.kind is Kind.STRUCT and known.kind is Kind.STRUCT:
-        pairs = zip(found.fields, known.fields, strict=False)
-        return len(found.fields) == len(known.fields) and all(_fits(a.type, b.type) for a, b in pairs)
-    if found.kind is Kind.STRUCT and known.kind is Kind.RANGE:
-        return [f.name for f in found.fields] == ["start", "end"]
-    return known.kind in _MAY_BECOME.get(found.kind, {found.kind})
-
-
-def _refuse_duplicates(outputs: Sequence[OutputColumn]) -> None:
-    names = [o.name.lower() for o in outputs]
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise QueryError(f"Duplicate column names in the result are not supported. Found duplicate(s): {twice[0]}")
-
-
-def _result_sql(value: str, output: OutputColumn) -> str:
-    cast = f"CAST({value} AS {duck_type(output.type)})"
-    if output.type.kind is Kind.JSON:
-        cast = f"CAST({cast} AS VARCHAR)"
-    return f"{cast} AS {quote(output.name)}"
-
-
-# ------------------------------------------------------------------------------------- parameters
-
-
-def _type_parameters(query: exp.Expression, parameters: Sequence[Parameter]) -> None:
-    """`@x` becomes `CAST($x AS its type)`; positional ones become `$p1`, `$p2` and so on."""
-    from sqlglot import exp
-
-    by_name = {_parameter_name(p, i): p for i, p in enumerate(parameters, 1)}
-    position = 0
-    for node in list(query.find_all(exp.Parameter, exp.Placeholder, bfs=False)):
-        if isinstance(node, exp.Placeholder):
-            position += 1
-        name = node.name.lower() if node.name else f"p{position}"
-        if name not in by_name:
-            raise QueryError(f"Query parameter '{name}' not found")
-        typed = exp.cast(
-            exp.Placeholder(this=name), exp.DataType.build(duck_type(by_name[name].type), dialect="duckdb")
-        )
-        node.replace(typed)
-
-
-def _parameter_name(parameter: Parameter, position: int) -> str:
-    return parameter.name.lower() if parameter.name else f"p{position}"
-
-
-def parameter_values(parameters: Sequence[Parameter]) -> dict[str, Any] | None:
-    """The values by the names that `Engine.bind` gave them."""
-    named = {_parameter_name(p, i): p.value for i, p in enumerate(parameters, 1)}
-    return named or None
 
 
 def _query_error(error: Exception) -> QueryError:

@@ -92,7 +92,7 @@ def _array(name: str, arrow: Any) -> Any:
     import pyarrow as pa
 
     type_, plain, extreme, zero = ALL_TYPES[name]
-    missing = _ROW_OF_NULLS if name == "id" else [] if type_.startswith("ARRAY") else None
+    missing: Any = _ROW_OF_NULLS if name == "id" else [] if type_.startswith("ARRAY") else None
     values = [plain, extreme, missing, zero]
     if type_.startswith("RANGE"):
         values = [v and dict(zip(("start", "end"), v, strict=True)) for v in values]

@@ -45,7 +45,7 @@ def cannot(what: str, sql: str | None = None) -> QueryError:
     return QueryError(_CANNOT.format(what=what), sql=sql, hint=HINT)
 
 
-def parse(sql: str) -> list[exp.Expression]:
+def parse(sql: str) -> list[exp.Expr]:
     """The statements of a text.
 
     Raises:
@@ -62,7 +62,7 @@ def parse(sql: str) -> list[exp.Expression]:
     for statement in found:
         if isinstance(statement, exp.Command):
             raise cannot(f"{statement.name or 'it'} …", sql)
-    return found  # type: ignore[return-value]
+    return found
 
 
 def _syntax_error(error: SqlglotError, sql: str) -> QueryError:
@@ -84,7 +84,7 @@ class Reference:
     table: TableId
 
 
-def references(statement: exp.Expression, default: tuple[str, str | None]) -> list[Reference]:
+def references(statement: exp.Expr, default: tuple[str, str | None]) -> list[Reference]:
     """The tables that a statement names, without its common table expressions.
 
     Raises:
@@ -111,7 +111,7 @@ def _full_name(node: exp.Table, default: tuple[str, str | None]) -> TableId:
 def _is_cte(node: exp.Table) -> bool:
     if node.args.get("db"):
         return False
-    inner: exp.Expression = node
+    inner: exp.Expr = node
     parent = node.parent
     while parent is not None:
         clause = parent if isinstance(parent, exp.With) else parent.args.get("with_")
@@ -121,7 +121,7 @@ def _is_cte(node: exp.Table) -> bool:
     return False
 
 
-def _visible(clause: exp.With, inner: exp.Expression) -> set[str]:
+def _visible(clause: exp.With, inner: exp.Expr) -> set[str]:
     """Names that the clause gives to `inner`: to one of its own expressions, only those written before it."""
     names = [cte.alias.lower() for cte in clause.expressions]
     if clause.recursive or inner not in clause.expressions:
@@ -156,7 +156,7 @@ def rename(references_: Iterable[Reference], names: Mapping[TableId, str]) -> No
         _strip_datasets(found[0].node.root())
 
 
-def _strip_datasets(root: exp.Expression) -> None:
+def _strip_datasets(root: exp.Expr) -> None:
     """`shop.orders.id` is `orders.id` now that no relation has a dataset."""
     for column in root.find_all(exp.Column):
         if column.args.get("db"):
@@ -164,7 +164,7 @@ def _strip_datasets(root: exp.Expression) -> None:
             column.set("catalog", None)
 
 
-def to_duckdb(statement: exp.Expression) -> str:
+def to_duckdb(statement: exp.Expr) -> str:
     """DuckDB's text.
 
     Raises:
@@ -176,7 +176,7 @@ def to_duckdb(statement: exp.Expression) -> str:
         raise cannot(str(error).splitlines()[0]) from None
 
 
-def is_volatile(statement: exp.Expression) -> bool:
+def is_volatile(statement: exp.Expr) -> bool:
     """Whether it may answer something else each time."""
     if statement.find(*_VOLATILE):
         return True
@@ -233,18 +233,18 @@ def _qualify(
         validate_qualify_columns=False,
         quote_identifiers=False,
     )
-    annotated: exp.Query = annotate_types(qualified, schema=schema, dialect="bigquery")  # type: ignore[assignment]
+    annotated: exp.Query = annotate_types(qualified, schema=schema, dialect="bigquery")
     return annotated
 
 
-def _type_of(select: exp.Expression) -> SqlType | None:
+def _type_of(select: exp.Expr) -> SqlType | None:
     value = select.unalias()
     if isinstance(value, exp.Literal) and not value.is_string and not value.is_int:
         return SqlType(Kind.FLOAT64)  # sqlglot says NUMERIC of 1.5, GoogleSQL FLOAT64
     return from_datatype(select.type)
 
 
-def _refuse_types(query: exp.Expression) -> None:
+def _refuse_types(query: exp.Expr) -> None:
     """Without the types, comparing and sorting them as text would be a guess."""
     for node in query.find_all(exp.Column, exp.Cast):
         name = node.type.this.name if node.type else ""
@@ -254,7 +254,7 @@ def _refuse_types(query: exp.Expression) -> None:
             raise cannot(f"DuckDB has no {_NO_ENGINE[name]}")
 
 
-def _columns(query: exp.Expression) -> dict[TableId, frozenset[str]]:
+def _columns(query: exp.Expr) -> dict[TableId, frozenset[str]]:
     found: dict[TableId, set[str]] = {}
     for scope in traverse_scope(query):
         for column in scope.columns:
@@ -269,7 +269,7 @@ def name_anonymous(query: exp.Query) -> None:
     """Give the columns without a name the ones that BigQuery gives them: `f0_`, `f1_` and so on."""
     count = 0
     for select in query.selects:
-        if select.is_star or select.alias or isinstance(select, (exp.Column, exp.Dot)):
+        if select.is_star or select.alias or isinstance(select.unnest(), (exp.Column, exp.Dot)):
             continue
         select.replace(exp.alias_(select.copy(), f"f{count}_"))
         count += 1

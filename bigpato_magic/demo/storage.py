@@ -61,7 +61,7 @@ class Storage:
         stored = stored_columns(columns, partitioning)
         if partitioning is None:
             return self._write_one(con, f"SELECT {_as_stored(stored)} FROM {source} AS s", stored, None)
-        key = partition_sql(partitioning, columns)
+        key = partition_sql(partitioning)
         ids = [row[0] for row in con.execute(f"SELECT DISTINCT {key} FROM {source} AS s ORDER BY 1").fetchall()]
         select = f"SELECT {_as_stored(stored)} FROM {source} AS s WHERE {key} = "
         return tuple(p for i in ids for p in self._write_one(con, select + literal(i), stored, i))
@@ -142,7 +142,7 @@ def _stored(column: Column) -> str:
     return f"coalesce({value}, [])" if column.type.kind is Kind.ARRAY else value
 
 
-def partition_sql(partitioning: Partitioning, columns: Sequence[Column]) -> str:
+def partition_sql(partitioning: Partitioning) -> str:
     """DuckDB SQL for the id of the partition that a row belongs to.
 
     https://cloud.google.com/bigquery/docs/partitioned-tables

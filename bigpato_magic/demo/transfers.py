@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,6 +104,7 @@ class Read:
             TransferError: it could not be brought.
             Cancelled: `cancel` was set.
         """
+        del scratch  # batches need no files
         service, table = self._service, request.facts.id
         service.faults.strike("read", table)
         service.pace.answer(cancel)
@@ -120,7 +121,7 @@ class Read:
 
     def _batches(
         self, request: TransferRequest, paths: list[Path], total: int, progress: Report, cancel: Cancel
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> Generator[pa.RecordBatch]:
         table, passed = request.facts.id, 0
         outputs = tuple(OutputColumn(c.name, c.type) for c in request.columns)
         with self._service.engine.session(cancel) as con:

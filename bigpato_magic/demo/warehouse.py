@@ -7,19 +7,18 @@ it cannot run is a `QueryError`. All else is meant truthfully: versions, snapsho
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bigpato_magic.demo.catalogue import Catalogue, PartFile, RowPolicy, TableState, to_instant
+from bigpato_magic.demo.catalogue import Catalogue, PartFile, RowPolicy, TableState
+from bigpato_magic.demo.describe import LOCATION, facts_of, partition_of
 from bigpato_magic.demo.faults import Faults, Pace
+from bigpato_magic.demo.jobs import MIB, Job, bytes_billed, check_limit
 from bigpato_magic.demo.storage import Storage, for_duckdb
 from bigpato_magic.errors import BigPatoError, QueryError, WarehouseError
 from bigpato_magic.status import Cancel
@@ -34,10 +33,8 @@ from bigpato_magic.types import (
     TableFacts,
     TableId,
     TableKind,
-    TableVersion,
-    schema_digest,
 )
-from bigpato_magic.warehouse.base import DryRun, Progress, QueryOptions, QueryProgress, Transfer, WarehouseResult
+from bigpato_magic.warehouse.base import DryRun, Progress, QueryOptions, Transfer, WarehouseResult
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,24 +43,9 @@ if TYPE_CHECKING:
     from bigpato_magic.demo.engine import Context, Engine, Prepared
 
 PROJECT = "bigpato-demo"
-LOCATION = "US"
-MIB = 1 << 20
-_MINIMUM = 10 * MIB
-_TICK = 0.2  # seconds between two reports of progress
 _CACHED_RESULTS = 64
 _CACHED_BYTES = 10 * MIB  # larger results are not kept
 _TIMESTAMP = SqlType(Kind.TIMESTAMP)
-
-
-def bytes_billed(processed: int, tables: int) -> int:
-    """What BigQuery bills for a query that reads so many bytes of so many tables.
-
-    At least 10 MB for each table, rounded up to a whole MB; nothing where no column is read, as for `COUNT(*)`:
-    https://cloud.google.com/bigquery/pricing#on_demand_pricing
-    """
-    if processed == 0:
-        return 0
-    return max(-(-processed // MIB) * MIB, tables * _MINIMUM)
 
 
 class DemoWarehouse:
@@ -135,7 +117,7 @@ class DemoWarehouse:
                 continue
             state = states.get(table)
             missing = None if state else not_found(table, self._catalogue.datasets(table.project))
-            found[table] = _facts(state, instant) if state else missing or WarehouseError("gone")
+            found[table] = facts_of(state, instant) if state else missing or WarehouseError("gone")
         return found
 
     def tables(self, project: str | None = None, dataset: str | None = None) -> list[TableId]:
@@ -166,7 +148,7 @@ class DemoWarehouse:
             return ()
         if state.buffered:
             found.setdefault("__UNPARTITIONED__", []).extend(state.buffered)
-        return tuple(_partition(pid, parts) for pid, parts in sorted(found.items()))
+        return tuple(partition_of(pid, parts) for pid, parts in sorted(found.items()))
 
     def query(
         self,
@@ -184,7 +166,7 @@ class DemoWarehouse:
         with self._lock:
             self.jobs.append(job)
         context = self._context(dataset, parameters, options)
-        work = _Job(job, progress, cancel)
+        work = Job(job, progress, cancel)
         return work.wait(lambda stop: replace(self._run(sql, context, options, stop), job_id=job, location=LOCATION))
 
     def dry_run(
@@ -387,7 +369,7 @@ class DemoWarehouse:
             return replace(cached, bytes_processed=0, bytes_billed=0, cache_hit=True)
         processed = prepared.bytes_processed
         billed = bytes_billed(processed, len(prepared.states))
-        _check_limit(billed, options.maximum_bytes_billed)
+        check_limit(billed, options.maximum_bytes_billed)
         arrow, outputs = self._engine.run(prepared, context, cancel)
         result = WarehouseResult(arrow, outputs, processed, billed, statement="SELECT", tables=_tables(prepared))
         self._remember(key, result)
@@ -435,72 +417,6 @@ class DemoWarehouse:
             return self._storage.write(con, "loaded", columns)
 
 
-class _Job:
-    """A query at work in a thread of its own, so that its caller can be told of it and can stop it."""
-
-    def __init__(self, job_id: str, progress: Progress | None, cancel: Cancel | None) -> None:
-        self._id = job_id
-        self._progress = progress
-        self._cancel = Cancel() if cancel is None else cancel
-        self._started = time.monotonic()
-
-    def wait(self, work: Callable[[Cancel], WarehouseResult]) -> WarehouseResult:
-        """The result of `work`; a Ctrl-C stops it too."""
-        self._tell("PENDING")
-        with ThreadPoolExecutor(1, thread_name_prefix=self._id) as pool:
-            future = pool.submit(work, self._cancel)
-            try:
-                while True:
-                    try:
-                        result = future.result(timeout=_TICK)
-                        break
-                    except NotYet:
-                        if future.done():
-                            raise
-                        self._tell("RUNNING")
-            except KeyboardInterrupt:
-                self._cancel.set()
-                raise
-        self._tell("DONE")
-        return result
-
-    def _tell(self, state: str) -> None:
-        if self._progress:
-            seconds = time.monotonic() - self._started
-            done = int(state == "DONE")
-            self._progress(QueryProgress(self._id, state, done, 1, seconds, seconds))
-
-
-def _facts(state: TableState, checked_at: datetime) -> TableFacts:
-    stored = state.kind in (TableKind.TABLE, TableKind.CLONE, TableKind.SNAPSHOT)
-    version = TableVersion(
-        etag=state.etag,
-        modified=to_instant(state.since),
-        created=to_instant(state.created),
-        rows=sum(p.rows for p in state.parts) if stored else 0,
-        bytes=sum(p.bytes for p in state.parts) if stored else 0,
-        schema_digest=schema_digest(state.columns),
-        kind=state.kind,
-    )
-    return TableFacts(
-        id=state.id,
-        version=version,
-        columns=state.columns,
-        checked_at=checked_at,
-        streaming=bool(state.buffered),
-        location=LOCATION,
-        partitioning=state.partitioning,
-        clustering=state.clustering,
-        row_policies=bool(state.policies),
-        definition=state.definition,
-    )
-
-
-def _partition(pid: str, parts: Sequence[PartFile]) -> PartitionFacts:
-    rows, size = sum(p.rows for p in parts), sum(p.bytes for p in parts)
-    return PartitionFacts(pid, rows, size, to_instant(max(p.modified for p in parts)))
-
-
 def _tables(prepared: Prepared) -> tuple[TableId, ...]:
     return tuple(dict.fromkeys((*prepared.named, *prepared.states)))
 
@@ -512,11 +428,3 @@ def _cache_key(sql: str, context: Context, prepared: Prepared) -> Any:
         return None
     versions = tuple(sorted((s.id, s.etag) for s in states))
     return sql, repr(context.parameters), context.default, context.principal, context.snapshot, versions
-
-
-def _check_limit(billed: int, limit: int | None) -> None:
-    if limit is not None and billed > limit:
-        raise QueryError(
-            f"Query exceeded limit for bytes billed: {limit}. {billed} or higher required.",
-            hint="raise maximum_bytes_billed, or read less",
-        )
