@@ -58,6 +58,7 @@ class BigQueryWarehouse:
         read_endpoint: `host:port` of an emulator's Storage Read API, None for BigQuery's or
             `BIGQUERY_STORAGE_GRPC_ENDPOINT`.
         storage_endpoint: URL of Cloud Storage, None for Google's or `STORAGE_EMULATOR_HOST`.
+        emulated: whether an emulator answers; None tells it by the endpoint: any that is not Google's.
 
     Raises:
         CredentialsError: the key file is missing or is not one.
@@ -75,6 +76,7 @@ class BigQueryWarehouse:
         endpoint: str | None = None,
         read_endpoint: str | None = None,
         storage_endpoint: str | None = None,
+        emulated: bool | None = None,
     ) -> None:
         self.location = location
         self._bucket = bucket
@@ -87,6 +89,7 @@ class BigQueryWarehouse:
             endpoint=endpoint,
             read_endpoint=read_endpoint,
             storage_endpoint=storage_endpoint,
+            emulated=emulated,
         )
         # Datasets whose row policies this principal may not list: the other way is asked at once.
         self._unlistable: set[tuple[str, str]] = set()

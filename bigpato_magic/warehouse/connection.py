@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.warehouse import credentials as creds
@@ -27,6 +28,11 @@ def _emulator(variable: str) -> str | None:
     return value if not value or "://" in value else f"http://{value}"
 
 
+def _is_foreign(endpoint: str | None) -> bool:
+    # Private endpoints are Google's too: https://cloud.google.com/vpc/docs/about-accessing-google-apis-endpoints
+    return endpoint is not None and not (urlsplit(endpoint).hostname or "").endswith(".googleapis.com")
+
+
 class Connection:
     """The clients, the credentials and the clock that the warehouse and its transfers share.
 
@@ -39,6 +45,7 @@ class Connection:
         read_endpoint: `host:port` of an emulator's Storage Read API, None for BigQuery's or
             `BIGQUERY_STORAGE_GRPC_ENDPOINT`.
         storage_endpoint: URL of Cloud Storage, None for Google's or `STORAGE_EMULATOR_HOST`.
+        emulated: whether an emulator answers; None tells it by the endpoint: any that is not Google's.
 
     Raises:
         CredentialsError: the key file is missing or is not one.
@@ -54,8 +61,10 @@ class Connection:
         endpoint: str | None = None,
         read_endpoint: str | None = None,
         storage_endpoint: str | None = None,
+        emulated: bool | None = None,
     ) -> None:
         self._project = project
+        self._emulated = emulated
         self._key = creds.read_key(Path(key)) if key else None
         self._credentials = credentials
         self.location = location
@@ -72,7 +81,7 @@ class Connection:
     @property
     def emulated(self) -> bool:
         """An emulator answers: partition decorators, snapshots and versions are not BigQuery's."""
-        return self.endpoint is not None
+        return _is_foreign(self.endpoint) if self._emulated is None else self._emulated
 
     @cached_property
     def _identity(self) -> tuple[Any, str | None]:

@@ -80,3 +80,11 @@ def warehouse(bigquery_server: BigQueryServer, gcs_server: str) -> BigQueryWareh
 def scratch(tmp_path: Path) -> Path:
     """An empty directory for downloads."""
     return tmp_path
+
+
+@pytest.fixture
+def wide_server(bigquery_server: BigQueryServer) -> BigQueryServer:  # noqa: F811
+    """The wider one of the emulators, for what the other one does not do at all."""
+    if bigquery_server.name != "local-bigquery":
+        pytest.skip(f"{bigquery_server.name} does not do this")
+    return bigquery_server

@@ -221,6 +221,7 @@ def test_a_value_that_does_not_fit_its_type_is_refused_before_it_is_sent(
         warehouse.query("SELECT @p", [Parameter("p", sql_type, value)])
 
 
+@pytest.mark.usefixtures("wide_server")
 def test_a_stopped_query_ends_at_once_and_its_job_is_cancelled(warehouse: BigQueryWarehouse, google: Any) -> None:
     many = "UNNEST(GENERATE_ARRAY(1, 300000))"
     endless = f"SELECT COUNT(*) FROM {many} a, {many} b WHERE MOD(a * b, 7) = 3"
