@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import importlib
 import threading
@@ -73,7 +74,17 @@ def start_warming(session: Session) -> threading.Thread:
     """Import what the first query needs, and wake Google's analyzer, on a thread that nobody waits for."""
     thread = threading.Thread(target=_warm, args=(session,), daemon=True, name="bigpato-warm")
     thread.start()
+    atexit.register(_finish, thread)
     return thread
+
+
+_leaving = threading.Event()
+
+
+def _finish(thread: threading.Thread) -> None:
+    """Python must not end in the middle of an import: an extension module that is being made would abort it."""
+    _leaving.set()
+    thread.join()
 
 
 def _warm(session: Session) -> None:
@@ -82,6 +93,8 @@ def _warm(session: Session) -> None:
 
     googlesql.warm(on_state=session.note_analyzer)
     for name in _HEAVY:
+        if _leaving.is_set():
+            return
         with suppress(Exception):
             importlib.import_module(name)
 

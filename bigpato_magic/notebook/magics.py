@@ -137,7 +137,8 @@ def _settings(options: Namespace) -> dict[str, Any]:
 
 
 def _place(options: Namespace) -> dict[str, Any]:
-    return {"project": options.project, "dataset": options.dataset}
+    given = {"project": options.project, "dataset": options.dataset}
+    return {name: value for name, value in given.items() if value}
 
 
 def _quiet(options: Namespace) -> bool:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError
 from bigpato_magic.types import Column, TableFacts, TableId
 
 if TYPE_CHECKING:
@@ -23,41 +24,42 @@ _YOUNG = 300.0
 
 
 class Names:
-    """Datasets, tables and columns, as last heard."""
+    """Datasets, tables and columns, as last heard. What cannot be had is simply not known."""
 
     def __init__(self, client: Callable[[], BigPato]) -> None:
         self._client_of = client
         self._for: BigPato | None = None
+        self._rows: tuple[TableRow, ...] | None = None
         self._asked: dict[Any, float] = {}
         self._lists: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def projects(self) -> tuple[str, ...]:
         """Projects of the client and of the tables that were used."""
-        client = self._client
-        return _merged(filter(None, (client.project,)), (row.id.project for row in client.tables()))
+        home = self._client.project
+        return _merged((home,) if home else (), (row.id.project for row in self._known()))
 
     def datasets(self, project: str | None = None) -> tuple[str, ...]:
         """Datasets of a project, default: the client's."""
         client = self._client
         project = project or client.project
         self._behind(("datasets", project), lambda: self._keep((project,), client.warehouse.datasets(project or None)))
-        seen = (row.id.dataset for row in client.tables() if row.id.project == project)
-        return _merged(self._lists.get((project,), ()), seen)
+        return _merged(
+            self._lists.get((project,), ()), (row.id.dataset for row in self._known() if row.id.project == project)
+        )
 
     def tables(self, dataset: str | None = None, project: str | None = None) -> tuple[str, ...]:
         """Tables of a dataset, default: the client's."""
         client = self._client
-        project, dataset = project or client.project, dataset or client.dataset
-        if not dataset:
+        home = (project or _home(client)[0], dataset or _home(client)[1])
+        if not home[1]:
             return ()
 
         def ask() -> None:
-            found = client.warehouse.tables(project or None, dataset)
-            self._keep((project, dataset), [table.table for table in found])
+            self._keep(home, [table.table for table in client.warehouse.tables(home[0] or None, home[1])])
 
-        self._behind(("tables", project, dataset), ask)
-        seen = (row.id.table for row in client.tables() if (row.id.project, row.id.dataset) == (project, dataset))
-        return _merged(self._lists.get((project, dataset), ()), seen)
+        self._behind(("tables", *home), ask)
+        seen = (row.id.table for row in self._known() if (row.id.project, row.id.dataset) == home)
+        return _merged(self._lists.get(home, ()), seen)
 
     def columns(self, path: tuple[str, ...]) -> tuple[Column, ...]:
         """The columns of a table, none where it is not known (yet)."""
@@ -67,21 +69,19 @@ class Names:
     def facts(self, path: tuple[str, ...]) -> TableFacts | None:
         """What BigQuery last said of a table, however long ago."""
         client = self._client
+        project, dataset = _home(client)
         try:
-            table = TableId.parse(".".join(path), project=client.project or None, dataset=client.dataset or None)
+            table = TableId.parse(".".join(path), project=project or None, dataset=dataset or None)
         except ValueError:
             return None
-        known: TableFacts | None = client.tier.facts.known(table)
-        if known is None:
-            copies = client.tier.copies([table])
-            known = copies[table].facts if table in copies else None
+        known = self._facts_of(client, table)
         if known is None:
             self._behind(("facts", table), lambda: client.tier.facts.fetch([table]))
         return known
 
     def row(self, table: TableId) -> TableRow | None:
         """What screens show of a table, if it is used or here."""
-        return next((row for row in self._client.tables() if row.id == table), None)
+        return next((row for row in self._known() if row.id == table), None)
 
     def wait(self) -> None:
         """Wait for what was asked for (for tests and scripts)."""
@@ -94,8 +94,31 @@ class Names:
         """The client; what was heard from another one is forgotten."""
         client = self._client_of()
         if client is not self._for:
-            self._for, self._asked, self._lists = client, {}, {}
+            self._for, self._rows, self._asked, self._lists = client, None, {}, {}
         return client
+
+    def _known(self) -> tuple[TableRow, ...]:
+        """The tables that are used or here. Opening the tier may take a while: the first time, it is done behind."""
+        client = self._client
+        if self._rows is None:
+            self._behind("tier", lambda: self._hear(client))
+            return ()
+        with suppress(BigPatoError):
+            self._rows = tuple(client.tables())
+        return self._rows
+
+    def _hear(self, client: BigPato) -> None:
+        self._rows = tuple(client.tables())
+
+    def _facts_of(self, client: BigPato, table: TableId) -> TableFacts | None:
+        self._known()
+        if self._rows is None:
+            return None
+        known: TableFacts | None = client.tier.facts.known(table)
+        if known is None:
+            copies = client.tier.copies([table])
+            known = copies[table].facts if table in copies else None
+        return known
 
     def _keep(self, key: tuple[str, ...], names: Iterable[str]) -> None:
         self._lists[key] = tuple(names)
@@ -114,6 +137,12 @@ class Names:
         threading.Thread(target=quietly, daemon=True, name="bigpato-names").start()
 
 
+def _home(client: BigPato) -> tuple[str, str]:
+    """Project and dataset of unqualified names, from the settings alone."""
+    project, _, dataset = client.dataset.rpartition(".")
+    return project or client.project, dataset
+
+
 def _merged(listed: Iterable[str], seen: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({*listed, *seen}))
 
@@ -127,8 +156,6 @@ def _functions() -> dict[str, tuple[str, ...]]:
 
 def functions() -> dict[str, tuple[str, ...]]:
     """BigQuery's functions and their signatures, by name in capitals; empty until Google's analyzer is ready."""
-    from bigpato_magic.errors import AnalyzerUnavailable
-
     try:
         return _functions()
     except AnalyzerUnavailable:
