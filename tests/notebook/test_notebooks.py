@@ -1,0 +1,91 @@
+"""The notebooks run from top to bottom on the demo warehouse and tell what they promise; outputs are not stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def test_there_are_four():
+    assert [path.stem for path in NOTEBOOKS] == ["01-tour", "02-configure", "03-when-is-it-local", "04-explore"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_are_stripped(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A data directory of our own: the demo warehouse and its copies are made there once."""
+    return tmp_path_factory.mktemp("home")
+
+
+def executed(path, home, monkeypatch):
+    """The notebook, run in a new kernel."""
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("BIGPATO_DEMO_DIR", str(home / "demo"))
+    monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(home)}}).execute()
+    return notebook
+
+
+def footnotes(notebook):
+    """What stands under each result, as machines read it."""
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
+    return [o.metadata["bigpato"] for o in outputs if "bigpato" in o.get("metadata", {})]
+
+
+def text_of(cell):
+    """All text that a cell shows."""
+    return "\n".join(o.data.get("text/plain", "") for o in cell.outputs if "data" in o)
+
+
+@pytest.mark.slow
+def test_the_tour_tells_its_story(home, monkeypatch, analyzer):
+    notebook = executed(FOLDER / "01-tour.ipynb", home, monkeypatch)
+    story = [(note["route"], note["reasons"]) for note in footnotes(notebook)]
+    assert story[0] == ("bigquery", ["not-local"])
+    assert story[1] == ("local", [])
+    assert story[2][0] == "bigquery"
+    assert story[2][1] in (["stale"], ["gone"])
+    assert story[3] == ("local", [])
+    pages = [
+        cell for cell in notebook.cells if cell.cell_type == "code" and "FROM catalog_page\nGROUP BY" in cell.source
+    ]
+    before, local, changed, again = (text_of(cell) for cell in pages[:4])
+    assert table(before) == table(local)
+    assert "changed" not in local
+    assert "changed" in changed
+    assert table(changed) == table(again)
+    explained = next(cell for cell in notebook.cells if cell.source.startswith("%%bp_explain"))
+    assert "It would run on BigQuery." in text_of(explained)
+    assert "APPROX_COUNT_DISTINCT" in text_of(explained).upper()
+
+
+def table(text):
+    """A shown frame without its footnote."""
+    return text.rpartition("\n")[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["02-configure", "04-explore"])
+def test_the_others_run(name, home, monkeypatch, analyzer):
+    assert footnotes(executed(FOLDER / f"{name}.ipynb", home, monkeypatch))
+
+
+@pytest.mark.slow
+def test_what_is_said_to_be_local_is_local(home, monkeypatch, analyzer):
+    notebook = executed(FOLDER / "03-when-is-it-local.ipynb", home, monkeypatch)
+    routes = [note["route"] for note in footnotes(notebook)]
+    assert routes[:2] == ["local", "local"]
+    assert set(routes[2:]) == {"bigquery"}
