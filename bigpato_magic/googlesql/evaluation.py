@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, ParameterError
-from bigpato_magic.googlesql import analysis, catalog, functions, rows, tree
+from bigpato_magic.googlesql import analysis, catalog, functions, rows
 from bigpato_magic.googlesql.analysis import Declared
 from bigpato_magic.googlesql.catalog import Described, Entry, Path
+from bigpato_magic.googlesql.evaluable import foreign
 from bigpato_magic.googlesql.instance import Refusal
 from bigpato_magic.googlesql.rebuild import Rebuilt, rebuilt
 from bigpato_magic.googlesql.service import Role
@@ -26,19 +27,6 @@ if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
 
 Contents = Mapping[Path, tuple[Described, "pa.Table"]] | Mapping[TableId, tuple[Described, "pa.Table"]]
-
-# What the reference implementation answers, and BigQuery answers otherwise.
-NOT_EVALUATED = {
-    "collate": "BigQuery takes other collations",
-    "current_date": "the clock is BigQuery's",
-    "current_datetime": "the clock is BigQuery's",
-    "current_time": "the clock is BigQuery's",
-    "current_timestamp": "the clock is BigQuery's",
-    "generate_uuid": "another answer each time",
-    "rand": "another answer each time",
-    "session_user": "only BigQuery knows who asks",
-    "tablesample": "another answer each time",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +71,8 @@ def evaluate(
     with analysis.asking(source, Role.EVALUATE) as instance:
         query = analysis.meaning(instance, source, entries, Declared.of(told))
         data = {table.id: held for table, held in contents.values()}
-        _check_constructs(query)
+        if left := foreign(query.tree):
+            raise AnalyzerUnavailable(f"{left} is left to BigQuery")
         _check_size(query, data, limits)
         written = _written(instance, source, query, entries)
         request = _request(instance, written, told)
@@ -106,15 +95,6 @@ def _only(path: Path, tables: list[tuple[Described, pa.Table]]) -> tuple[Describ
     if len(found) != 1:
         raise AnalyzerUnavailable(f"{name} may be any of {len(found)} tables here")
     return found[0]
-
-
-def _check_constructs(query: AnalyzedQuery) -> None:
-    for found in tree.walk(query.tree, ("FunctionCall", "SampleScan")):
-        name = (
-            "tablesample" if tree.name(found) == "SampleScan" else tree.get(found, "function").name.rpartition(":")[2]
-        )
-        if why := NOT_EVALUATED.get(name):
-            raise AnalyzerUnavailable(f"{name.upper()}: {why}")
 
 
 def _check_size(query: AnalyzedQuery, data: Mapping[TableId, pa.Table], limits: Limits) -> None:
