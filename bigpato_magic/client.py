@@ -7,28 +7,25 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, CaselessStrEnum, Dict, Float, Instance, Int, Unicode, default
+from traitlets import Bool, CaselessStrEnum, Dict, Float, Instance, Int, Unicode, default, observe
 from traitlets.config import LoggingConfigurable
 
-from bigpato_magic.errors import ConfigurationError
+from bigpato_magic import overview
+from bigpato_magic.errors import ConfigurationError, WarehouseError
 from bigpato_magic.status import Cancel, Status
 from bigpato_magic.traits import Size
 from bigpato_magic.types import (
-    Decision,
-    Freshness,
     Parameter,
     Plan,
     QueryResult,
-    Reason,
     Route,
     RunLocal,
-    RunOnBigQuery,
     TableId,
     TransferEvent,
 )
@@ -36,15 +33,19 @@ from bigpato_magic.types import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bigpato_magic.explain import Explanation
     from bigpato_magic.local.duck import LocalEngine
     from bigpato_magic.runner import QueryRunner, Request
+    from bigpato_magic.tier.ledger import Savings
+    from bigpato_magic.tier.store import Finding
     from bigpato_magic.tier.tier import Tier
+    from bigpato_magic.verification import Verdict, Verifier
     from bigpato_magic.warehouse.base import DryRun, Progress, Warehouse
 
 log = logging.getLogger("bigpato_magic")
 
-LRU_TABLE_CAPACITY = 10
-"""How many of the last used tables `get_cache()` remembers, as in the original."""
+LRU_TABLE_CAPACITY = overview.LRU_CAPACITY
+"""How many of the last used tables `get_cache()` remembers."""
 
 
 class BigPato(LoggingConfigurable):
@@ -61,10 +62,12 @@ class BigPato(LoggingConfigurable):
         **settings: any trait by name.
     """
 
-    project = Unicode("", help="The Google Cloud project that queries run in and that unqualified datasets are of.").tag(
+    project = Unicode(
+        "", help="The Google Cloud project that queries run in and that unqualified datasets are of."
+    ).tag(config=True)
+    dataset = Unicode("", help="The dataset of unqualified table names; `project.dataset` is possible.").tag(
         config=True
     )
-    dataset = Unicode("", help="The dataset of unqualified table names; `project.dataset` is possible.").tag(config=True)
     location = Unicode("", help="Where BigQuery jobs run ('US', 'europe-west1'); empty lets BigQuery find it.").tag(
         config=True
     )
@@ -77,9 +80,9 @@ class BigPato(LoggingConfigurable):
     ).tag(config=True)
     maximum_bytes_billed = Size(0, help="A BigQuery job that would bill more fails; 0 for no limit.").tag(config=True)
     footnote = Bool(True, help="Show where, how fresh, why and what it cost under each result.").tag(config=True)
-    verify = Float(0.0, min=0.0, max=1.0, help="Share of local answers that are run again on BigQuery and compared.").tag(
-        config=True
-    )
+    verify = Float(
+        0.0, min=0.0, max=1.0, help="Share of local answers that are run again on BigQuery and compared."
+    ).tag(config=True)
     verify_bytes = Size(1 << 30, help="Bytes a day that verification may bill.").tag(config=True)
     reference_rows = Int(
         10_000, min=0, help="Google's own evaluator answers what DuckDB has no rule for, up to so many rows; 0 is off."
@@ -105,24 +108,39 @@ class BigPato(LoggingConfigurable):
         **settings: Any,
     ) -> None:
         original = {"project": bq_project, "dataset": bq_database, "key": bq_key, "bucket": export_bq_bucket}
-        given = {name: value for name, value in original.items() if value}
-        tier_settings = {name: settings.pop(name) for name in ("directory", "budget") if name in settings}
+        settings |= {name: value for name, value in original.items() if value}
         if local_duck_folder:
-            tier_settings["directory"] = local_duck_folder
-        super().__init__(**given, **{name: value for name, value in settings.items() if value is not None})
-        self._warehouse = warehouse
+            settings["directory"] = local_duck_folder
+        mine = {name: value for name, value in settings.items() if self.has_trait(name)}
+        super().__init__(**mine)
         self.last: QueryResult | None = None
-        self._build(tier_settings)
+        self._last_request: Request | None = None
+        self._given = self._warehouse = warehouse
+        self._runner: QueryRunner | None = None
+        self._verifier: Verifier | None = None
+        self._build({name: value for name, value in settings.items() if name not in mine})
 
-    def _build(self, tier_settings: Mapping[str, Any]) -> None:
+    def _build(self, tier_settings: dict[str, Any]) -> None:
         from bigpato_magic.local.duck import LocalEngine
         from bigpato_magic.tier.tier import Tier
 
+        unknown = tier_settings.keys() - {"config", "parent", "log"} - set(Tier.class_trait_names())
+        if unknown:
+            raise ConfigurationError(f"BigPato has no setting {sorted(unknown)[0]!r}", hint="docs/configuration.md")
+        parts = {"parent": self} | tier_settings
         self.engine = LocalEngine(parent=self)
-        self.tier = Tier(
-            warehouse=lambda: self.warehouse, engine=self.engine, status=self.status, parent=self, **tier_settings
-        )
-        self._runner: QueryRunner | None = None
+        self.tier = Tier(warehouse=lambda: self.warehouse, engine=self.engine, status=self.status, **parts)
+
+    @observe("project", "key", "location", "bucket", "reference_rows")
+    def _reconnect(self, _change: Any) -> None:
+        """Another project or key is another principal, perhaps: its copies are not the same."""
+        if getattr(self, "_runner", None) is not None or getattr(self, "_warehouse", None) is not self._given:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of files, threads and connections; everything opens again when it is needed."""
+        self.tier.close()
+        self._warehouse, self._runner, self._verifier = self._given, None, None
 
     @default("project")
     def _default_project(self) -> str:
@@ -142,9 +160,10 @@ class BigPato(LoggingConfigurable):
         if self._warehouse is None:
             from bigpato_magic.warehouse.bigquery import BigQueryWarehouse
 
-            self._warehouse = BigQueryWarehouse(
+            made: Warehouse = BigQueryWarehouse(
                 self.project or None, key=self.key or None, location=self.location or None, bucket=self.bucket or None
             )
+            self._warehouse = made
         return self._warehouse
 
     @property
@@ -197,7 +216,13 @@ class BigPato(LoggingConfigurable):
             Cancelled: it was stopped.
         """
         request = self._request(
-            sql, params, route, max_staleness=max_staleness, cancel=cancel, progress=progress, project=project,
+            sql,
+            params,
+            route,
+            max_staleness=max_staleness,
+            cancel=cancel,
+            progress=progress,
+            project=project,
             dataset=dataset,
         )
         limit = self.maximum_bytes_billed if maximum_bytes_billed is None else maximum_bytes_billed
@@ -208,7 +233,12 @@ class BigPato(LoggingConfigurable):
             use_storage_api=use_storage_api,
             location=location or self.location or None,
         )
-        self.last = result = self.runner.run(replace(request, options=options))
+        return self._run(replace(request, options=options))
+
+    def _run(self, request: Request) -> QueryResult:
+        result = self.runner.run(request)
+        self.last, self._last_request = result, request
+        self.verifier.maybe(request, result)
         return result
 
     def _request(
@@ -227,7 +257,9 @@ class BigPato(LoggingConfigurable):
         home, name = self._default_dataset(project, dataset)
         more = {key: value for key, value in more.items() if value is not None}
         options = QueryOptions(labels=dict(self.labels), location=self.location or None)
-        return Request(sql, tuple(params), Route(route or self.route), project=home, dataset=name, options=options, **more)
+        return Request(
+            sql, tuple(params), Route(route or self.route), project=home, dataset=name, options=options, **more
+        )
 
     def _default_dataset(self, project: str | None, dataset: str | None) -> tuple[str | None, str | None]:
         home, name = project or self.project or None, dataset or self.dataset or None
@@ -236,7 +268,7 @@ class BigPato(LoggingConfigurable):
         return home or self.warehouse.project or None, name
 
     def explain(self, sql: str, *, params: Sequence[Parameter] = ()) -> Explanation:
-        """Why the query would run where it would, without running it. Asks BigQuery for facts and a dry run, both free."""
+        """Why the query would run where it would, without running it; asks for facts and a dry run, both free."""
         from bigpato_magic.explain import explain
 
         return explain(self.runner, self._request(sql, params, Route.AUTO))
@@ -244,15 +276,37 @@ class BigPato(LoggingConfigurable):
     def dry_run(self, sql: str, *, params: Sequence[Parameter] = ()) -> DryRun:
         """What BigQuery would read, free of charge. Raises as `run` does."""
         request = self._request(sql, params)
-        return self.warehouse.dry_run(
-            sql, request.parameters, dataset=request.default_dataset, options=request.options
-        )
+        return self.warehouse.dry_run(sql, request.parameters, dataset=request.default_dataset, options=request.options)
 
-    def verify_last(self) -> Any:
-        """Run the last local query on BigQuery too and compare the values; see `verification.Verdict`."""
-        from bigpato_magic.verification import verify
+    @property
+    def verifier(self) -> Verifier:
+        """What compares local answers with BigQuery's."""
+        if self._verifier is None:
+            from bigpato_magic.verification import Verifier
 
-        return verify(self.runner, self.last)
+            self._verifier = Verifier(self.runner, lambda: self.verify, lambda: self.verify_bytes)
+        return self._verifier
+
+    def verify_last(self) -> Verdict:
+        """Run the last local query on BigQuery too and compare the values.
+
+        Raises:
+            ConfigurationError: the last query did not run in DuckDB.
+            WarehouseError: BigQuery cannot be reached or refuses.
+        """
+        if self.last is None or self._last_request is None:
+            raise ConfigurationError("No query has run yet: there is nothing to verify.")
+        return self.verifier.verify(self._last_request, self.last)
+
+    def verify_files(self) -> list[Finding]:
+        """Read every file of every copy and compare it with its checksum; damaged copies are taken away."""
+        return self.tier.verify_files()
+
+    def clear_quarantine(self) -> frozenset[str]:
+        """Use the rules again that a verification had quarantined; which they were."""
+        rules = self.tier.quarantined()
+        self.tier.pardon(rules)
+        return rules
 
     # ---------------------------------------------------------------------------------------- tables
 
@@ -284,7 +338,9 @@ class BigPato(LoggingConfigurable):
         plan = tables if isinstance(tables, Plan) else self.plan(tables, consistent=consistent)
         if dry_run:
             return plan
-        done = self.tier.rebalance(plan, consistent=consistent, cancel=Cancel() if cancel is None else cancel, progress=progress)
+        done = self.tier.rebalance(
+            plan, consistent=consistent, cancel=Cancel() if cancel is None else cancel, progress=progress
+        )
         self._publish_views()
         return done
 
@@ -334,13 +390,11 @@ class BigPato(LoggingConfigurable):
         if self.duckdb_db:
             self.tier.write_views(Path(self.duckdb_db))
 
-    def tables(self) -> list[TableRow]:
+    def tables(self) -> list[overview.TableRow]:
         """Every table that was used or is here, for screens; cheap, never asks BigQuery."""
-        from bigpato_magic.overview import table_rows
+        return overview.table_rows(self.tier, self.status)
 
-        return table_rows(self.tier, self.status)
-
-    def savings(self, since: datetime | None = None) -> Any:
+    def savings(self, since: datetime | None = None) -> Savings:
         """What was billed and what was not, from the ledger."""
         return self.tier.ledger.savings(since)
 
@@ -354,22 +408,36 @@ class BigPato(LoggingConfigurable):
         """Run a query and give its frame, as the original did."""
         from bigpato_magic import frames
 
-        return frames.to_pandas(self.run(query).arrow)
+        result = self.run(query)
+        engine = "BigQuery" if result.job_id or not isinstance(result.decision, RunLocal) else "duckDB"
+        log.info("Executed query %s with %s", query, engine)
+        return frames.to_pandas(result.arrow)
 
     def get_metadata_dict(self) -> dict[str, dict[str, Any]]:
-        """`{table: {'location': 'local' | 'bigquery', 'usage': n}}`, as the original gave it."""
-        return {row.id.table: {"location": row.where, "usage": row.uses} for row in self.tables()}
+        """`{table: {'location': 'local'|'bigquery', 'usage': n}}` of the dataset, as the original gave it."""
+        found: dict[str, dict[str, Any]] = {}
+        project, dataset = self._default_dataset(None, None)
+        try:
+            for table in self.warehouse.tables(project, dataset) if dataset else ():
+                found[table.table] = {"location": "bigquery", "usage": 0}
+        except WarehouseError as error:
+            log.warning("the tables of %s could not be listed: %s", dataset, error)
+        for row in self.tables():
+            if (row.id.project, row.id.dataset) == (project, dataset):
+                found[row.id.table] = {"location": row.where, "usage": row.uses}
+        return found
 
-    def get_cache(self) -> OrderedDict[str, int]:
-        """The last used tables, oldest first, at most `LRU_TABLE_CAPACITY`, with their uses, as the original gave it."""
-        return OrderedDict((table.table, uses) for table, uses in self.tier.usage.lru(LRU_TABLE_CAPACITY).items())
+    def get_cache(self) -> OrderedDict[str, str]:
+        """The last used tables, oldest first, at most `LRU_TABLE_CAPACITY`, as the original gave it."""
+        return OrderedDict((t.table, t.table) for t in self.tier.usage.lru(LRU_TABLE_CAPACITY))
 
     def launch_balance_storage(self) -> None:
-        """Bring the last used tables here and take the others away, as the original did."""
-        self.rebalance()
+        """Bring the last used tables here, as the original did, whatever they cost or save."""
+        log.info("Start rebalancing storage")
+        last_used = list(self.tier.usage.lru(LRU_TABLE_CAPACITY))
+        if last_used:
+            self.rebalance(last_used)
 
     def __repr__(self) -> str:
-        local = sum(row.where == "local" for row in self.tables())
-        return f"<BigPato {self.project or '(no project)'}: {local} tables here>"
-
-
+        where = ".".join(filter(None, (self.project, self.dataset)))
+        return f"<BigPato {where or '(no project)'}>"

@@ -119,7 +119,9 @@ def _compiled(
     if not googlesql.ready() or any(table not in facts for table in paths.values()):
         return None
     try:
-        query = googlesql.analyze(request.sql, {path: facts[table] for path, table in paths.items()}, request.parameters)
+        query = googlesql.analyze(
+            request.sql, {path: facts[table] for path, table in paths.items()}, request.parameters
+        )
     except (QueryError, AnalyzerUnavailable) as error:
         return Refused((Reason("invalid", str(error)),))
     return compile_query(query, {t: LocalTable(f'"{t.table}"', facts[t].columns) for t in query.tables})

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bigpato_magic.types import Freshness, TableId
+from bigpato_magic.tier import score
+from bigpato_magic.types import Freshness, TableCopy, TableId, TableUsage, TransferEvent
 
 if TYPE_CHECKING:
     from bigpato_magic.status import Status
     from bigpato_magic.tier.tier import Tier
+
+
+LRU_CAPACITY = 10
+"""How many of the last used tables have a position, as in the original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +64,65 @@ class TableRow:
     stage: str = ""
     progress: float | None = None
     reason: str = ""
+
+
+def table_rows(tier: Tier, status: Status) -> list[TableRow]:
+    """A row for each table that was used, is here, or is on its way; the last used first."""
+    usage, copies = tier.usage.totals(), tier.copies()
+    lru = list(reversed(tier.usage.lru(LRU_CAPACITY)))
+    moving = {event.table: event for event in status.transfers if event.stage not in ("done", "failed")}
+    names = dict.fromkeys((*lru, *usage, *copies, *moving, *tier.pinned_tables()))
+    views = _Views(tier, usage, copies, {table: i for i, table in enumerate(lru, 1)}, moving)
+    return [views.row(table) for table in names]
+
+
+@dataclass(frozen=True, slots=True)
+class _Views:
+    """All that rows are made from, asked once."""
+
+    tier: Tier
+    usage: Mapping[TableId, TableUsage]
+    copies: Mapping[TableId, TableCopy]
+    lru: Mapping[TableId, int]
+    moving: Mapping[TableId, TransferEvent]
+
+    def row(self, table: TableId) -> TableRow:
+        usage, copy, event = self.usage.get(table), self.copies.get(table), self.moving.get(table)
+        facts = self.tier.facts.known(table) or (copy.facts if copy else None)
+        freshness, reason = self.tier.facts.judge(copy) if copy else (Freshness.UNKNOWN, None)
+        saved = usage.saved if usage else 0.0
+        prices = self.tier.prices()
+        return TableRow(
+            id=table,
+            where="local" if copy else "bigquery",
+            uses=usage.uses if usage else 0,
+            lru=self.lru.get(table),
+            last_used=usage.last_used if usage else None,
+            bytes=facts.version.bytes if facts else None,
+            local_bytes=copy.bytes if copy else 0,
+            freshness=freshness,
+            fresh_as_of=self.tier.facts.fresh_as_of([copy])[0] if copy else None,
+            saved_bytes=int(saved),
+            saved_dollars=score.query_price(saved, prices),
+            score=score.gain(usage, prices) if usage else 0.0,
+            score_parts=_score_parts(usage, prices) if usage else {},
+            pinned=table in self.tier.pinned_tables(),
+            excluded=table in self.tier.excluded_tables(),
+            held=_held(copy) if copy else "",
+            stage=event.stage if event else "",
+            progress=event.done / event.total if event and event.total else None,
+            reason=str(reason) if reason else "",
+        )
+
+
+def _score_parts(usage: TableUsage, prices: score.Prices) -> dict[str, float]:
+    billed = score.query_price(usage.score, prices)
+    return {"bytes not billed": billed, "time": score.gain(usage, prices) - billed}
+
+
+def _held(copy: TableCopy) -> str:
+    columns = len(copy.facts.columns) if copy.facts else len(copy.columns)
+    parts = [] if len(copy.columns) == columns else [f"{len(copy.columns)} of {columns} columns"]
+    if copy.holding.partitions is not None:
+        parts.append(f"{len(copy.holding.partitions)} partitions")
+    return ", ".join(parts) or "all"

@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bigpato_magic import decide as decisions
 from bigpato_magic import googlesql
@@ -22,7 +24,6 @@ from bigpato_magic.errors import (
     LocalRunError,
     QueryError,
     RouteRefused,
-    WarehouseUnavailable,
 )
 from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.sql import read
@@ -30,7 +31,6 @@ from bigpato_magic.status import Cancel
 from bigpato_magic.types import (
     AnalyzedQuery,
     Compiled,
-    Decision,
     Freshness,
     LocalTable,
     Parameter,
@@ -42,6 +42,7 @@ from bigpato_magic.types import (
     RunOnBigQuery,
     RunOnReference,
     TableCopy,
+    TableFacts,
     TableId,
 )
 from bigpato_magic.warehouse.base import Progress, QueryOptions, Warehouse, WarehouseResult
@@ -52,9 +53,13 @@ if TYPE_CHECKING:
     from bigpato_magic.tier.tier import Tier
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 PLANS = 500
 """Analyzed and compiled queries that are kept, the least recently used goes first."""
+
+LEARNING = 2.0
+"""Seconds that the books wait, after BigQuery's answer, to learn which columns the query read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,7 @@ class QueryRunner:
     reference_rows: int = 0
     _plans: OrderedDict[Any, Understood] = field(default_factory=OrderedDict)
     _names: OrderedDict[str, tuple[tuple[str, ...], ...]] = field(default_factory=OrderedDict)
+    _kinds: OrderedDict[str, str] = field(default_factory=OrderedDict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "bigpato-check"))
 
     # ------------------------------------------------------------------------------ the way itself
@@ -131,7 +137,9 @@ class QueryRunner:
             if isinstance(result, QueryResult):
                 return self._note(request, situation.query, result)
             decision = RunOnBigQuery(request.sql, result)
-        return self._note(request, situation.query, self._run_there(request, decision, started))
+        learned = self._pool.submit(self._learn, request, situation)
+        answer = self._run_there(request, decision, started)
+        return self._note(request, _within(learned, LEARNING), answer)
 
     def situation(self, request: Request) -> decisions.Situation:
         """All that is known before anything runs; never asks BigQuery for a table that has a copy."""
@@ -152,12 +160,24 @@ class QueryRunner:
         return self._understand(request, blank, tables, copies)
 
     def _blockers(self, request: Request) -> tuple[Reason, ...]:
-        kind = read.statement_kind(request.sql)
-        if not kind.is_query:
-            return (Reason("not-a-query", f"a {kind} statement runs on BigQuery"),)
+        kind = self._kind(request.sql)
+        if kind != "SELECT":
+            return (Reason("not-a-query", f"{_article(kind)} statement runs on BigQuery"),)
         if not googlesql.ready():
-            return (Reason("analyzer-busy", f"Google's analyzer is not ready on this machine yet ({googlesql.state()})"),)
+            return (
+                Reason("analyzer-busy", f"Google's analyzer is not ready on this machine yet ({googlesql.state()})"),
+            )
         return ()
+
+    def _kind(self, sql: str) -> str:
+        """The statement's kind; a query with functions of its own is a query, if the analyzer is there to say so."""
+        kind = read.statement_kind(sql)
+        if kind.is_query or not googlesql.ready():
+            return str(kind)
+        try:
+            return _remember(self._kinds, sql, lambda: googlesql.statement_kind(sql))
+        except (QueryError, AnalyzerUnavailable):
+            return str(kind)
 
     def tables_of(self, request: Request) -> Mapping[tuple[str, ...], TableId]:
         """The tables that the text names, each spelling with its full name.
@@ -209,7 +229,7 @@ class QueryRunner:
         copies: Mapping[TableId, TableCopy],
         quarantined: frozenset[str],
     ) -> Understood:
-        facts = {path: copies[table].facts for path, table in tables.items()}
+        facts = {path: _facts(copies[table]) for path, table in tables.items()}
         query = googlesql.analyze(request.sql, facts, request.parameters)
         query = self.tier.reads(query, request.parameters)
         local = {table: _local_table(copies[table]) for table in query.tables}
@@ -275,7 +295,7 @@ class QueryRunner:
     def _evaluate(self, decision: RunLocal | RunOnReference, parameters: Sequence[Parameter], stop: Cancel) -> Any:
         if isinstance(decision, RunLocal):
             return self.engine.execute(decision.compiled, decision.copies, parameters, cancel=stop)
-        contents = {copy.table: (copy.facts, self.engine.rows(copy)) for copy in decision.copies}
+        contents = {copy.table: (_facts(copy), self.engine.rows(copy)) for copy in decision.copies}
         return googlesql.evaluate(decision.sql, contents, parameters)
 
     def _await(self, check: Future[tuple[Reason, ...]] | None, cancel: Cancel) -> tuple[Reason, ...]:
@@ -301,8 +321,7 @@ class QueryRunner:
         )
 
     def _run_there(self, request: Request, decision: RunOnBigQuery, started: float) -> QueryResult:
-        writes = any(reason.code == "not-a-query" for reason in decision.reasons) or not _is_query(request.sql)
-        try:
+        with self._stale_while_running(request):
             answer = self.warehouse.query(
                 request.sql,
                 request.parameters,
@@ -311,21 +330,49 @@ class QueryRunner:
                 cancel=request.cancel,
                 progress=request.progress,
             )
-        finally:
-            if writes:
-                self._mark_stale(request)
         return _bigquery_result(decision, answer, time.perf_counter() - started)
 
-    def _mark_stale(self, request: Request) -> None:
-        """Whatever the statement may have changed is stale at once, also when it failed half-way."""
-        written = googlesql.written_tables(request.sql) if googlesql.ready() else None
-        tables = [] if written is None else [self._resolve(request, path) for path in written]
-        self.tier.mark_stale(tables, everything=written is None)
+    @contextmanager
+    def _stale_while_running(self, request: Request) -> Iterator[None]:
+        """Whatever the statement may change is stale from its start on, also when it fails half-way."""
+        kind = self._kind(request.sql)
+        if kind == "SELECT":
+            yield
+            return
+        written = self._written(request)
+        mark = partial(self.tier.mark_stale, written or (), everything=written is None, statement=kind)
+        mark(running=True)
+        try:
+            yield
+        finally:
+            mark()
+
+    def _written(self, request: Request) -> tuple[TableId, ...] | None:
+        """The tables that the statement may change, None where it may be any."""
+        try:
+            paths = googlesql.written_tables(request.sql) if googlesql.ready() else None
+            return None if paths is None else tuple(self._resolve(request, path) for path in paths)
+        except (BigPatoError, ValueError):
+            return None
+
+    def _learn(self, request: Request, situation: decisions.Situation) -> AnalyzedQuery | None:
+        """What a query that BigQuery answers reads of its tables, so that a plan knows what to bring."""
+        if situation.query is not None or not googlesql.ready() or self._kind(request.sql) != "SELECT":
+            return situation.query
+        try:
+            tables = self.tables_of(request)
+            found = self.tier.facts.fetch(dict.fromkeys(tables.values()))
+            facts = {path: f for path, table in tables.items() if isinstance(f := found[table], TableFacts)}
+            if len(facts) < len(tables):
+                return None
+            query = googlesql.analyze(request.sql, facts, request.parameters)
+            return self.tier.reads(query, request.parameters)
+        except (BigPatoError, ValueError) as error:
+            log.debug("nothing was learned of a query: %s", error)
+            return None
 
     def _note(self, request: Request, query: AnalyzedQuery | None, result: QueryResult) -> QueryResult:
-        result = self.tier.record(
-            request.sql, query, replace(result, sql=request.sql), self._used(request, query)
-        )
+        result = self.tier.record(request.sql, query, replace(result, sql=request.sql), self._used(request, query))
         self.status.note_query(result)
         return result
 
@@ -338,7 +385,7 @@ class QueryRunner:
             return ()
 
 
-def _remember(cache: OrderedDict[Any, Any], key: Any, make: Any) -> Any:
+def _remember(cache: OrderedDict[Any, T], key: Any, make: Callable[[], T]) -> T:
     if key in cache:
         cache.move_to_end(key)
         return cache[key]
@@ -356,8 +403,22 @@ def _hashable(key: Any) -> Any:
     return key
 
 
-def _is_query(sql: str) -> bool:
-    return bool(read.statement_kind(sql).is_query)
+def _within(future: Future[Any], seconds: float) -> Any:
+    try:
+        return future.result(seconds)
+    except TimeoutError:
+        return None
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[:1] in 'AEIOU' else 'a'} {kind.replace('_', ' ')}"
+
+
+def _facts(copy: TableCopy) -> TableFacts:
+    """The table as it was copied; a copy that the catalog shows always has it."""
+    if copy.facts is None:
+        raise AnalyzerUnavailable(f"the copy of {copy.table.table} does not know its table's schema")
+    return copy.facts
 
 
 def _local_table(copy: TableCopy) -> LocalTable:
@@ -386,6 +447,3 @@ def _bigquery_result(decision: RunOnBigQuery, answer: WarehouseResult, seconds: 
         statement=answer.statement,
         location=answer.location,
     )
-
-
-__all__ = ["Decision", "QueryRunner", "Request", "Understood", "WarehouseUnavailable"]

@@ -59,7 +59,7 @@ def _parse(text: str | float, units: Mapping[str, float], wanted: str) -> float:
 
 
 def format_size(size: float) -> str:
-    """ "1.4 GiB" of 1503238553; "812 B" of 812."""
+    """Bytes for a person: "1.4 GiB" of 1503238553, "812 B" of 812."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(size) < 1024:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
@@ -68,7 +68,7 @@ def format_size(size: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """ "0.04 s", "2.1 s", "3 min", "2 h", "3 days"."""
+    """Seconds for a person: "0.04 s", "2.1 s", "3 min", "2 h", "3 days"."""
     if seconds < 0.095:
         return f"{seconds:.2f} s" if seconds >= 0.005 else f"{seconds * 1000:.1f} ms"
     if seconds < 90:
@@ -80,7 +80,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_money(dollars: float) -> str:
-    """ "$0.009" of 0.0087; "$12.30"; "$0"."""
+    """Dollars for a person: "$0.0087", "$12.30", "$0"."""
     if dollars == 0:
         return "$0"
     return f"${dollars:.2f}" if abs(dollars) >= 0.1 else f"${dollars:.2g}"

@@ -166,14 +166,14 @@ class Verifier:
         decision = ours.decision
         assert isinstance(decision, RunLocal)  # noqa: S101 - verify() has looked
         found = difference(ours.arrow, theirs.arrow)
-        billed = {"bytes_billed": theirs.bytes_billed, "job_id": theirs.job_id}
         if found is None:
-            return Verdict("equal", f"{ours.arrow.num_rows} rows are BigQuery's", **billed)
+            return Verdict("equal", f"{ours.arrow.num_rows} rows are BigQuery's", theirs.bytes_billed, theirs.job_id)
         if not self._unchanged(decision):
-            return Verdict("undecided", "a table changed in between", **billed)
+            return Verdict("undecided", "a table changed in between", theirs.bytes_billed, theirs.job_id)
         loose = sorted({rule for rule in decision.compiled.rules if _undetermined(rule)})
         if loose:
-            return Verdict("undecided", f"{found}, but BigQuery does not fix the answer of {', '.join(loose)}", **billed)
+            found += f", but BigQuery does not fix the answer of {', '.join(loose)}"
+            return Verdict("undecided", found, theirs.bytes_billed, theirs.job_id)
         return self._mismatch(request, ours, theirs, found)
 
     def _unchanged(self, decision: RunLocal) -> bool:

@@ -119,8 +119,11 @@ Progress = Callable[[QueryProgress], None]
 class Warehouse(Protocol):
     """BigQuery, or what stands for it. Methods may be called from several threads."""
 
-    project: str
     location: str | None
+
+    @property
+    def project(self) -> str:
+        """The project that jobs run in."""
 
     @property
     def principal(self) -> str:
