@@ -608,6 +608,8 @@ class TableUsage:
         bytes_per_query: that a typical query bills for it.
         seconds_per_query: that a typical query takes on BigQuery.
         weight: decayed number of queries.
+        recent: as `score`, with a half-life of hours.
+        recent_weight: as `weight`, with a half-life of hours.
         paid: bytes billed for it by BigQuery since it was last brought here (ever, if it never was).
         paid_uses: queries behind `paid`.
         saved: bytes that local answers have saved since it was last brought here.
@@ -623,6 +625,8 @@ class TableUsage:
     bytes_per_query: float = 0.0
     seconds_per_query: float = 0.0
     weight: float = 0.0
+    recent: float = 0.0
+    recent_weight: float = 0.0
     paid: float = 0.0
     paid_uses: int = 0
     saved: float = 0.0

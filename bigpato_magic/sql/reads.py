@@ -44,10 +44,12 @@ def reads(
         `query.tables`, where `partitions` is a `Domain` (of instants, for ingestion time), None where nothing is known.
     """
     named = {(p.name or str(i)).lower(): p for i, p in enumerate(parameters, 1)}
-    walker = Walker(partitionings, named)
+    walker = Walker({table: partitionings.get(table) for table in query.tables}, named)
+    if tree.name(query.tree) != "QueryStmt":
+        return query.tables
     try:
         walker.statement(query.tree)
-    except (RecursionError, ValueError):  # deeper than Python goes, or a tree of a shape that no rule knows
+    except RecursionError:
         return query.tables
     return {table: replace(read, partitions=walker.domain(table)) for table, read in query.tables.items()}
 
@@ -101,8 +103,6 @@ class Walker:
     def statement(self, statement: Node) -> None:
         """Walk a whole query."""
         self._define(statement)
-        if tree.name(statement) != "QueryStmt":
-            raise ValueError(tree.name(statement))
         self.scan(statement.query)
         for name, entry in self._ctes.items():
             if name not in self._visited:
@@ -151,9 +151,11 @@ class Walker:
                 self._expression(child)
 
     def _table(self, found: Node, filters: Filters) -> None:
-        table = TableId.parse(found.table.full_name)
-        self._found.setdefault(table, []).append(self._domain(found, table, filters))
         self._expressions(found)
+        # As the text writes it; where that could mean several of the query's tables, it is counted for each.
+        ending = "." + found.table.full_name.replace("`", "")
+        for table in [table for table in self._partitionings if f".{table}".endswith(ending)]:
+            self._found.setdefault(table, []).append(self._domain(found, table, filters))
 
     def _filter(self, found: Node, filters: Filters) -> None:
         self._expressions(found)

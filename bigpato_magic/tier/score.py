@@ -21,6 +21,8 @@ from bigpato_magic.types import (
 )
 
 MIB = 2**20
+SESSION = 2 * 3600.0
+"""Half-life, in seconds, of what is in use just now: a session with the same few tables lasts about as long."""
 TIB = 2**40
 
 
@@ -96,6 +98,8 @@ def used(usage: TableUsage | None, use: Use, at: datetime, half_life: float) -> 
         last_used=at,
         score=before.score + use.bytes,
         weight=before.weight + 1,
+        recent=before.recent + use.bytes,
+        recent_weight=before.recent_weight + 1,
         columns=_both(before.columns if known else None, use.columns, known),
         partitions=parts,
         bytes_per_query=(before.score + use.bytes) / (before.weight + 1),
@@ -115,10 +119,16 @@ def _both(old: frozenset[str] | None, new: frozenset[str] | None, known: bool) -
 
 
 def decayed(usage: TableUsage, at: datetime, half_life: float) -> TableUsage:
-    """The usage as it weighs at a later instant: `score` and `weight` halve with every half-life."""
+    """The usage as it weighs at a later instant: `score` and `weight` halve with every half-life, `recent` sooner."""
     seconds = max(0.0, (at - usage.last_used).total_seconds())
-    factor = 0.5 ** (seconds / half_life) if half_life > 0 else 0.0
-    return replace(usage, score=usage.score * factor, weight=usage.weight * factor)
+    factor, soon = 0.5 ** (seconds / half_life), 0.5 ** (seconds / SESSION)
+    return replace(
+        usage,
+        score=usage.score * factor,
+        weight=usage.weight * factor,
+        recent=usage.recent * soon,
+        recent_weight=usage.recent_weight * soon,
+    )
 
 
 def brought(usage: TableUsage) -> TableUsage:
@@ -156,6 +166,11 @@ def gain(usage: TableUsage, prices: Prices) -> float:
     Uses that come at a steady rate have a decayed sum of rate × half-life / ln 2: what the same rate brings in as long.
     """
     return query_price(usage.score, prices) + usage.weight * _worth_of_speed(usage, prices)
+
+
+def gain_soon(usage: TableUsage, prices: Prices) -> float:
+    """Dollars that holding the table is expected to save over the next hours, if the present session goes on."""
+    return query_price(usage.recent, prices) + usage.recent_weight * _worth_of_speed(usage, prices)
 
 
 def regret(usage: TableUsage, prices: Prices) -> float:

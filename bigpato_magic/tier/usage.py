@@ -33,14 +33,14 @@ MOST_PARTITIONS = 5_000
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS habits (
         principal TEXT, project TEXT, dataset TEXT, name TEXT, turn INTEGER, uses INTEGER, last_used REAL, score REAL,
-        weight REAL, seconds REAL, paid REAL, paid_uses INTEGER, saved REAL, saved_uses INTEGER,
+        weight REAL, recent REAL, recent_weight REAL, seconds REAL, paid REAL, paid_uses INTEGER, saved REAL, saved_uses INTEGER,
         all_columns REAL, all_partitions REAL, PRIMARY KEY (principal, project, dataset, name));
     CREATE TABLE IF NOT EXISTS habit_parts (
         principal TEXT, project TEXT, dataset TEXT, name TEXT, kind TEXT, part TEXT, last_used REAL,
         PRIMARY KEY (principal, project, dataset, name, kind, part)) WITHOUT ROWID
 """
 _KEY = "principal = ? AND project = ? AND dataset = ? AND name = ?"
-_NUMBERS = "uses, last_used, score, weight, seconds, paid, paid_uses, saved, saved_uses"
+_NUMBERS = "uses, last_used, score, weight, recent, recent_weight, seconds, paid, paid_uses, saved, saved_uses"
 
 Key = tuple[str, str, str, str]
 
@@ -129,7 +129,7 @@ class UsageJournal:
         usage = score.used(_usage(use.table, row) if row else None, use, at, self.half_life)
         db.execute(
             f"INSERT OR REPLACE INTO habits (principal, project, dataset, name, {_NUMBERS}, turn, all_columns, "
-            f"all_partitions) SELECT {', '.join('?' * 13)}, (SELECT coalesce(max(turn), 0) + 1 FROM habits), "
+            f"all_partitions) SELECT {', '.join('?' * 15)}, (SELECT coalesce(max(turn), 0) + 1 FROM habits), "
             f"(SELECT all_columns FROM habits WHERE {_KEY}), (SELECT all_partitions FROM habits WHERE {_KEY})",
             (*key, *_numbers(usage), *key, *key),
         )
@@ -186,7 +186,7 @@ def _recent(mark: float | None, since: float) -> bool:
 
 
 def _usage(table: TableId, numbers: list[float]) -> TableUsage:
-    uses, last_used, total, weight, seconds, paid, paid_uses, saved, saved_uses = numbers
+    uses, last_used, total, weight, recent, recent_weight, seconds, paid, paid_uses, saved, saved_uses = numbers
     return TableUsage(
         table=table,
         uses=int(uses),
@@ -195,6 +195,8 @@ def _usage(table: TableId, numbers: list[float]) -> TableUsage:
         bytes_per_query=total / weight if weight else 0.0,
         seconds_per_query=seconds,
         weight=weight,
+        recent=recent,
+        recent_weight=recent_weight,
         paid=paid,
         paid_uses=int(paid_uses),
         saved=saved,
@@ -208,6 +210,8 @@ def _numbers(usage: TableUsage) -> tuple[float, ...]:
         usage.last_used.timestamp(),
         usage.score,
         usage.weight,
+        usage.recent,
+        usage.recent_weight,
         usage.seconds_per_query,
         usage.paid,
         usage.paid_uses,
