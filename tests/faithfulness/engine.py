@@ -1,6 +1,6 @@
 """The product's own way from text to answer, for the scorer: analyze → compile → DuckDB, never the reference evaluator.
 
-    answer("SELECT 1 AS x") → ("local", pyarrow.Table) | ("routed", "why")
+answer("SELECT 1 AS x") → ("local", pyarrow.Table) | ("routed", "why")
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ def publish(table: Described, rows: Any) -> TableCopy:
     version = TableVersion(None, NOW, None, rows.num_rows, 0, "")
     part = Part(path, written.rows, path.stat().st_size, "")
     holding = Holding(frozenset(column.name.lower() for column in table.columns))
-    return TableCopy(f"{len(PUBLISHED):x}", table.id, version, table.columns, holding, (part,), NOW, "me", written.stats)
+    return TableCopy(
+        f"{len(PUBLISHED):x}", table.id, version, table.columns, holding, (part,), NOW, "me", written.stats
+    )
 
 
 PUBLISHED: list[Path] = []

@@ -182,7 +182,7 @@ RULES = (
     Rule(
         "error",
         "STRING",
-        lambda call: f"CAST(error({call.sql(0)}) AS {call.duck_type})",
+        lambda call: f"CAST(error(coalesce({call.sql(0)}, 'ERROR of NULL')) AS {call.duck_type})",
         source=DOCS + "debugging_functions#error",
         grid=("ERROR(a)",),
     ),

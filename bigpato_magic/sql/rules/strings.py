@@ -18,7 +18,7 @@ MACROS = {
     "bp_ascii(x)": "CASE WHEN strlen(x) = length(x) THEN x ELSE error('route: text beyond ASCII') END",
     "bp_not_negative(n)": "CASE WHEN n < 0 THEN error('negative length') ELSE n END",
     "bp_substr(s, p)": "substring(s, CASE WHEN p = 0 OR p < -length(s) THEN 1 ELSE p END)",
-    "bp_substr3(s, p, n)": "CASE WHEN s IS NULL OR p IS NULL THEN NULL WHEN n < 0 THEN error('negative length') "
+    "bp_substr3(s, p, n)": "CASE WHEN s IS NULL OR p IS NULL OR n IS NULL THEN NULL WHEN n < 0 THEN error('negative length') "
     "WHEN p < -length(s) THEN substring(s, 1, CAST(greatest(0, n) AS BIGINT)) "
     "ELSE substring(s, CASE WHEN p = 0 THEN 1 ELSE p END, n) END",
 }

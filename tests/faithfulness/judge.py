@@ -1,0 +1,100 @@
+"""Is a local answer the reference's? Two Arrow tables, or an error on either side."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from bigpato_magic import googlesql
+from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError
+from bigpato_magic.googlesql.evaluation import evaluate
+from bigpato_magic.sql import compile
+from bigpato_magic.types import Refused
+
+from tests.faithfulness import engine
+
+TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a query ended: `same`, `refused`, `guarded` (stopped at run time), `both fail`, `unknown`, or `WRONG`."""
+
+    kind: str
+    sql: str
+    local: str = ""
+    reference: str = ""
+    rules: frozenset[str] = frozenset()
+
+
+def judge(sql: str) -> Verdict:
+    """Run a query without tables here and by Google's reference implementation."""
+    engine.ready()
+    try:
+        compiled = compile(googlesql.analyze(sql), {})
+    except (QueryError, AnalyzerUnavailable) as error:
+        return Verdict("unknown", sql, str(error))
+    if isinstance(compiled, Refused):
+        return Verdict("refused", sql, str(compiled.reasons[0]))
+    expected = reference(sql)
+    if isinstance(expected, AnalyzerUnavailable):
+        return Verdict("unknown", sql, reference=str(expected))
+    try:
+        local = engine.run(compiled, [])
+    except BigPatoError as error:
+        kind = "both fail" if isinstance(expected, QueryError) else "guarded"
+        return Verdict(kind, sql, str(error), rules=compiled.rules)
+    kind = "same" if not isinstance(expected, QueryError) and same(local, expected) else "WRONG"
+    told = str(expected) if isinstance(expected, QueryError) else str(expected.to_pylist())
+    return Verdict(kind, sql, str(local.to_pylist()), told, compiled.rules)
+
+
+def reference(sql: str) -> Any:
+    """The reference's Arrow table, or its error as a value."""
+    try:
+        return evaluate(sql)
+    except (QueryError, AnalyzerUnavailable) as error:
+        return error
+
+
+def same(local: Any, expected: Any, *, ordered: bool = False) -> bool:
+    """Are two tables the same: names, types, values (FLOAT64 to 1e-12, NaN, -0.0), and order where it matters?"""
+    if local.schema != expected.schema or local.num_rows != expected.num_rows:
+        return False
+    ones, others = rows_of(local), rows_of(expected)
+    if all(same_value(a, b) for a, b in zip(ones, others, strict=True)):
+        return True
+    return not ordered and _same_multiset(ones, others)
+
+
+def rows_of(table: Any) -> list[list[Any]]:
+    return [list(row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True)]
+
+
+def _same_multiset(ones: list[Any], others: list[Any]) -> bool:
+    left = list(others)
+    for one in ones:
+        at = next((i for i, other in enumerate(left) if same_value(one, other)), None)
+        if at is None:
+            return False
+        del left[at]
+    return True
+
+
+def same_value(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return _same_float(a, b)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(same_value(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(same_value(x, y) for x, y in zip(a, b, strict=True))
+    return type(a) is type(b) and a == b
+
+
+def _same_float(a: float, b: float) -> bool:
+    if math.isnan(a) or math.isnan(b):
+        return math.isnan(a) and math.isnan(b)
+    if a == 0 and b == 0:
+        return math.copysign(1, a) == math.copysign(1, b)
+    return a == b or (math.isfinite(a) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b)))
