@@ -6,7 +6,7 @@ It reads tokens, never a grammar: half a query has none. What a whole query mean
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bigpato_magic.sql.read import outside
@@ -28,10 +28,11 @@ _CLOSERS = {")": "(", "]": "[", "}": "{"}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word or a sign, where it begins, and in which brackets (their numbers, outermost first)."""
+    """A word or a sign, where it begins, its number, and in which brackets (their numbers, outermost first)."""
 
     text: str
     start: int
+    number: int
     inside: tuple[int, ...] = ()
 
     @property
@@ -84,6 +85,7 @@ def scope_at(sql: str, offset: int) -> Scope | None:
     if offset and not blank[offset - 1].strip() and sql[offset - 1].strip():
         return None
     before, tokens = blank[:offset], tokens_of(blank)
+    levels = _levels(tokens)
     path, fragment = _prefix(_TABLE_PREFIX, before)
     wants_table = _wants_table(tokens, offset - len(path) - len(fragment))
     if not wants_table:
@@ -93,8 +95,8 @@ def scope_at(sql: str, offset: int) -> Scope | None:
         path=tuple(path.rstrip(".").split(".")) if path else (),
         fragment=fragment,
         wants_table=wants_table,
-        sources=tuple(_visible(tokens, _inside(tokens, cut), cut)),
-        ctes=tuple(_ctes(tokens)),
+        sources=tuple(_visible(levels, _inside(tokens, cut), cut)),
+        ctes=tuple(_ctes(tokens, levels)),
         parameter=before[:cut].endswith("@") and not before[:cut].endswith("@@"),
     )
 
@@ -102,6 +104,17 @@ def scope_at(sql: str, offset: int) -> Scope | None:
 def _prefix(pattern: re.Pattern[str], before: str) -> tuple[str, str]:
     match = pattern.search(before)
     return (match["path"], match["fragment"]) if match else ("", "")
+
+
+Levels = Mapping[tuple[int, ...], Sequence[Token]]
+"""The tokens directly inside each bracket."""
+
+
+def _levels(tokens: Sequence[Token]) -> Levels:
+    found: dict[tuple[int, ...], list[Token]] = {}
+    for token in tokens:
+        found.setdefault(token.inside, []).append(token)
+    return found
 
 
 def tokens_of(blank: str) -> list[Token]:
@@ -113,7 +126,7 @@ def tokens_of(blank: str) -> list[Token]:
         if text in _CLOSERS:
             while open_ and open_.pop()[0] != _CLOSERS[text]:
                 pass
-        found.append(Token(text, match.start(), tuple(n for _, n in open_)))
+        found.append(Token(text, match.start(), number, tuple(n for _, n in open_)))
         if text in "([{":
             open_.append((text, number))
     return found
@@ -138,16 +151,14 @@ def _wants_table(tokens: Sequence[Token], cut: int) -> bool:
     return before[-1] is clause or (clause.upper == "FROM" and before[-1].text == ",")
 
 
-def _visible(tokens: Sequence[Token], inside: tuple[int, ...], offset: int) -> Iterator[Source]:
+def _visible(levels: Levels, inside: tuple[int, ...], offset: int) -> Iterator[Source]:
     """The sources of the query around the offset, then those of the queries around that one."""
     for depth in range(len(inside), -1, -1):
-        segment = _segment(tokens, inside[:depth], offset)
-        yield from _sources(tokens, segment)
+        yield from _sources(levels, _segment(levels.get(inside[:depth], ()), offset))
 
 
-def _segment(tokens: Sequence[Token], inside: tuple[int, ...], offset: int) -> list[Token]:
-    """The tokens of one SELECT: those of these brackets, between set operators."""
-    level = [token for token in tokens if token.inside == inside]
+def _segment(level: Sequence[Token], offset: int) -> Sequence[Token]:
+    """The tokens of one SELECT: those between set operators."""
     begin, end = 0, len(level)
     for index, token in enumerate(level):
         if not _separates(level, index):
@@ -168,7 +179,7 @@ def _separates(level: Sequence[Token], index: int) -> bool:
     return token.text == ";" or token.upper in ("UNION", "INTERSECT")
 
 
-def _sources(tokens: Sequence[Token], segment: Sequence[Token]) -> Iterator[Source]:
+def _sources(levels: Levels, segment: Sequence[Token]) -> Iterator[Source]:
     """What FROM and JOIN name, with their aliases."""
     index, in_from = 0, False
     while index < len(segment):
@@ -178,19 +189,19 @@ def _sources(tokens: Sequence[Token], segment: Sequence[Token]) -> Iterator[Sour
             in_from = token.upper in ("FROM", "JOIN") or (in_from and token.upper in ("AS", "ON", "USING", "AND"))
         starts = token.upper in _TABLE_WORDS or (token.text == "," and in_from)
         if starts:
-            source, index = _source(tokens, segment, index)
+            source, index = _source(levels, segment, index)
             if source is not None:
                 yield source
 
 
-def _source(tokens: Sequence[Token], segment: Sequence[Token], index: int) -> tuple[Source | None, int]:
+def _source(levels: Levels, segment: Sequence[Token], index: int) -> tuple[Source | None, int]:
     """The table or subquery that begins at `index` of the segment, and where it ends."""
     if index >= len(segment):
         return None, index
     if segment[index].text == "(":
-        inner = _level_of(tokens, segment[index])
+        inner = _level_of(levels, segment[index])
         alias, index = _alias(segment, index + 2)
-        return Source(alias or "", outputs=_outputs(inner), within=tuple(_sources(tokens, inner))), index
+        return Source(alias or "", outputs=_outputs(inner), within=tuple(_sources(levels, inner))), index
     path, index = _path(segment, index)
     if not path or (len(path) == 1 and path[0].upper() in _CLAUSES | {"UNNEST"}):
         return None, index
@@ -219,21 +230,19 @@ def _alias(segment: Sequence[Token], index: int) -> tuple[str | None, int]:
     return None, index
 
 
-def _level_of(tokens: Sequence[Token], opening: Token) -> list[Token]:
-    """The tokens directly inside a bracket."""
-    number = tokens.index(opening)
-    return [token for token in tokens if token.inside == (*opening.inside, number)]
+def _level_of(levels: Levels, opening: Token) -> Sequence[Token]:
+    return levels.get((*opening.inside, opening.number), ())
 
 
-def _ctes(tokens: Sequence[Token]) -> Iterator[Source]:
+def _ctes(tokens: Sequence[Token], levels: Levels) -> Iterator[Source]:
     """`name AS (query)`, wherever a WITH clause has it."""
     for index in range(len(tokens) - 2):
         name, as_, opening = tokens[index : index + 3]
         before = tokens[index - 1].upper if index else ""
         if as_.upper == "AS" and opening.text == "(" and before in ("WITH", ",", "RECURSIVE"):
-            inner = _level_of(tokens, opening)
+            inner = _level_of(levels, opening)
             if inner and inner[0].upper in ("SELECT", "WITH", "FROM", "("):
-                yield Source(name.text.strip("`"), outputs=_outputs(inner), within=tuple(_sources(tokens, inner)))
+                yield Source(name.text.strip("`"), outputs=_outputs(inner), within=tuple(_sources(levels, inner)))
 
 
 def _outputs(query: Sequence[Token]) -> tuple[str, ...]:
