@@ -26,9 +26,8 @@ def _same(call: Call) -> Facts:
 def _finite(template: str, args: str = "{a}") -> str:
     """A template that routes where infinity or NaN is among the values."""
     tests = " AND ".join(f"isfinite({arg})" for arg in args.split())
-    return (
-        f"(CASE WHEN NOT bool_and({tests}){{tail}} THEN {route('infinity or NaN in an aggregate')} ELSE {template} END)"
-    )
+    why = route("infinity or NaN in an aggregate")
+    return f"(CASE WHEN NOT bool_and({tests}){{tail}} OR NOT isfinite({template}) THEN {why} ELSE {template} END)"
 
 
 def _sum_float(call: Call) -> str:
