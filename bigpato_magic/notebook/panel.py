@@ -267,7 +267,9 @@ class Panel(anywidget.AnyWidget):
     # ---------------------------------------------------------------------------------------- showing
 
     def close(self) -> None:
-        """Stop watching, and take the widget away."""
+        """Stop watching, and take the widget away. A second time does nothing."""
+        if self.closed:
+            return
         self.closed = True
         self._wake.set()
         self._client.status.unobserve(self._poke)
