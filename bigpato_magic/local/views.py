@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import uuid
 from collections.abc import Callable, Sequence
@@ -30,9 +31,10 @@ def write_views(path: Path, copies: Sequence[TableCopy], step: Callable[[str], N
         ConfigurationError: there is another file at `path`, or it cannot be written.
     """
     _see_that_it_is_ours(path)
-    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    draft = path.with_name(f".{path.name}-{os.getpid()}-{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_drafts_of_the_dead(path)
         _write(draft, copies)
         step("views:written")
         draft.replace(path)
@@ -41,6 +43,23 @@ def write_views(path: Path, copies: Sequence[TableCopy], step: Callable[[str], N
     finally:
         draft.unlink(missing_ok=True)
     step("views:renamed")
+
+
+def _remove_drafts_of_the_dead(path: Path) -> None:
+    for draft in path.parent.glob(f".{glob.escape(path.name)}-*-*"):
+        pid = draft.name.split("-")[-2]
+        if pid.isdigit() and not _runs(int(pid)):
+            draft.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _see_that_it_is_ours(path: Path) -> None:

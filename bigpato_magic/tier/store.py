@@ -97,6 +97,8 @@ class Store:
     def _begin_anew(self, path: Path) -> None:
         """Copies of an older format are not converted: they are a cache, and BigQuery has the original."""
         disk.remove_tree(self.directory / "principals")
+        for left in self.directory.glob(".format-*"):
+            disk.remove(left)
         draft = path.with_name(f".format-{uuid.uuid4().hex}")
         disk.write_private(draft, json.dumps({"format": FORMAT}))
         at("format:written")

@@ -1,0 +1,134 @@
+"""What runs in the processes that are killed, and in the fresh ones that look at what they left. Kept small: see conftest."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+BUDGET = 64 << 20
+
+
+def _tools():
+    path = Path(__file__).parents[1] / "tier_store" / "conftest.py"
+    if "tier_tools" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("tier_tools", path)
+        sys.modules["tier_tools"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules["tier_tools"]
+
+
+def house(home: Path, where: str = "tier", **more):
+    from bigpato_magic.demo import DemoWarehouse
+
+    warehouse = DemoWarehouse(home / "warehouse", project="demo", dataset="shop", threads=1, memory_limit="500MB")
+    settings = {"budget": BUDGET} | more
+    return _tools().make_tier(warehouse, home / where, **settings)
+
+
+def prepare(home: Path) -> None:
+    """Tables with copies of their first version, changed since, and what crashed processes left behind."""
+    t = _tools()
+    warehouse = t.make_warehouse(home / "warehouse")
+    h = house(home)
+    h.tier.promote([t.ORDERS, t.DAYS])
+    h.tier.write_views(home / "views.duckdb")
+    warehouse.execute("INSERT INTO shop.orders VALUES (5000, 'new', 1)")
+    warehouse.execute("INSERT INTO shop.days VALUES (DATE '2024-01-03', 5000)")
+    h.tier.close()
+    litter(home)
+
+
+def litter(home: Path) -> None:
+    (root,) = (home / "tier" / "principals").iterdir()
+    draft = root / "staging" / "dead"
+    draft.mkdir()
+    (draft / "half.duckdb").write_bytes(b"half")
+    (root / "staging" / "dead.lock").touch()
+    (root / "parts" / "orphan.duckdb").write_bytes(b"nobody's")
+    (root / "manifests" / "torn.json").write_text('{"copy": {')
+
+
+def everything(home: Path) -> None:
+    """Each thing that a tier does to its files: clean, refresh, promote, demote, views, purge of another tier."""
+    t = _tools()
+    h = house(home)
+    h.tier.rebalance([t.ORDERS, t.DAYS, t.ITEMS])
+    h.tier.demote([t.ITEMS])
+    h.tier.write_views(home / "views.duckdb")
+    h.tier.close()
+    other = house(home, "other")
+    other.tier.promote([t.ITEMS])
+    other.tier.purge()
+
+
+def run(home: Path, stop_at: str | None) -> None:
+    if stop_at:
+        os.environ["BIGPATO_STOP_AT"] = stop_at
+    everything(home)
+
+
+def look(home: Path) -> list[str]:
+    """Everything that is wrong with what a killed process left; in a fresh process, after its clean-up."""
+    t = _tools()
+    h = house(home)
+    wrong = [*_copies(h, t), *_files(h), *_views(home)]
+    if h.tier.used_bytes() > BUDGET:
+        wrong.append("the budget is exceeded")
+    done = h.tier.rebalance([t.ORDERS, t.DAYS])
+    wrong += [f"not brought afterwards: {r.reason}" for r in done.refused]
+    wrong += [f"{table} differs afterwards" for table in (t.ORDERS, t.DAYS) if h.rows(table) != h.truth(table)]
+    h.tier.write_views(home / "views.duckdb")
+    wrong += [f"a draft is left: {p.name}" for p in home.glob(".views*")]
+    other = house(home, "other")
+    wrong += [f"not purged: {path}" for path in other.tier.purge()]
+    wrong += ["the purged directory is there"] if (home / "other").exists() else []
+    h.tier.close()
+    return wrong
+
+
+def _copies(h, t):
+    before = {t.ORDERS: 1000, t.DAYS: 1000}
+    copies = h.tier.copies()
+    for table, rows in before.items():
+        if table not in copies:
+            yield f"{table} has no copy any more"
+        elif copies[table].rows not in (rows, rows + 1) or h.rows(table) != _content(h, t, table, copies[table].rows):
+            yield f"the copy of {table} is torn"
+    for finding in h.tier.verify_files():
+        yield f"{finding.path.name}: {finding.message}"
+
+
+def _content(h, t, table, rows):
+    found = h.truth(table)
+    return [row for row in found if row["id"] != 5000] if rows == 1000 else found
+
+
+def _files(h):
+    store, catalog = h.tier.open().store, h.tier.open().catalog
+    named = {part.path for copy in catalog.all() for part in copy.parts}
+    if set(store.parts.iterdir()) != named:
+        yield f"parts on the disk: {sorted(p.name for p in store.parts.iterdir())}, named: {sorted(p.name for p in named)}"
+    if list(store.drafts.iterdir()):
+        yield f"drafts are left: {list(store.drafts.iterdir())}"
+    if {path.stem for path in store.manifests.iterdir()} != {copy.id for copy in catalog.all()}:
+        yield "the catalog is not the disk"
+    if len(catalog.all()) != len(catalog.copies()):
+        h.tier.clean()
+        if len(catalog.all()) != len(catalog.copies()):
+            yield "older copies are left"
+
+
+def _views(home):
+    import duckdb
+
+    with duckdb.connect(str(home / "views.duckdb"), read_only=True) as plain:
+        if plain.execute("SELECT count(*) FROM bigpato_magic.local_tables").fetchone()[0] not in (1, 2):
+            yield "the views are torn"
+
+
+def copy(template: Path, home: Path) -> Path:
+    shutil.copytree(template, home, symlinks=True)
+    return home
