@@ -95,6 +95,12 @@ class BigPato(LoggingConfigurable):
     status = Instance(Status, args=(), help="What screens watch.")
     tier: Tier
     engine: LocalEngine
+    _given: Warehouse | None = None
+    _warehouse: Warehouse | None = None
+    _runner: QueryRunner | None = None
+    _verifier: Verifier | None = None
+    last: QueryResult | None = None
+    _last_request: Request | None = None
 
     def __init__(
         self,
@@ -113,11 +119,7 @@ class BigPato(LoggingConfigurable):
             settings["directory"] = local_duck_folder
         mine = {name: value for name, value in settings.items() if self.has_trait(name)}
         super().__init__(**mine)
-        self.last: QueryResult | None = None
-        self._last_request: Request | None = None
         self._given = self._warehouse = warehouse
-        self._runner: QueryRunner | None = None
-        self._verifier: Verifier | None = None
         self._build({name: value for name, value in settings.items() if name not in mine})
 
     def _build(self, tier_settings: dict[str, Any]) -> None:
@@ -134,7 +136,7 @@ class BigPato(LoggingConfigurable):
     @observe("project", "key", "location", "bucket", "reference_rows")
     def _reconnect(self, _change: Any) -> None:
         """Another project or key is another principal, perhaps: its copies are not the same."""
-        if getattr(self, "_runner", None) is not None or getattr(self, "_warehouse", None) is not self._given:
+        if self._runner is not None or self._warehouse is not self._given:
             self.close()
 
     def close(self) -> None:

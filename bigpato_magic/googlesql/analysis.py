@@ -174,7 +174,10 @@ def _analyzed(sql: str, statement: Any, entries: tuple[Entry, ...]) -> AnalyzedQ
             if tree.name(found) == "Parameter":
                 parameters[found.name.lower() or str(found.position)] = tree.type_of(found)
             else:
-                read = columns.setdefault(entries[found.table.serialization_id - 1].id, set())
+                entry = entries[found.table.serialization_id - 1]
+                # The tree says how the text wrote the name; who reads the tree wants the table.
+                found.table.full_name = str(entry.id)
+                read = columns.setdefault(entry.id, set())
                 read.update(column.name.lower() for column in tree.get(found, "column_list"))
         outputs = _outputs(statement)
     except UnknownType as unknown:

@@ -152,9 +152,8 @@ class Walker:
 
     def _table(self, found: Node, filters: Filters) -> None:
         self._expressions(found)
-        # As the text writes it; where that could mean several of the query's tables, it is counted for each.
-        ending = "." + found.table.full_name.replace("`", "")
-        for table in [table for table in self._partitionings if f".{table}".endswith(ending)]:
+        table = TableId.parse(found.table.full_name)
+        if table in self._partitionings:
             self._found.setdefault(table, []).append(self._domain(found, table, filters))
 
     def _filter(self, found: Node, filters: Filters) -> None:
