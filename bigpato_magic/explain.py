@@ -10,6 +10,7 @@ from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError
 from bigpato_magic.runner import QueryRunner, Request
 from bigpato_magic.sql import compile as compile_query
+from bigpato_magic.tier import score
 from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import (
     Compiled,
@@ -86,7 +87,7 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
     states = tuple(_state(table, situation, verdicts, facts) for table in dict.fromkeys(paths.values()))
     if isinstance(decision, RunOnBigQuery) and isinstance(compiled, Refused):
         decision = RunOnBigQuery(decision.sql, tuple(dict.fromkeys((*decision.reasons, *compiled.reasons))))
-    size = _size(runner, request)
+    size = _billed(runner, request, len(states))
     return Explanation(
         decision=decision,
         tables=states,
@@ -146,14 +147,16 @@ def _state(
     return TableState(table, where, freshness, reason or next(blockers, None), size)
 
 
-def _size(runner: QueryRunner, request: Request) -> int | None:
+def _billed(runner: QueryRunner, request: Request, tables: int) -> int | None:
+    """Bytes that BigQuery would bill: what a dry run says, and at least the minimum of each table."""
     try:
         run = runner.warehouse.dry_run(
             request.sql, request.parameters, dataset=request.default_dataset, options=request.options
         )
     except BigPatoError:
         return None
-    return run.bytes_processed
+    prices = runner.tier.prices()
+    return max(score.billed(run.bytes_processed, prices), score.billed(0, prices) * tables) if tables else 0
 
 
 def _remedy(runner: QueryRunner, states: Sequence[TableState], compiled: Compiled | Refused | None) -> str:

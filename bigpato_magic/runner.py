@@ -58,6 +58,9 @@ T = TypeVar("T")
 PLANS = 500
 """Analyzed and compiled queries that are kept, the least recently used goes first."""
 
+LOADING = 5.0
+"""Seconds that a query waits for an analyzer that is being loaded."""
+
 LEARNING = 2.0
 """Seconds that the books wait, after BigQuery's answer, to learn which columns the query read."""
 
@@ -163,11 +166,17 @@ class QueryRunner:
         kind = self._kind(request.sql)
         if kind != "SELECT":
             return (Reason("not-a-query", f"{_article(kind)} statement runs on BigQuery"),)
-        if not googlesql.ready():
+        if not self._analyzer_ready():
             return (
                 Reason("analyzer-busy", f"Google's analyzer is not ready on this machine yet ({googlesql.state()})"),
             )
         return ()
+
+    def _analyzer_ready(self) -> bool:
+        """Whether it is; loading takes a moment, which is worth waiting for, compiling half a minute, which is not."""
+        if googlesql.state() is googlesql.State.LOADING:
+            googlesql.wait(LOADING)
+        return googlesql.ready()
 
     def _kind(self, sql: str) -> str:
         """The statement's kind; a query with functions of its own is a query, if the analyzer is there to say so."""
