@@ -156,7 +156,7 @@ def _billed(runner: QueryRunner, request: Request, tables: int) -> int | None:
     except BigPatoError:
         return None
     prices = runner.tier.prices()
-    return max(score.billed(run.bytes_processed, prices), score.billed(0, prices) * tables) if tables else 0
+    return max(score.billed(run.bytes_processed, prices), int(prices.query_minimum) * tables)
 
 
 def _remedy(runner: QueryRunner, states: Sequence[TableState], compiled: Compiled | Refused | None) -> str:

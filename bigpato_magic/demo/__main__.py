@@ -30,7 +30,7 @@ def tour(notebook: Path) -> int:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    book = nbformat.read(notebook, as_version=4)
+    book: Any = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     where = {"metadata": {"path": str(notebook.parent)}}
     client = NotebookClient(book, kernel_name="python3", timeout=600, resources=where)
     failed: CellExecutionError | None = None
