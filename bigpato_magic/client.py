@@ -5,7 +5,9 @@ The work is done elsewhere: `runner` takes a query's way, `tier` a table's way, 
 
 from __future__ import annotations
 
+import atexit
 import logging
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -121,6 +123,8 @@ class BigPato(LoggingConfigurable):
         super().__init__(**mine)
         self._given = self._warehouse = warehouse
         self._build({name: value for name, value in settings.items() if name not in mine})
+        # DuckDB complains of what is still open when the interpreter goes.
+        atexit.register(_close, weakref.ref(self))
 
     def _build(self, tier_settings: dict[str, Any]) -> None:
         from bigpato_magic.local.duck import LocalEngine
@@ -443,3 +447,9 @@ class BigPato(LoggingConfigurable):
     def __repr__(self) -> str:
         where = ".".join(filter(None, (self.project, self.dataset)))
         return f"<BigPato {where or '(no project)'}>"
+
+
+def _close(reference: weakref.ref[BigPato]) -> None:
+    client = reference()
+    if client is not None:
+        client.close()
