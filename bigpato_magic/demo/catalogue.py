@@ -201,6 +201,7 @@ class Catalogue:
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
         self._path = path
         self._clock = clock
+        path.touch(mode=0o600)
         with self._locked() as db:
             for statement in _SCHEMA.split(";"):
                 db.execute(statement)

@@ -40,7 +40,7 @@ def layout(properties: exp.Properties | None) -> tuple[Partitioning | None, tupl
     if by is None or properties is None:
         return None, clustering
     plain = [p for p in properties.expressions if type(p) is exp.Property]
-    options = {p.name.lower(): p.args["value"].name.lower() for p in plain}
+    options = {p.name.lower(): p.args["value"].sql().lower() for p in plain}
     partitioning = _partitioning(by.this)
     required = options.get("require_partition_filter") == "true"
     return replace(partitioning, filter_required=required), clustering

@@ -14,15 +14,12 @@ if TYPE_CHECKING:
 
 
 def type_parameters(query: exp.Expr, parameters: Sequence[Parameter]) -> None:
-    """`@x` becomes `CAST($x AS its type)`; positional ones become `$p1`, `$p2` and so on."""
+    """`@x` becomes `CAST($x AS its type)`; `statement.parse` has called the positional ones `@p1`, `@p2` and so on."""
     from sqlglot import exp
 
     by_name = {_parameter_name(p, i): p for i, p in enumerate(parameters, 1)}
-    position = 0
-    for node in list(query.find_all(exp.Parameter, exp.Placeholder, bfs=False)):
-        if isinstance(node, exp.Placeholder):
-            position += 1
-        name = node.name.lower() if node.name else f"p{position}"
+    for node in list(query.find_all(exp.Parameter)):
+        name = node.name.lower()
         if name not in by_name:
             raise QueryError(f"Query parameter '{name}' not found")
         typed = exp.cast(

@@ -7,6 +7,7 @@ what would need types that DuckDB does not have, is an error.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ _VOLATILE = (
     exp.SessionUser,
     exp.Uuid,
 )
+_UNKNOWN = re.compile(r'Referenced column "([^"]+)" not found')
 _CANNOT = "The demo warehouse cannot run this statement: {what}"
 HINT = "it runs a good part of BigQuery's SQL through DuckDB, not all of it"
 
@@ -54,7 +56,7 @@ def parse(sql: str) -> list[exp.Expr]:
     import sqlglot
 
     try:
-        found = [s for s in sqlglot.parse(sql, read="bigquery") if s is not None]
+        found = [s for s in sqlglot.parse(_name_positional(sql), read="bigquery") if s is not None]
     except SqlglotError as error:
         raise _syntax_error(error, sql) from None
     if not found:
@@ -63,6 +65,19 @@ def parse(sql: str) -> list[exp.Expr]:
         if isinstance(statement, exp.Command):
             raise cannot(f"{statement.name or 'it'} …", sql)
     return found
+
+
+def _name_positional(sql: str) -> str:
+    """Call each `?` by its place in the text: sqlglot's tree has another order."""
+    import sqlglot
+    from sqlglot.tokens import TokenType
+
+    if "?" not in sql:
+        return sql
+    places = [t.start for t in sqlglot.tokenize(sql, read="bigquery") if t.token_type is TokenType.PLACEHOLDER]
+    for number, start in reversed(list(enumerate(places, 1))):
+        sql = f"{sql[:start]}@p{number}{sql[start + 1 :]}"
+    return sql
 
 
 def _syntax_error(error: SqlglotError, sql: str) -> QueryError:
@@ -74,6 +89,18 @@ def _syntax_error(error: SqlglotError, sql: str) -> QueryError:
     column = first.get("col")
     begin = column - len(highlight) + 1 if column and highlight else column
     return QueryError(message, sql=sql, line=first.get("line"), column=begin)
+
+
+def locate(error: QueryError, statement: exp.Expr) -> None:
+    """Where the name stands that DuckDB does not know."""
+    unknown = _UNKNOWN.search(error.message)
+    if unknown is None or error.line is not None:
+        return
+    error.message = f"Unrecognized name: {unknown[1]}"
+    found = (c.this.meta for c in statement.find_all(exp.Column) if c.name.lower() == unknown[1].lower())
+    meta = next(found, {})
+    if "line" in meta:
+        error.line, error.column = meta["line"], meta["col"] - len(unknown[1]) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +142,7 @@ def _is_cte(node: exp.Table) -> bool:
     parent = node.parent
     while parent is not None:
         clause = parent if isinstance(parent, exp.With) else parent.args.get("with_")
-        if clause is not None and node.name.lower() in _visible(clause, inner):
+        if clause is not None and clause is not inner and node.name.lower() in _visible(clause, inner):
             return True
         inner, parent = parent, parent.parent
     return False

@@ -71,8 +71,8 @@ class Storage:
     ) -> tuple[PartFile, ...]:
         name = f"{uuid.uuid4().hex}.parquet"
         path = self.directory / name
-        path.touch(mode=0o600)
         con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+        path.chmod(0o600)
         rows, sizes = self._measure(con, path, columns)
         if not rows:
             path.unlink()

@@ -335,12 +335,15 @@ class DemoWarehouse:
     ) -> WarehouseResult:
         from sqlglot import exp
 
+        from bigpato_magic.demo import statement as st
+
         try:
             if isinstance(statement, exp.Query):
                 return self._select(statement, sql, context, options, cancel)
             done = self._changes.run(statement, context, cancel)
         except QueryError as error:
             error.sql = error.sql or sql
+            st.locate(error, statement)
             raise
         import pyarrow as pa
 
