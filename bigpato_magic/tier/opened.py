@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,10 +96,17 @@ class Opened:
     def _inspect(self, ids: tuple[str, ...]) -> None:
         found = self.store.verify([copy for copy in self.catalog.all() if copy.id in ids])
         for copy in {finding.copy.id: finding.copy for finding in found if finding.copy}.values():
-            self.leases.release_idle([copy.id])
-            gone = self.store.remove(copy.id)
-            log.warning("the copy of %s is damaged%s", copy.table, " and was taken away" if gone else "")
+            log.warning("the copy of %s is damaged", copy.table)
+            self._take_away(copy.id)
             self.tier.status.message = f"The local copy of {copy.table.table} is damaged; it will be brought again."
+
+    def _take_away(self, copy_id: str) -> None:
+        """As soon as the query that met it, here or in another kernel, has let go of it."""
+        for _ in range(600):
+            self.leases.release_idle([copy_id])
+            if self.store.remove(copy_id):
+                return
+            time.sleep(0.1)
 
     def close(self) -> None:
         """Let go of everything."""

@@ -9,7 +9,7 @@ import pytest
 from bigpato_magic.demo import DemoWarehouse
 from bigpato_magic.local.duck import LocalEngine
 from bigpato_magic.tier.tier import Tier
-from bigpato_magic.types import Compiled, OutputColumn, TableId
+from bigpato_magic.types import Compiled, Kind, OutputColumn, SqlType, TableId
 
 ORDERS = TableId("demo", "shop", "orders")
 DAYS = TableId("demo", "shop", "days")
@@ -38,7 +38,7 @@ class House:
 
     def count(self, copy):
         """Rows that DuckDB counts in a copy."""
-        compiled = Compiled(f"SELECT count(*) FROM {copy.relation}", (OutputColumn("n", copy.facts.columns[0].type),))
+        compiled = Compiled(f"SELECT count(*) FROM {copy.relation}", (OutputColumn("n", SqlType(Kind.INT64)),))
         return self.engine.execute(compiled, [copy]).column(0)[0].as_py()
 
 
@@ -50,8 +50,8 @@ def make_warehouse(directory, **more):
         "CAST(n AS NUMERIC) / 4 AS price FROM UNNEST(GENERATE_ARRAY(1, 1000)) AS n"
     )
     warehouse.execute(
-        "CREATE TABLE shop.days PARTITION BY day AS SELECT DATE_ADD(DATE '2024-01-01', INTERVAL MOD(n, 10) DAY) AS day, "
-        "n AS id FROM UNNEST(GENERATE_ARRAY(1, 1000)) AS n"
+        "CREATE TABLE shop.days PARTITION BY day AS "
+        "SELECT DATE_ADD(DATE '2024-01-01', INTERVAL MOD(n, 10) DAY) AS day, n AS id FROM UNNEST(GENERATE_ARRAY(1, 1000)) AS n"
     )
     warehouse.execute("CREATE TABLE shop.items AS SELECT 1 AS id, 'x' AS name")
     return warehouse
@@ -75,3 +75,27 @@ def house(warehouse, tmp_path):
     house = make_tier(warehouse, tmp_path / "tier")
     yield house
     house.tier.close()
+
+
+@pytest.fixture
+def another(house):
+    """Makes more tiers on the same directory, as other kernels have them."""
+    made = []
+
+    def make(**more):
+        made.append(make_tier(house.warehouse, house.tier.path, **more))
+        return made[-1]
+
+    yield make
+    for kernel in made:
+        kernel.tier.close()
+
+
+@pytest.fixture
+def large(warehouse):
+    """A table of a few megabytes that does not compress."""
+    warehouse.execute(
+        "CREATE TABLE shop.large AS SELECT n, TO_HEX(SHA256(CAST(n AS STRING))) AS s "
+        "FROM UNNEST(GENERATE_ARRAY(1, 60000)) AS n"
+    )
+    return TableId("demo", "shop", "large")

@@ -1,0 +1,478 @@
+"""Tables come, change and go; what is here is the table's, is within its limits, and belongs to one principal."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import duckdb
+import pytest
+
+from bigpato_magic.errors import Cancelled, ConfigurationError, DamagedCopy, TierError
+from bigpato_magic.status import Cancel
+from bigpato_magic.tier import manifest
+from bigpato_magic.types import Freshness, Plan, RefreshKind, TableId
+
+ORDERS = TableId("demo", "shop", "orders")
+DAYS = TableId("demo", "shop", "days")
+ITEMS = TableId("demo", "shop", "items")
+
+
+def files(house):
+    return sorted(
+        p for p in (house.tier.path / "principals").rglob("*") if p.is_file() and p.suffix in (".duckdb", ".json")
+    )
+
+
+def test_a_promoted_table_is_the_table(house):
+    events = []
+    done = house.tier.rebalance([ORDERS], progress=events.append)
+    assert [p.facts.id for p in done.promote] == [ORDERS]
+    assert house.rows(ORDERS) == house.truth(ORDERS)
+    copy = house.tier.copies([ORDERS])[ORDERS]
+    assert copy.version == house.warehouse.facts([ORDERS])[ORDERS].version
+    assert house.tier.check([copy], 0)[ORDERS] == (Freshness.FRESH, None)
+    assert [e.stage for e in events if e.message] == ["write", "verify", "publish", "done"]
+    assert house.tier.status.transfers[-1].stage == "done"
+
+
+def test_a_demoted_table_leaves_nothing(house):
+    house.tier.promote([ORDERS, ITEMS])
+    done = house.tier.demote([ORDERS])
+    assert [d.copy.table for d in done.demote] == [ORDERS]
+    assert set(house.tier.copies()) == {ITEMS}
+    assert len(files(house)) == 2
+
+
+def test_a_changed_table_is_brought_again_and_the_old_files_go(house):
+    house.tier.promote([ORDERS])
+    before = house.tier.copies()[ORDERS]
+    house.warehouse.execute("DELETE FROM shop.orders WHERE id > 500")
+    assert house.tier.check([before], 0)[ORDERS][0] is Freshness.STALE
+    house.tier.refresh()
+    after = house.tier.copies()[ORDERS]
+    assert after.rows == 500
+    assert house.rows(ORDERS) == house.truth(ORDERS)
+    assert not before.parts[0].path.exists()
+
+
+# --------------------------------------------------------------------------------------- only what changed
+
+
+def change_and_refresh(house, sql):
+    house.warehouse.execute(sql)
+    plan = house.tier.plan([DAYS])
+    done = house.tier.rebalance(plan)
+    assert done.refused == ()
+    assert house.rows(DAYS) == house.truth(DAYS)
+    return [r.kind for r in plan.refresh]
+
+
+@pytest.fixture
+def days(house):
+    house.tier.promote([DAYS])
+    return house
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO shop.days VALUES (DATE '2024-01-03', 5000)",
+        "INSERT INTO shop.days VALUES (DATE '2025-06-01', 5001)",
+        "DELETE FROM shop.days WHERE day = '2024-01-04' AND id < 500",
+        "UPDATE shop.days SET id = id + 100000 WHERE day = '2024-01-05'",
+        "DELETE FROM shop.days WHERE day = '2024-01-06'",
+        "INSERT INTO shop.days VALUES (NULL, 7)",
+        "INSERT INTO shop.days VALUES (DATE '0001-01-01', 8), (DATE '9999-12-31', 9)",
+    ],
+)
+def test_only_changed_partitions_come_again(days, sql):
+    days.engine.detach()
+    assert change_and_refresh(days, sql) == [RefreshKind.PARTITIONS]
+    assert len(days.tier.copies()[DAYS].parts) <= 3
+
+
+def test_unchanged_parts_are_shared_with_the_version_before(days):
+    change_and_refresh(days, "INSERT INTO shop.days VALUES (DATE '2024-01-03', 5000)")
+    before = {p.path for p in days.tier.copies()[DAYS].parts}
+    change_and_refresh(days, "INSERT INTO shop.days VALUES (DATE '2024-01-03', 5001)")
+    after = {p.path for p in days.tier.copies()[DAYS].parts}
+    assert len(before & after) == 1
+
+
+def test_parts_stay_few_however_often_it_changes(days):
+    for i in range(22):
+        day = f"DATE_ADD(DATE '2025-01-01', INTERVAL {i} DAY)"
+        kinds = change_and_refresh(days, f"INSERT INTO shop.days SELECT {day}, {6000 + i}")
+        assert kinds == [RefreshKind.PARTITIONS]
+    assert 1 < len(days.tier.copies()[DAYS].parts) <= 16
+
+
+def test_a_query_over_the_old_version_goes_on_while_the_new_one_comes(days):
+    old = days.tier.copies()[DAYS]
+    with days.tier.lease([old]):
+        assert days.count(old) == 1000
+        change_and_refresh(days, "INSERT INTO shop.days VALUES (DATE '2024-01-03', 5000)")
+        assert days.count(old) == 1000
+        assert days.tier.open().store.manifest_path(old.id).exists()
+    days.tier.clean()
+    assert not days.tier.open().store.manifest_path(old.id).exists()
+
+
+def test_a_partition_list_that_does_not_fit_the_rows_brings_all(days):
+    """What the plan believed is proven before it is published: here the list hides a change."""
+    days.warehouse.execute("INSERT INTO shop.days VALUES (DATE '2024-01-03', 5000), (DATE '2024-01-04', 5001)")
+    plan = days.tier.plan([DAYS])
+    wrong = replace(plan.refresh[0], changed=frozenset({"20240103"}))
+    assert days.tier.rebalance(Plan(refresh=(wrong,))).refused == ()
+    assert days.rows(DAYS) == days.truth(DAYS)
+
+
+# ------------------------------------------------------------------------------------------- several kernels
+
+
+def test_another_kernel_sees_a_copy_as_soon_as_it_is_published(house, another):
+    other = another()
+    assert other.tier.copies() == {}
+    house.tier.promote([ORDERS])
+    assert other.rows(ORDERS) == house.truth(ORDERS)
+    house.tier.demote([ORDERS])
+    assert other.tier.copies() == {} or other.tier.open().store.leased(next(iter(other.tier.copies().values())).id)
+
+
+def test_a_copy_that_another_kernel_reads_is_not_taken_away(house, another):
+    house.tier.promote([ORDERS])
+    other = another()
+    copy = other.tier.copies()[ORDERS]
+    with other.tier.lease([copy]):
+        done = house.tier.demote([ORDERS])
+        assert [r.reason.code for r in done.refused] == ["leased"]
+        assert other.count(copy) == 1000
+    other.tier.open().leases.release_idle()
+    assert house.tier.demote([ORDERS]).demote
+    assert house.tier.copies() == {}
+
+
+def test_two_kernels_that_promote_one_table_bring_it_once(house, another):
+    other = another()
+    plans = [kernel.tier.plan([ORDERS]) for kernel in (house, other)]
+    results = {}
+
+    def go(name, kernel, plan):
+        results[name] = kernel.tier.rebalance(plan)
+
+    threads = [threading.Thread(target=go, args=x) for x in zip("ab", (house, other), plans, strict=True)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert [len(results[n].promote) for n in "ab"] == [1, 1]
+    assert house.tier.ledger.savings().transfers == 1
+    assert len(files(house)) == 2
+
+
+def test_another_principal_does_not_see_it(house, another):
+    house.tier.promote([ORDERS])
+    house.warehouse.principal = "other@example.com"
+    other = another()
+    assert other.tier.copies() == {}
+    assert other.tier.clean().manifests == 0
+    house.warehouse.principal = "pato@example.com"
+    assert house.rows(ORDERS) == house.truth(ORDERS)
+
+
+# ---------------------------------------------------------------------------------------------- limits
+
+
+def test_the_budget_holds(large, another, house):
+    small = another(budget="1 MiB")
+    plan = house.tier.plan([large])
+    done = small.tier.rebalance(plan)
+    assert [r.reason.code for r in done.refused] == ["failed"]
+    assert "no room" in done.refused[0].reason.message
+    assert files(house) == []
+
+
+def test_the_free_disk_holds(another, house):
+    greedy = another(min_free_disk="900 TiB")
+    done = greedy.tier.rebalance(house.tier.plan([ORDERS]))
+    assert "no room" in done.refused[0].reason.message
+    assert files(house) == []
+
+
+def test_one_rebalance_brings_no_more_than_it_may(house):
+    house.tier.max_bytes_per_rebalance = 10
+    done = house.tier.promote([ORDERS])
+    assert "exceed" in done.refused[0].reason.message
+
+
+def test_a_small_disk_that_fills_up_leaves_nothing(large, house):
+    """A limit on the size of one file stands for the full disk: DuckDB gets the same kind of error."""
+    import resource
+
+    plan = house.tier.plan([large])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    import signal
+
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+        done = house.tier.rebalance(plan)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert [r.reason.code for r in done.refused] == ["failed"]
+    assert files(house) == []
+    assert house.tier.rebalance(plan).refused == ()
+
+
+# --------------------------------------------------------------------------------------- things go wrong
+
+
+def test_a_table_that_changes_while_it_is_read_keeps_its_snapshot(house):
+    """Between the check and the end of the reading a row comes: the copy is of one instant, and known to be old."""
+    plan = house.tier.plan([ORDERS])
+    changed = []
+
+    def change(event):
+        if event.stage == "verify" and not changed:
+            changed.append(house.warehouse.execute("INSERT INTO shop.orders VALUES (7, 'late', 1)"))
+
+    done = house.tier.rebalance(plan, progress=change)
+    assert done.refused == ()
+    copy = house.tier.copies()[ORDERS]
+    assert copy.rows == 1000
+    assert house.tier.check([copy], 0)[ORDERS][0] is Freshness.STALE
+
+
+@pytest.mark.parametrize("stage", ["read", "write", "verify", "publish"])
+def test_a_stop_at_any_stage_leaves_nothing(house, stage):
+    cancel = Cancel()
+
+    def stop(event):
+        if event.stage == stage:
+            cancel.set()
+
+    with pytest.raises(Cancelled):
+        house.tier.rebalance([ORDERS], cancel=cancel, progress=stop)
+    assert files(house) == []
+    assert list(house.tier.open().store.drafts.iterdir()) == []
+    assert not house.tier.status.busy
+    assert house.tier.rebalance([ORDERS]).promote
+
+
+def test_one_table_that_fails_does_not_keep_the_others(house):
+    plan = house.tier.plan([ORDERS, ITEMS])
+    house.warehouse.execute("DROP TABLE shop.orders")
+    done = house.tier.rebalance(plan)
+    assert [p.facts.id for p in done.promote] == [ITEMS]
+    assert [r.table for r in done.refused] == [ORDERS]
+
+
+def test_a_service_that_is_away_for_a_moment_is_asked_again(house):
+    plan = house.tier.plan([ORDERS])
+    house.warehouse.faults.set("read:503", times=1)
+    done = house.tier.rebalance(plan)
+    assert done.refused == ()
+    assert house.rows(ORDERS) == house.truth(ORDERS)
+
+
+def test_copies_of_one_instant(house):
+    """The warehouse goes on while two tables are brought; both copies are of the same moment before that."""
+
+    def go_on(event):
+        if event.stage == "done":
+            house.warehouse.execute("INSERT INTO shop.orders VALUES (9, 'late', 1)")
+            house.warehouse.execute("INSERT INTO shop.items VALUES (9, 'late')")
+
+    house.tier.rebalance([ORDERS, ITEMS], consistent=True, progress=go_on)
+    copies = house.tier.copies()
+    assert copies[ORDERS].as_of == copies[ITEMS].as_of
+    assert (copies[ORDERS].rows, copies[ITEMS].rows) == (1000, 1)
+
+
+# ----------------------------------------------------------------------------------------- files and modes
+
+
+def test_nobody_else_may_look(house):
+    house.tier.promote([ORDERS])
+    for path in [house.tier.path, *house.tier.path.rglob("*")]:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert mode == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_a_directory_that_was_open_is_closed(another, house):
+    house.tier.path.mkdir(parents=True)
+    house.tier.path.chmod(0o755)
+    house.tier.copies()
+    assert stat.S_IMODE(house.tier.path.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("harm", ["cut", "flip", "gone"])
+def test_a_damaged_file_is_found_and_taken_away(house, harm):
+    house.tier.promote([ORDERS, ITEMS])
+    path = house.tier.copies()[ORDERS].parts[0].path
+    whole = path.read_bytes()
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(whole[:-100] if harm == "cut" else whole[:70000] + bytes([whole[70000] ^ 1]) + whole[70001:])
+    findings = house.tier.verify_files()
+    assert [f.copy.table for f in findings] == [ORDERS]
+    assert set(house.tier.copies()) == {ITEMS}
+    assert house.tier.verify_files() == []
+    assert house.tier.promote([ORDERS]).promote
+
+
+def test_a_damaged_file_that_a_query_meets_is_looked_at_and_taken_away(house):
+    house.tier.promote([ORDERS])
+    copy = house.tier.copies()[ORDERS]
+    copy.parts[0].path.write_bytes(copy.parts[0].path.read_bytes()[:-10])
+    with house.tier.lease([copy]), pytest.raises(DamagedCopy):
+        house.engine.rows(copy)
+    for thread in [t for t in threading.enumerate() if t.name == "bigpato-verify"]:
+        thread.join()
+    assert house.tier.copies() == {}
+
+
+def test_a_torn_manifest_is_no_copy(house):
+    house.tier.promote([ORDERS])
+    (path,) = house.tier.open().store.manifests.iterdir()
+    text = path.read_text()
+    for harm in (text[:-30], "", text.replace('"rows":1000', '"rows":1001')):
+        path.write_text(harm)
+        house.tier.open().catalog.__init__(house.tier.open().store)
+        assert house.tier.copies() == {}
+    assert house.tier.clean().manifests == 1
+    assert files(house) == []
+
+
+def test_a_manifest_says_all_of_a_copy(house):
+    house.tier.promote([DAYS])
+    copy = house.tier.copies()[DAYS]
+    assert copy.partitions
+    assert copy.facts.partitioning
+    assert manifest.loads(manifest.dumps(copy), copy.parts[0].path.parent) == copy
+
+
+def test_a_tier_of_a_newer_version_is_refused_and_not_touched(house, another):
+    house.tier.promote([ORDERS])
+    before = files(house)
+    house.tier.close()
+    (house.tier.path / "format.json").write_text(json.dumps({"format": 99}))
+    newer = another()
+    with pytest.raises(TierError, match="newer version"):
+        newer.tier.plan([ORDERS])
+    assert newer.tier.copies() == {}
+    assert "newer version" in newer.tier.status.message
+    assert files(house) == before
+
+
+def test_a_tier_of_an_older_version_is_built_anew(house, another):
+    house.tier.promote([ORDERS])
+    house.tier.close()
+    (house.tier.path / "format.json").write_text(json.dumps({"format": 0}))
+    older = another()
+    assert older.tier.copies() == {}
+    assert older.tier.promote([ORDERS]).promote
+    assert older.rows(ORDERS) == house.truth(ORDERS)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_cannot_be_written(house):
+    house.tier.path.mkdir(parents=True)
+    house.tier.path.chmod(0o500)
+    with pytest.raises(TierError):
+        house.tier.plan([ORDERS])
+    assert house.tier.copies() == {}
+
+
+def test_a_directory_that_cannot_be_one(another, house):
+    house.tier.path.parent.mkdir(parents=True, exist_ok=True)
+    house.tier.path.write_text("a file")
+    assert house.tier.copies() == {}
+    with pytest.raises(TierError, match="cannot be used"):
+        house.tier.promote([ORDERS])
+
+
+def test_a_purge_leaves_nothing(house):
+    house.tier.promote([ORDERS, DAYS])
+    house.tier.pin([ORDERS])
+    house.tier.keep_case("{}")
+    assert house.tier.purge() == []
+    assert not house.tier.path.exists()
+    assert house.tier.promote([ORDERS]).promote
+
+
+def test_a_purge_says_what_is_not_its_own(house):
+    house.tier.promote([ORDERS])
+    (house.tier.path / "notes.txt").write_text("mine")
+    assert [p.name for p in house.tier.purge()] == ["notes.txt"]
+
+
+def test_plain_duckdb_finds_the_local_tables(house, tmp_path):
+    house.tier.promote([ORDERS, DAYS])
+    path = tmp_path / "metadata.duckdb"
+    house.tier.write_views(path)
+    with duckdb.connect(str(path), read_only=True) as plain:
+        assert plain.execute("SELECT count(*), sum(price) FROM shop.orders").fetchone()[0] == 1000
+        assert plain.execute("SELECT count(*) FROM days").fetchone() == (1000,)
+        assert plain.execute("SELECT count(*) FROM bigpato_magic.local_tables").fetchone() == (2,)
+    house.tier.demote([DAYS])
+    house.tier.write_views(path)
+    with duckdb.connect(str(path), read_only=True) as plain:
+        assert plain.execute("SELECT count(*) FROM duckdb_views() WHERE view_name = 'days'").fetchone() == (0,)
+
+
+def test_a_file_of_somebody_else_is_not_overwritten(house, tmp_path):
+    path = tmp_path / "mine.duckdb"
+    with duckdb.connect(str(path)) as mine:
+        mine.execute("CREATE TABLE precious AS SELECT 1 AS a")
+    with pytest.raises(ConfigurationError, match="not a file of bigpato-magic"):
+        house.tier.write_views(path)
+    with duckdb.connect(str(path)) as mine:
+        assert mine.execute("FROM precious").fetchall() == [(1,)]
+
+
+# ------------------------------------------------------------------------------------------------ wishes
+
+
+def test_wishes_are_kept_over_restarts(house, another):
+    house.tier.pin([ORDERS])
+    house.tier.exclude([ITEMS])
+    house.tier.quarantine(["sum(FLOAT64)"])
+    other = another()
+    assert other.tier.pinned_tables() == {ORDERS}
+    assert other.tier.excluded_tables() == {ITEMS}
+    assert other.tier.quarantined() == {"sum(FLOAT64)"}
+    other.tier.unpin([ORDERS])
+    other.tier.pardon(["sum(FLOAT64)"])
+    assert house.tier.pinned_tables() == frozenset()
+    assert house.tier.quarantined() == frozenset()
+
+
+def test_a_pinned_table_comes_by_itself(house):
+    house.tier.pinned = ["shop.items"]
+    assert [p.facts.id for p in house.tier.rebalance().promote] == [ITEMS]
+
+
+def test_the_last_hundred_cases_are_kept(house):
+    for number in range(105):
+        path = house.tier.keep_case(f"case {number}")
+    assert path.read_text() == "case 104"
+    assert len(list(path.parent.iterdir())) == 100
+
+
+def test_an_idle_lease_ends_by_itself(house):
+    leases = house.tier.open().leases
+    house.tier.promote([ORDERS])
+    house.rows(ORDERS)
+    assert leases.held
+    leases.release_idle(idle=timedelta(hours=1).total_seconds())
+    assert leases.held
+    leases.release_idle()
+    assert leases.held == frozenset()
