@@ -143,7 +143,7 @@ class TableMagics(Magics):
 
     def _table(self, name: str, rows: Sequence[TableRow]) -> cards.Card:
         table = self.client.table_id(name)
-        facts = self._run(lambda _cancel, _progress: self.client.warehouse.facts([table]))[table]
+        facts = self._run(lambda _cancel, _progress: self.client.tier.facts.fetch([table]))[table]
         if isinstance(facts, BigPatoError):
             raise facts
         return table_facts_card(facts, next((row for row in rows if row.id == table), None))

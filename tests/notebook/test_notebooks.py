@@ -7,7 +7,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
@@ -32,6 +33,7 @@ def executed(path, home, monkeypatch):
     """The notebook, run in a new kernel."""
     from nbclient import NotebookClient
 
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("BIGPATO_DEMO_DIR", str(home / "demo"))
     monkeypatch.setenv("IPYTHONDIR", str(home / "ipython"))
     notebook = nbformat.read(path, as_version=4)
