@@ -103,7 +103,15 @@ def environment(home: Path) -> dict[str, str]:
     (home / "home").mkdir()
     paths = [str(ROOT), str(Path(__file__).parent)]
     own = {name: str(home / folder) for name, folder in names.items()}
-    return {**os.environ, **own, "PYTHONPATH": os.pathsep.join(paths), "BROWSER": "true"}
+    # Google's analyzer is compiled once for the machine, not once for each run of the tests.
+    compiled = os.environ.get("BIGPATO_CACHE") or str(Path("~/.cache/bigpato-magic").expanduser())
+    return {
+        **os.environ,
+        **own,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "BROWSER": "true",
+        "BIGPATO_CACHE": compiled,
+    }
 
 
 def install_extension(home: Path) -> None:
@@ -153,6 +161,43 @@ def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
         else:
             return
     raise TimeoutError(log.read_text())
+
+
+SHOP = (
+    "CREATE SCHEMA shop",
+    "CREATE TABLE shop.orders (order_id INT64, country STRING, amount NUMERIC, day DATE)",
+    """INSERT INTO shop.orders
+       SELECT n, IF(MOD(n, 2) = 0, 'EE', 'FI'), CAST(n AS NUMERIC), DATE_ADD(DATE '2024-01-01', INTERVAL n DAY)
+       FROM UNNEST(GENERATE_ARRAY(1, 3000)) AS n""",
+    "CREATE TABLE shop.items (item_id INT64, label STRING)",
+    "INSERT INTO shop.items VALUES (1, 'duck'), (2, 'query')",
+)
+
+SETUP = """%load_ext bigpato_magic
+from bigpato_magic import BigPato, demo, googlesql, use
+warehouse = demo.open_warehouse({folder!r}, datasets=("samples",))
+client = use(BigPato(warehouse=warehouse, project=warehouse.project, dataset="shop", directory={folder!r} + "/tier"))
+googlesql.warm(background=False)"""
+
+
+@pytest.fixture(scope="session")
+def shop_template(tmp_path_factory):
+    """A small demo warehouse, made once."""
+    from bigpato_magic import demo
+
+    folder = tmp_path_factory.mktemp("shop") / "demo"
+    warehouse = demo.open_warehouse(folder, datasets=("samples",))
+    for statement in SHOP:
+        warehouse.execute(statement)
+    return folder
+
+
+@pytest.fixture
+def shop(shop_template, tmp_path):
+    """The first cell of a notebook on a demo warehouse and a tier of its own: it makes `warehouse` and `client`."""
+    folder = tmp_path / "demo"
+    shutil.copytree(shop_template, folder)
+    return SETUP.format(folder=str(folder))
 
 
 @pytest.fixture
