@@ -129,7 +129,7 @@ def simple_catalog(instance: Instance, wanted: tuple[Entry, ...]) -> Any:
     from zetasql.wasi._pb2.zetasql.proto.simple_catalog_pb2 import SimpleCatalogProto
 
     root = SimpleCatalogProto(name="bigquery")
-    root.builtin_function_options.language_options.CopyFrom(options.language_options(instance))
+    root.builtin_function_options.CopyFrom(options.function_options(instance))
     for number, entry in enumerate(wanted, 1):
         _fill(_folder(root, entry.path[:-1]).table.add(), entry, number)
     return root

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, ParameterError
-from bigpato_magic.googlesql import analysis, catalog, functions, rows
+from bigpato_magic.googlesql import analysis, catalog, functions, rows, tree
 from bigpato_magic.googlesql.analysis import Declared
 from bigpato_magic.googlesql.catalog import Described, Entry, Path
 from bigpato_magic.googlesql.evaluable import foreign
@@ -73,7 +74,8 @@ def evaluate(
         data = {table.id: held for table, held in contents.values()}
         if left := foreign(query.tree):
             raise AnalyzerUnavailable(f"{left} is left to BigQuery")
-        _check_size(query, data, limits)
+        scans = [entries[s.table.serialization_id - 1].id for s in tree.walk(query.tree, ("TableScan",))]
+        _check_size(query, data, scans, limits)
         written = _written(instance, source, query, entries)
         request = _request(instance, written, told)
         for entry in written.scans:
@@ -97,18 +99,20 @@ def _only(path: Path, tables: list[tuple[Described, pa.Table]]) -> tuple[Describ
     return found[0]
 
 
-def _check_size(query: AnalyzedQuery, data: Mapping[TableId, pa.Table], limits: Limits) -> None:
-    total, product, size = 0, 1, 0
+def _check_size(query: AnalyzedQuery, data: Mapping[TableId, pa.Table], scans: list[TableId], limits: Limits) -> None:
+    """Every scan counts: a table that is joined with itself is handed over twice."""
     for table, read in query.tables.items():
-        held = [column for column in data[table].column_names if column.lower() in read.columns]
-        if len(held) < len(read.columns):
-            missing = min(read.columns - {column.lower() for column in held})
-            raise AnalyzerUnavailable(f"the copy of {table} has no column {missing}")
-        total += data[table].num_rows
-        product *= max(data[table].num_rows, 1)
-        size += data[table].select(held).nbytes
-    if total > limits.rows or product > limits.product or size > limits.bytes:
-        raise AnalyzerUnavailable(f"{total:,} rows are too many for the reference implementation")
+        missing = read.columns - {name.lower() for name in data[table].column_names}
+        if missing:
+            raise AnalyzerUnavailable(f"the copy of {table} has no column {min(missing)}")
+    counts = [data[table].num_rows for table in scans]
+    size = sum(_bytes(data[table], query.tables[table]) for table in scans)
+    if sum(counts) > limits.rows or prod(counts) > limits.product or size > limits.bytes:
+        raise AnalyzerUnavailable(f"{sum(counts):,} rows are too many for the reference implementation")
+
+
+def _bytes(held: pa.Table, read: TableRead) -> int:
+    return int(held.select([name for name in held.column_names if name.lower() in read.columns]).nbytes)
 
 
 def _written(instance: Instance, source: Source, query: AnalyzedQuery, entries: tuple[Entry, ...]) -> Rebuilt:

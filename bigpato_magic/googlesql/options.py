@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bigpato_magic.googlesql.vocabulary import is_bigquerys
+
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
 
@@ -57,7 +59,7 @@ ON: dict[str, str] = {
     "ENFORCE_MICROS_MODE_IN_INTERVAL_TYPE": "an INTERVAL counts microseconds",
     "INVERSE_TRIG_FUNCTIONS": "BigQuery has ACOS and its like",
     "JSON_STRICT_NUMBER_PARSING": "a JSON number that FLOAT64 cannot hold is an error",
-    "RADIANS_DEGREES_FUNCTIONS": "RADIANS and DEGREES are not in BigQuery's pages, and are refused by their rules",
+    "RADIANS_DEGREES_FUNCTIONS": "known to the analyzer; the vocabulary leaves them out, as BigQuery has none",
     "WITH_RECURSIVE": "BigQuery has WITH RECURSIVE",
 }
 
@@ -75,6 +77,29 @@ def analyzer_options(instance: Instance) -> Any:
 def language_options(instance: Instance) -> Any:
     """`LanguageOptionsProto` as BigQuery would have it. Do not change it."""
     return analyzer_options(instance).language_options
+
+
+def function_options(instance: Instance) -> Any:
+    """`ZetaSQLBuiltinFunctionOptionsProto` with the functions that BigQuery has. Do not change it.
+
+    What only the analyzer has must not be known to it: some of those functions are rewritten to others at once, and
+    nobody would see in the tree that they were there.
+    """
+    if "functions" not in instance.kept:
+        instance.kept["functions"] = _function_options(instance)
+    return instance.kept["functions"]
+
+
+def _function_options(instance: Instance) -> Any:
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
+    from zetasql.wasi._pb2.zetasql.proto.options_pb2 import ZetaSQLBuiltinFunctionOptionsProto
+
+    wanted = ZetaSQLBuiltinFunctionOptionsProto(language_options=language_options(instance))
+    known = instance.call("GetBuiltinFunctions", wanted, service.GetBuiltinFunctionsResponse)
+    for function in known.function:
+        if not is_bigquerys(".".join(function.name_path).lower()):
+            wanted.exclude_function_ids.extend(signature.context_id for signature in function.signature)
+    return wanted
 
 
 def parsing_options(instance: Instance) -> Any:

@@ -32,10 +32,9 @@ def builtin_functions() -> dict[str, tuple[str, ...]]:
         AnalyzerUnavailable: the analyzer is not ready.
     """
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-    from zetasql.wasi._pb2.zetasql.proto.options_pb2 import ZetaSQLBuiltinFunctionOptionsProto
 
     with asking(Source("", "")) as instance:
-        request = ZetaSQLBuiltinFunctionOptionsProto(language_options=options.language_options(instance))
+        request = options.function_options(instance)
         answer = instance.call("GetBuiltinFunctions", request, protos.GetBuiltinFunctionsResponse)
     named = ((".".join(function.name_path).upper(), function) for function in answer.function)
     found = {name: tuple(_signature(s) for s in function.signature) for name, function in named if name[0] != "$"}

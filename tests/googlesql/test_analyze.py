@@ -13,6 +13,7 @@ from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
 from bigpato_magic.googlesql import tree
 from bigpato_magic.types import (
     AnalyzedQuery,
+    Kind,
     Parameter,
     Partitioning,
     PartitionUnit,
@@ -21,7 +22,6 @@ from bigpato_magic.types import (
     array_of,
     struct_of,
 )
-from bigpato_magic.types import Kind as K
 
 from .conftest import ORDERS, of, table
 
@@ -157,8 +157,8 @@ def test_an_order_is_one_only_where_it_is_outermost():
 
 
 def test_types_come_through_both_ways():
-    kinds = [of(kind) for kind in K if kind not in (K.ARRAY, K.STRUCT, K.RANGE)]
-    kinds += [SqlType(K.RANGE, element=of("DATE")), array_of(of("NUMERIC"))]
+    kinds = [of(kind) for kind in Kind if kind not in (Kind.ARRAY, Kind.STRUCT, Kind.RANGE)]
+    kinds += [SqlType(Kind.RANGE, element=of("DATE")), array_of(of("NUMERIC"))]
     kinds += [struct_of(("a", of("INT64")), ("b", array_of(struct_of(("c", of("JSON")))))), ORDERS.columns[-1].type]
     wide = table("p.ds.wide", **{f"c{place}": kind for place, kind in enumerate(kinds)})
     query = googlesql.analyze("SELECT * FROM wide", {("wide",): wide})
