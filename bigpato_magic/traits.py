@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from traitlets import Float, HasTraits, Int, TraitError
@@ -80,10 +81,11 @@ def format_duration(seconds: float) -> str:
 
 
 def format_money(dollars: float) -> str:
-    """Dollars for a person: "$0.0087", "$12.30", "$0"."""
+    """Dollars for a person: "$0.0087", "$12.30", "$0.00006", "$0"."""
     if dollars == 0:
         return "$0"
-    return f"${dollars:.2f}" if abs(dollars) >= 0.1 else f"${dollars:.2g}"
+    # Through Decimal: a float's own short form would be 6e-05.
+    return f"${dollars:.2f}" if abs(dollars) >= 0.1 else f"${Decimal(f'{dollars:.2g}'):f}"
 
 
 class Size(Int[int, Any]):
