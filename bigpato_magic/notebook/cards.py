@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bigpato_magic.explain import Explanation, TableState
     from bigpato_magic.overview import TableRow
     from bigpato_magic.tier.ledger import Savings
+    from bigpato_magic.tier.store import Finding
     from bigpato_magic.verification import Verdict
 
 
@@ -150,6 +151,14 @@ def verdict_card(verdict: Verdict) -> Card:
     if verdict.case:
         lines.append(f"The case is kept in {verdict.case}")
     return lines_card(lines)
+
+
+def files_card(findings: Sequence[Finding]) -> Card:
+    """What a check of the copies' files found."""
+    if not findings:
+        return lines_card(["Every file is what it was when it was copied."])
+    rows = [(str(found.copy.table) if found.copy else "", found.path.name, found.message) for found in findings]
+    return table_card("Damaged copies were taken away:", ("Table", "File", "What is wrong"), rows)
 
 
 def _status_row(row: TableRow) -> tuple[str, ...]:

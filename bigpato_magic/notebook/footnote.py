@@ -99,7 +99,9 @@ class Note:
     def _size(self) -> list[str]:
         if self.rows is None or self.shown is None:
             return []
-        return [f"{self.rows:,} rows" if self.rows == self.shown else f"first {self.shown:,} of {self.rows:,} rows"]
+        if self.shown < self.rows:
+            return [f"first {self.shown:,} of {self.rows:,} rows"]
+        return [f"{self.rows:,} rows"] if self.name else []
 
     def _job_link(self) -> str | None:
         """https://cloud.google.com/bigquery/docs/managing-jobs, as the console's own links are made."""

@@ -101,6 +101,7 @@ REBALANCE: tuple[Option, ...] = (
     TABLES,
     option("--dry-run", action="store_true", help="Show the plan; move nothing."),
     option("--consistent", action="store_true", help="All copies hold one common instant."),
+    option("--auto", action="store_true", help="From now on, do it by itself whenever the kernel is idle."),
 )
 """What `%bp_rebalance` takes."""
 
@@ -109,6 +110,9 @@ STATUS: tuple[Option, ...] = (TABLES,)
 
 SAVINGS: tuple[Option, ...] = (option("--since", metavar="DATE", help="Count from this day, as 2024-01-31."),)
 """What `%bp_savings` takes."""
+
+VERIFY: tuple[Option, ...] = (option("--files", action="store_true", help="Check every file against its checksum."),)
+"""What `%bp_verify` takes."""
 
 PURGE: tuple[Option, ...] = (option("--yes", action="store_true", help="Really do it."),)
 """What `%bp_purge` takes."""

@@ -11,7 +11,7 @@ from IPython.core.magic import Magics, magics_class
 from bigpato_magic.errors import BigPatoError, ConfigurationError
 from bigpato_magic.notebook import cards, words
 from bigpato_magic.notebook.inspection import table_facts_card
-from bigpato_magic.notebook.options import PURGE, REBALANCE, SAVINGS, STATUS, TABLES, command, option
+from bigpato_magic.notebook.options import PURGE, REBALANCE, SAVINGS, STATUS, TABLES, VERIFY, command, option
 from bigpato_magic.notebook.progress import ProgressLine, surface_of
 from bigpato_magic.notebook.running import Work, run
 from bigpato_magic.notebook.session import Session
@@ -49,6 +49,8 @@ class TableMagics(Magics):
         %bp_rebalance orders shop.items     these tables
         """
         asked = _read(self.bp_rebalance, line)
+        if asked.auto:
+            self.client.tier.auto = True
         plan = self._run(
             lambda cancel, progress: self.client.rebalance(
                 asked.tables or None,
@@ -103,10 +105,15 @@ class TableMagics(Magics):
         asked = _read(self.bp_savings, line)
         return cards.savings_card(self.client.savings(_day(asked.since) if asked.since else None))
 
-    @command()
+    @command(*VERIFY)
     def bp_verify(self, line: str) -> cards.Card:
-        """Run the last local query on BigQuery too (billed), and compare the values."""
-        _read(self.bp_verify, line)
+        """Run the last local query on BigQuery too (billed), and compare the values.
+
+        %bp_verify --files     instead, compare every copy's files with their checksums
+        """
+        asked = _read(self.bp_verify, line)
+        if asked.files:
+            return cards.files_card(self._run(lambda cancel, _progress: self.client.tier.verify_files(cancel)))
         return cards.verdict_card(self._run(lambda _cancel, _progress: self.client.verify_last()))
 
     @command(*PURGE)

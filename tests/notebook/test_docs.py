@@ -27,7 +27,11 @@ def test_every_magic_is_on_the_page(name):
     assert f"%{name}" in (DOCS / "magics.md").read_text()
 
 
-@pytest.mark.parametrize("entry", [*options.BPSQL, *options.REBALANCE, *options.SAVINGS], ids=lambda e: e[0][0])
+@pytest.mark.parametrize(
+    "entry",
+    [*options.BPSQL, *options.REBALANCE, *options.SAVINGS, *options.VERIFY, *options.PURGE],
+    ids=lambda e: e[0][0],
+)
 def test_every_option_is_on_the_page(entry):
     assert re.search(rf"[`, \[]{entry[0][0]}\b", (DOCS / "magics.md").read_text())
 

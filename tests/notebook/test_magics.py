@@ -281,6 +281,21 @@ def test_savings_and_verify(cell, local):
     assert str(done.result).startswith("equal")
 
 
+def test_damaged_files_are_found_and_taken_away(cell, client, local):
+    assert str(cell("%bp_verify --files").result) == "Every file is what it was when it was copied."
+    (path,) = [part.path for copy in client.tier.copies().values() for part in copy.parts]
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert path.name in str(cell("%bp_verify --files").result)
+    assert not any(row.where == "local" for row in client.tables())
+
+
+def test_a_rebalance_can_go_on_by_itself(cell, client, local):
+    assert cell("%bp_rebalance --auto").error is None
+    assert client.tier.auto
+    client.tier.auto = False
+
+
 def test_purge_asks_first(cell, client, local):
     done = cell("%bp_purge")
     assert isinstance(done.error, ConfigurationError)
