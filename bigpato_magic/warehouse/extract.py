@@ -221,10 +221,15 @@ class _Run:
         broom.join(_STOP_SECONDS if self._cancel else None)
 
     def _sweep(self) -> None:
+        from google.api_core.exceptions import NotFound
+
         try:
             self._delete()
             if self._end_jobs():
                 self._delete()
+        except NotFound:
+            # There is no such bucket, so nothing was written.
+            return
         except Exception as error:
             found = failures.translate(error)
             log.warning("Files under gs://%s/%s could not be deleted: %s", self._bucket, self._prefix, found.message)

@@ -58,13 +58,19 @@ def job(state: str = "DONE", *, failed: tuple[str, str] | None = None, **statist
     status: Json = {"state": state}
     if failed:
         status["errorResult"] = {"reason": failed[0], "message": failed[1]}
-    numbers = {"totalBytesProcessed": "5", "totalBytesBilled": "10485760", "statementType": "SELECT", **statistics}
+    numbers = {
+        "totalBytesProcessed": "5",
+        "totalBytesBilled": "10485760",
+        "statementType": "SELECT",
+        "totalSlotMs": "2500",
+        **statistics,
+    }
     return {
         "kind": "bigquery#job",
         "id": "p:EU.j",
         "jobReference": REFERENCE,
         "configuration": {"jobType": "QUERY", "query": {"query": "SELECT 1", "useLegacySql": False}},
-        "statistics": {"creationTime": "1700000000000", "totalSlotMs": "2500", "query": numbers},
+        "statistics": {"creationTime": "1700000000000", "query": numbers},
         "status": status,
     }
 

@@ -90,10 +90,9 @@ def _compressed(batch: pa.RecordBatch, options: Any) -> bytes:
     """One encapsulated message, without the stream's schema in front."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
-        head = sink.tell()
         writer.write_batch(batch)
-        end = sink.tell()
-    return sink.getvalue().to_pybytes()[head:end]
+    _, message = pa.ipc.MessageReader.open_stream(sink.getvalue())
+    return message.serialize().to_pybytes()
 
 
 @contextmanager

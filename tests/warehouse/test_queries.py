@@ -93,6 +93,7 @@ def test_a_large_result_is_the_same_by_storage_read_and_page_by_page(
     assert by_storage.arrow.schema.equals(by_pages.arrow.schema, check_metadata=True)
 
 
+@pytest.mark.usefixtures("wide_server")
 def test_the_answer_says_which_tables_the_job_read(warehouse: BigQueryWarehouse, numbers: TableId) -> None:
     answer = warehouse.query("SELECT COUNT(*) AS rows_ FROM numbers", dataset=(numbers.project, numbers.dataset))
 
@@ -129,6 +130,7 @@ SCALARS: dict[str, Any] = {
 }
 
 
+@pytest.mark.usefixtures("wide_server")
 @pytest.mark.parametrize("kind", SCALARS)
 def test_a_parameter_of_each_type_arrives_as_it_was_given(warehouse: BigQueryWarehouse, kind: str) -> None:
     answer = warehouse.query("SELECT @p AS p", [Parameter("p", SqlType(Kind(kind)), SCALARS[kind])])
@@ -165,6 +167,7 @@ def test_positional_parameters_are_taken_in_order(warehouse: BigQueryWarehouse) 
     assert warehouse.query("SELECT ? AS a, ? AS b", parameters).arrow.to_pylist() == [{"a": 7, "b": "x"}]
 
 
+@pytest.mark.usefixtures("wide_server")
 def test_a_dry_run_tells_schema_and_tables_and_does_nothing(warehouse: BigQueryWarehouse, numbers: TableId) -> None:
     dry = warehouse.dry_run(
         "SELECT text, n FROM numbers WHERE n > @least",
@@ -186,6 +189,7 @@ def test_an_unknown_table_is_named(warehouse: BigQueryWarehouse, numbers: TableI
         warehouse.dry_run("SELECT * FROM shop.nothing")
 
 
+@pytest.mark.usefixtures("wide_server")
 def test_a_syntax_error_has_its_line_and_column(warehouse: BigQueryWarehouse) -> None:
     with pytest.raises(QueryError) as caught:
         warehouse.query("SELECT 1 AS x,\n  NO_SUCH_FUNCTION(2) AS y")
@@ -196,6 +200,7 @@ def test_a_syntax_error_has_its_line_and_column(warehouse: BigQueryWarehouse) ->
     assert "2 |   NO_SUCH_FUNCTION(2) AS y\n    |   ^" in card
 
 
+@pytest.mark.usefixtures("wide_server")
 def test_a_parameter_that_is_not_given_is_named(warehouse: BigQueryWarehouse) -> None:
     with pytest.raises(ParameterError, match="missing"):
         warehouse.query("SELECT @missing")

@@ -40,6 +40,7 @@ def test_a_reload_is_another_version(warehouse: BigQueryWarehouse, google: Any, 
     assert before.version.schema_digest != after.version.schema_digest
 
 
+@pytest.mark.usefixtures("wide_server")
 def test_many_tables_are_asked_at_once_and_an_error_stands_for_its_own_table_only(
     warehouse: BigQueryWarehouse, numbers: TableId
 ) -> None:
@@ -52,6 +53,7 @@ def test_many_tables_are_asked_at_once_and_an_error_stands_for_its_own_table_onl
     assert isinstance(found[elsewhere], TableNotFound | PermissionDenied)
 
 
+@pytest.mark.usefixtures("wide_server")
 def test_a_view_has_its_definition_and_is_no_table(warehouse: BigQueryWarehouse, numbers: TableId) -> None:
     warehouse.query("CREATE OR REPLACE VIEW shop.few AS SELECT n FROM shop.numbers WHERE n < 10")
     view = TableId("demo", "shop", "few")
@@ -73,6 +75,7 @@ def test_row_policies_are_seen(warehouse: BigQueryWarehouse, numbers: TableId) -
     assert facts.row_policies
 
 
+@pytest.mark.usefixtures("wide_server")
 def test_datasets_and_tables_are_listed(warehouse: BigQueryWarehouse, numbers: TableId) -> None:
     assert "shop" in warehouse.datasets()
     assert numbers in warehouse.tables("demo", "shop")

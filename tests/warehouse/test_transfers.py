@@ -130,6 +130,7 @@ def _sweepers_done() -> None:
             thread.join(60)
 
 
+@pytest.mark.usefixtures("wide_server")
 def test_no_bucket_is_one_clear_sentence(
     bigquery_server: BigQueryServer, facts: TableFacts, scratch: Path, gcs_server: str
 ) -> None:
