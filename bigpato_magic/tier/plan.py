@@ -8,7 +8,7 @@ costs; a changed copy is brought up to date when it has earned that; the least w
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -49,7 +49,13 @@ REFUSALS: dict[str, str] = {
 """Every code of a refusal, and what it means."""
 
 MARGIN = 1.25
-"""A newcomer must be worth this much more per byte than what makes room for it, or the two would chase each other."""
+"""A newcomer must be worth this much more than what makes room for it for good, or the two would chase each other."""
+
+RETURN = 1.5
+"""What goes for a session's sake and comes back costs its transfer, and some queries on BigQuery until it does."""
+
+LEAST_PROOF = 0.1
+"""Of a transfer's price: what must have been paid for a table even by one who always comes back to what they used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,16 @@ class Situation:
     streaming_ok: bool
     append_only: Collection[TableId]
     patience: float
+
+    @property
+    def proof(self) -> float:
+        """Which share of a transfer's price must have been paid before a table is worth it.
+
+        Hiring until the hire has cost as much as the skis is best against an adversary. Habits are not one: the share
+        of tables that were used just once says how likely it is that a table never comes up again.
+        """
+        once = sum(usage.uses <= 1 for usage in self.usage.values())
+        return self.patience * max(LEAST_PROOF, once / max(1, len(self.usage)))
 
     def asked_for(self, table: TableId) -> bool:
         """Pinned, or asked for by name: no arithmetic needed."""
@@ -312,7 +328,7 @@ def _promotion(s: Situation, facts: TableFacts, want: Want, copy: TableCopy | No
         facts, want.columns, want.partitions, f"{facts.id.table} {why}: {_because(s, usage, credit)}", int(want.bytes),
         score.transfer_price(want.bytes, s.prices), gain,
     )  # fmt: skip
-    pays = s.asked_for(facts.id) or (usage.uses > 0 and credit >= s.patience * cost)
+    pays = s.asked_for(facts.id) or (usage.uses > 0 and credit >= s.proof * cost)
     value = math.inf if s.asked_for(facts.id) else gain
     return Candidate(action, size - (copy.bytes if copy else 0), size, value, pays, cost)
 
@@ -363,14 +379,15 @@ def _cost(s: Situation, draft: Draft) -> None:
 
 
 def _make_room(s: Situation, draft: Draft, candidate: Candidate) -> None:
-    victims = _victims(s, draft, candidate.table)
-    missing, lost, chosen = draft.taken + candidate.disk - draft.room, 0.0, []
-    while missing > 0 and victims:
-        copy = victims.pop(0)
-        missing -= copy.bytes
-        lost += _worth(s, copy)
-        chosen.append(copy)
-    if missing > 0 or (chosen and candidate.value < MARGIN * lost):
+    """Bring it if there is room, or if what must go is worth less: for good, or as long as this session lasts."""
+    usage = s.usage.get(candidate.table)
+    asked = math.isinf(candidate.value)
+    soon = math.inf if asked else score.gain_soon(usage, s.prices) if usage else 0.0
+    chosen = _victims(s, draft, candidate, lambda copy: _loss_for_now(s, copy), soon)
+    if chosen is None:
+        for_good = math.inf if asked else (candidate.value - candidate.cost) / MARGIN
+        chosen = _victims(s, draft, candidate, lambda copy: _worth(s, copy), for_good)
+    if chosen is None:
         draft.refuse(candidate.table, "no-room", f"what is here is worth more than {candidate.table.table}")
         return
     for copy in chosen:
@@ -378,27 +395,47 @@ def _make_room(s: Situation, draft: Draft, candidate: Candidate) -> None:
     _accept(draft, candidate)
 
 
-def _victims(s: Situation, draft: Draft, besides: TableId) -> list[TableCopy]:
-    """Copies that may make room, the least worth per byte first."""
-    kept = (
-        {p.facts.id for p in draft.promote}
-        | {r.facts.id for r in draft.refresh}
-        | {d.copy.table for d in draft.demote}
-        | {besides}
-    )
-    free = [c for c in s.copies.values() if c.table not in kept and c.id not in s.leased and not s.asked_for(c.table)]
-    return sorted(free, key=lambda c: (_worth(s, c) / max(1, c.bytes), c.as_of))
+def _victims(
+    s: Situation, draft: Draft, candidate: Candidate, loss: Callable[[TableCopy], float], gain: float
+) -> list[TableCopy] | None:
+    """The copies that make room at the least loss; None where there are not enough, or they are worth more."""
+    missing, lost, chosen = draft.taken + candidate.disk - draft.room, 0.0, []
+    if missing <= 0:
+        return []
+    for copy in sorted(_removable(s, draft, candidate.table), key=lambda c: (loss(c) / max(1, c.bytes), c.as_of)):
+        missing -= copy.bytes
+        lost += loss(copy)
+        chosen.append(copy)
+        if missing <= 0:
+            return chosen if lost < gain else None
+    return None
+
+
+def _removable(s: Situation, draft: Draft, besides: TableId | None = None) -> list[TableCopy]:
+    """Copies that may make room: not leased, not asked for, and not part of the plan already."""
+    kept = {besides, *(p.facts.id for p in draft.promote), *(r.facts.id for r in draft.refresh)}
+    kept |= {d.copy.table for d in draft.demote}
+    return [c for c in s.copies.values() if c.table not in kept and c.id not in s.leased and not s.asked_for(c.table)]
 
 
 def _worth(s: Situation, copy: TableCopy) -> float:
-    """Dollars that are lost with a copy: what it would save, and never more than bringing it back would cost twice."""
+    """Dollars that a copy is expected to save."""
     usage = s.usage.get(copy.table)
     return score.gain(usage, s.prices) if usage else 0.0
 
 
+def _loss_for_now(s: Situation, copy: TableCopy) -> float:
+    """Dollars that are lost where a copy goes now and may come back: what it would save meanwhile, and its return."""
+    usage = s.usage.get(copy.table)
+    if usage is None:
+        return 0.0
+    back = RETURN * score.transfer_cost(copy.version.bytes, s.prices)
+    return score.gain_soon(usage, s.prices) + min(score.gain(usage, s.prices), back)
+
+
 def _shrink(s: Situation, draft: Draft) -> None:
     """The budget was lowered, or the disk fills up: the least worth goes until the rest fits."""
-    for copy in _victims(s, draft, TableId("", "", "")):
+    for copy in sorted(_removable(s, draft), key=lambda c: (_worth(s, c) / max(1, c.bytes), c.as_of)):
         if draft.taken <= draft.room:
             return
         draft.drop(copy, f"the copies take more than {format_size(draft.room)}")

@@ -21,8 +21,8 @@ from bigpato_magic.types import (
 )
 
 MIB = 2**20
-SESSION = 2 * 3600.0
-"""Half-life, in seconds, of what is in use just now: a session with the same few tables lasts about as long."""
+SESSION = 3600.0
+"""Half-life, in seconds, of what is in use just now: a session with the same few tables lasts some hours."""
 TIB = 2**40
 
 
@@ -46,7 +46,7 @@ class Prices:
     read_per_tib: float = 1.10
     read_free: float = 300.0 * TIB
     dollars_per_hour: float = 2.0
-    background: float = 0.1
+    background: float = 0.05
     transfer_speed: float = 50e6
     local_seconds: float = 0.1
 
@@ -131,9 +131,16 @@ def decayed(usage: TableUsage, at: datetime, half_life: float) -> TableUsage:
     )
 
 
-def brought(usage: TableUsage) -> TableUsage:
-    """The usage after a transfer of the table: what was paid and saved is accounted for."""
-    return replace(usage, paid=0.0, paid_uses=0, saved=0.0, saved_uses=0)
+def brought(usage: TableUsage, moved: float, whole: float, prices: Prices) -> TableUsage:
+    """The usage after a transfer of `moved` bytes for a copy of `whole` bytes: its price is taken from the account.
+
+    What is left pays for refreshes to come, up to the price of one whole transfer: a table that earned its keep is
+    kept up, and one that nobody uses any more soon is not.
+    """
+    before = regret(usage, prices) + earned(usage, prices)
+    left = min(max(0.0, before - transfer_cost(moved, prices)), transfer_cost(whole, prices))
+    as_bytes = left / prices.query_per_tib * TIB if prices.query_per_tib else 0.0
+    return replace(usage, paid=0.0, paid_uses=0, saved=as_bytes, saved_uses=0)
 
 
 # --------------------------------------------------------------------------------------------- in dollars

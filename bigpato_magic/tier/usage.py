@@ -6,6 +6,7 @@ What the numbers mean for a plan is `tier.score`'s and `tier.plan`'s.
 from __future__ import annotations
 
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,15 +16,15 @@ from sqlite3 import Connection
 from bigpato_magic.errors import TierError
 from bigpato_magic.tier import score
 from bigpato_magic.tier.database import Database
-from bigpato_magic.tier.score import Use
+from bigpato_magic.tier.score import Prices, Use
 from bigpato_magic.types import TableId, TableUsage
 
 log = logging.getLogger(__name__)
 
-HALF_LIFE = 7 * 86400.0
-"""Seconds after which a use counts half: what was needed last week is half as likely to be needed as today's."""
+HALF_LIFE = 2 * 86400.0
+"""Seconds after which a use counts half: work moves on within days (see docs/costs.md for what other values cost)."""
 
-MEMORY = 6 * HALF_LIFE
+MEMORY = 42 * 86400.0
 """Seconds after which a column or a partition that nobody reads any more is no longer held for its use."""
 
 MOST_TABLES = 2_000
@@ -107,15 +108,29 @@ class UsageJournal:
             ).fetchall()
         return OrderedDict((TableId(p, d, n), uses) for p, d, n, uses in reversed(rows))
 
-    def brought(self, table: TableId) -> None:
-        """A transfer of the table has just been published: what was paid and saved before is settled.
+    def brought(
+        self, table: TableId, moved: float = math.inf, whole: float = 0.0, prices: Prices | None = None
+    ) -> None:
+        """A transfer of the table has just been published: its price is taken from what was paid and saved.
+
+        Args:
+            table: whose copy is new.
+            moved: logical bytes that came.
+            whole: logical bytes of all that the copy holds.
+            prices: of transfers.
 
         Raises:
             TierError: the journal cannot be written.
         """
+        key = self._key(table)
         with self._database.transaction() as db:
+            row = db.execute(f"SELECT {_NUMBERS} FROM habits WHERE {_KEY}", key).fetchone()
+            if row is None:
+                return
+            after = score.brought(_usage(table, row), moved, whole, prices or Prices())
+            values = (after.paid, after.paid_uses, after.saved, after.saved_uses)
             db.execute(
-                f"UPDATE habits SET paid = 0, paid_uses = 0, saved = 0, saved_uses = 0 WHERE {_KEY}", self._key(table)
+                f"UPDATE habits SET paid = ?, paid_uses = ?, saved = ?, saved_uses = ? WHERE {_KEY}", (*values, *key)
             )
 
     # --------------------------------------------------------------------------------------- one use

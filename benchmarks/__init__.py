@@ -1,0 +1,1 @@
+"""Benchmarks: what they measure is said in each; run them as `python -m benchmarks.<name>`."""

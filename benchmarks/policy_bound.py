@@ -1,0 +1,158 @@
+"""A proven lower bound of what any policy must pay, even one that knows the future.
+
+The rules are those of the simulator, and hold for every policy in it: a query is local only where all its tables are
+here and fresh; a table is brought only after a query that BigQuery had to answer for want of it (nobody fetches what
+nobody asked for), though a copy may be brought up to date at any time; copies never take more than the budget. A query's
+cost is divided among its tables (each query costs at least each table's share where that table is missing), and the budget is relaxed with prices
+for room (Lagrange): then the tables are independent, and the best plan of each is a short dynamic programme. Whatever
+the prices, the sum is at most the true optimum; the ascent below only makes it larger.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.policy_world import Change, Query, Table, Trace
+
+STEPS = 60
+SLOTS = 60
+"""The room's price is constant within each of so many stretches of a trace."""
+
+Cost = Callable[[Mapping[str, float]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What is to be minimal: of an answer by BigQuery, of a local one, of a transfer."""
+
+    cloud: Cost
+    local: Cost
+    transfer: Callable[[float], float]
+
+
+@dataclass(slots=True)
+class Use:
+    """A use of a table by one user, as the bound sees it.
+
+    Args:
+        slot: stretch of the trace.
+        saved: cost that is saved if the table is here.
+        size: bytes of the table.
+        refresh: bytes that bring a copy from the use before up to this one.
+        room: bytes × queries in each slot that keeping it since the use before takes.
+    """
+
+    slot: int
+    saved: float
+    size: float
+    refresh: float
+    room: dict[int, float] = field(default_factory=dict)
+
+
+def lower_bound(trace: Trace, budget: float, costs: Costs) -> float:
+    """The least that all users together must pay."""
+    return sum(_bound_of_user(trace, user, budget, costs) for user in trace.users)
+
+
+def _bound_of_user(trace: Trace, user: str, budget: float, costs: Costs) -> float:
+    base, uses, counts = _gather(trace, user, costs)
+    prices = [0.0] * SLOTS
+    best, step = 0.0, _first_step(uses, budget)
+    for k in range(STEPS):
+        value, taken = _relaxed(uses, prices, costs, budget)
+        value -= sum(p * budget * n for p, n in zip(prices, counts, strict=True))
+        best = max(best, value)
+        for slot in range(SLOTS):
+            if counts[slot]:
+                excess = taken[slot] / counts[slot] / budget - 1
+                prices[slot] = max(0.0, prices[slot] + step / (1 + k / 8) * excess)
+    return base + max(best, 0.0)
+
+
+def _gather(trace: Trace, user: str, costs: Costs) -> tuple[float, dict[str, list[Use]], list[int]]:
+    """What is paid in any case, each table's uses, and the number of queries in each slot."""
+    tables = {name: Table(size) for name, size in trace.tables.items()}
+    mine = sum(isinstance(e, Query) and e.user == user for e in trace.events)
+    uses: dict[str, list[Use]] = {}
+    states: dict[str, tuple[int, int]] = {}
+    last: dict[str, int] = {}
+    counts, base, number = [0] * SLOTS, 0.0, 0
+    for event in trace.events:
+        if isinstance(event, Change):
+            for name, appended in event.tables.items():
+                tables[name].change(appended)
+        elif event.user == user:
+            slot = number * SLOTS // mine
+            counts[slot] += 1
+            local = costs.local(event.reads)
+            cloud = costs.cloud(event.reads)
+            base += local
+            worth = {name: costs.cloud({name: size}) for name, size in event.reads.items()}
+            for name in event.reads:
+                table = tables[name]
+                share = (cloud - local) * worth[name] / (sum(worth.values()) or 1.0)
+                use = Use(slot, max(0.0, share), table.bytes, table.behind(states.get(name, (-1, 0))))
+                spent = Counter((i * SLOTS // mine) for i in range(last.get(name, number) + 1, number))
+                use.room = {s: n * table.bytes for s, n in spent.items()}
+                uses.setdefault(name, []).append(use)
+                states[name], last[name] = table.state, number
+            number += 1
+    return base, uses, counts
+
+
+def _first_step(uses: Mapping[str, list[Use]], budget: float) -> float:
+    saved = sum(use.saved for several in uses.values() for use in several)
+    queries = sum(len(several) for several in uses.values()) or 1
+    return 2 * saved / queries / budget
+
+
+def _relaxed(
+    uses: Mapping[str, list[Use]], prices: list[float], costs: Costs, budget: float
+) -> tuple[float, list[float]]:
+    """The least cost with these prices for room, and how much room that takes in each slot."""
+    taken, total = [0.0] * SLOTS, 0.0
+    for several in uses.values():
+        value, chosen = _best_of_table(several, prices, costs, budget)
+        total += value
+        for slot, room in chosen.items():
+            taken[slot] += room
+    return total, taken
+
+
+def _best_of_table(uses: list[Use], prices: list[float], costs: Costs, budget: float) -> tuple[float, dict[int, float]]:
+    """One table: at each use it is here or not. Being here takes room, and a transfer after a use that missed it."""
+    out = (0.0 if not uses else uses[0].saved, None)
+    here: tuple[float, object] = (float("inf"), None)
+    for k, use in enumerate(uses[1:], 1):
+        fetch, refresh = costs.transfer(use.size), costs.transfer(min(use.refresh, use.size))
+        room = prices[use.slot] * use.size
+        keep = sum(prices[slot] * amount for slot, amount in use.room.items())
+        arrive_new = out[0] + fetch + room
+        arrive_kept = here[0] + refresh + keep + room
+        stay_out = min((out[0], 0, out), (here[0], 1, here), key=lambda option: option[:2])
+        new_out = (stay_out[0] + use.saved, ("out", stay_out[2]))
+        if use.size > budget:
+            here = (float("inf"), None)
+        elif arrive_kept <= arrive_new:
+            here = (arrive_kept, ("kept", k, here))
+        else:
+            here = (arrive_new, ("new", k, out))
+        out = new_out
+    best = min(out, here, key=lambda option: option[0])
+    return best[0], _room(uses, best)
+
+
+def _room(uses: list[Use], state: tuple[float, object]) -> dict[int, float]:
+    """Walk back through the choices and add up the room that they take."""
+    found: dict[int, float] = {}
+    while state is not None and state[1] is not None:
+        kind, *rest = state[1]  # type: ignore[misc]
+        if kind != "out":
+            use = uses[rest[0]]
+            found[use.slot] = found.get(use.slot, 0.0) + use.size
+            for slot, amount in use.room.items() if kind == "kept" else ():
+                found[slot] = found.get(slot, 0.0) + amount
+        state = rest[-1]
+    return found

@@ -1,0 +1,187 @@
+"""What the simulator's world is made of: traces, tables that grow, users with laptops, and what everything costs.
+
+Time is compressed to events: what a rebalance brings after one event is there at the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bigpato_magic.tier import score
+from bigpato_magic.tier.score import Prices
+
+PRICES = Prices(read_free=0.0)
+"""List prices, with the free allowance used up: what the next byte costs an organization that has many."""
+
+START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query of one user: bytes that it reads, by table."""
+
+    t: float
+    user: str
+    name: str
+    reads: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Tables change for everybody: bytes appended, or None for a rewrite."""
+
+    t: float
+    tables: Mapping[str, float | None]
+
+
+Event = Query | Change
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What happens: the tables' bytes at the start, then events in order."""
+
+    name: str
+    tables: Mapping[str, float]
+    events: tuple[Event, ...]
+
+    @property
+    def users(self) -> list[str]:
+        """Everybody who asks something."""
+        return sorted({e.user for e in self.events if isinstance(e, Query)})
+
+
+def read_trace(path: Path) -> Trace:
+    """A trace from a JSON-lines file: `{"tables": …}`, then events; see the module `benchmarks.policy`."""
+    with path.open(encoding="utf-8") as lines:
+        head = json.loads(next(lines))
+        events = tuple(_event(json.loads(line)) for line in lines if line.strip())
+    return Trace(path.stem, {name: float(size) for name, size in head["tables"].items()}, events)
+
+
+def _event(record: Mapping[str, Any]) -> Event:
+    if "change" in record:
+        changes = record["change"].items()
+        return Change(
+            float(record["t"]), {t: None if c.get("rewritten") else float(c["appended_bytes"]) for t, c in changes}
+        )
+    reads = {table: float(size) for table, size in record["reads"].items()}
+    return Query(float(record["t"]), str(record["user"]), str(record.get("query", "")), reads)
+
+
+# ----------------------------------------------------------------------------------------------- costs
+
+
+def cloud_money(reads: Mapping[str, float]) -> float:
+    """Dollars that BigQuery bills for a query."""
+    return sum(score.query_price(score.billed(size, PRICES), PRICES) for size in reads.values())
+
+
+def cloud_seconds(reads: Mapping[str, float]) -> float:
+    """Seconds that a person waits for BigQuery: about a second, and half a second for each GB."""
+    return 1.0 + sum(reads.values()) / 2e9
+
+
+def local_seconds(reads: Mapping[str, float]) -> float:
+    """Seconds that a person waits for a local answer: DuckDB scans about 2 GB of columns a second."""
+    return 0.05 + sum(reads.values()) / 2e9 * 0.2
+
+
+def transfer_money(size: float) -> float:
+    """Dollars for bringing so many bytes."""
+    return score.transfer_price(size, PRICES)
+
+
+def transfer_seconds(size: float) -> float:
+    """Seconds of a transfer, which nobody waits for."""
+    return size / PRICES.transfer_speed
+
+
+WAIT = PRICES.dollars_per_hour / 3600
+"""Dollars for a second of waiting."""
+
+
+@dataclass(slots=True)
+class Bill:
+    """What a policy has cost so far: dollars, seconds that people waited, seconds of transfers, queries by place."""
+
+    money: float = 0.0
+    seconds: float = 0.0
+    background: float = 0.0
+    local: int = 0
+    cloud: int = 0
+    moved: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Everything in dollars: time at what it is worth."""
+        return self.money + WAIT * (self.seconds + PRICES.background * self.background)
+
+    def query(self, reads: Mapping[str, float], *, local: bool) -> None:
+        """Account for an answer."""
+        self.local += local
+        self.cloud += not local
+        self.money += 0.0 if local else cloud_money(reads)
+        self.seconds += local_seconds(reads) if local else cloud_seconds(reads)
+
+    def transfer(self, size: float) -> None:
+        """Account for a transfer."""
+        self.money += transfer_money(size)
+        self.background += transfer_seconds(size)
+        self.moved += size
+
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(*(getattr(self, name) + getattr(other, name) for name in Bill.__slots__))
+
+
+# ----------------------------------------------------------------------------------------------- tables
+
+
+@dataclass(slots=True)
+class Table:
+    """A table now: its bytes, and its history as the sizes of what was appended since the last rewrite.
+
+    Args:
+        bytes: now.
+        rewrites: how often all of it was replaced.
+        appends: sizes of appended partitions since, in order.
+    """
+
+    bytes: float
+    rewrites: int = 0
+    appends: list[float] = field(default_factory=list)
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """Equal states, equal content."""
+        return self.rewrites, len(self.appends)
+
+    def change(self, appended: float | None) -> None:
+        """Append bytes, or rewrite."""
+        if appended is None:
+            self.rewrites, self.appends = self.rewrites + 1, []
+        else:
+            self.appends.append(appended)
+            self.bytes += appended
+
+    def behind(self, state: tuple[int, int]) -> float:
+        """Bytes that bring a copy of an earlier state up to this one."""
+        return sum(self.appends[state[1] :]) if state[0] == self.rewrites else self.bytes
+
+
+def instant(t: float) -> datetime:
+    """A trace's seconds as an instant."""
+    return START + timedelta(seconds=t)
+
+
+def totals(bills: Iterable[Bill]) -> Bill:
+    """The sum of bills."""
+    total = Bill()
+    for bill in bills:
+        total = total + bill
+    return total
