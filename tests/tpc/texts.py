@@ -57,7 +57,9 @@ def differences(left: Sequence[Sequence[Any]], right: Sequence[Sequence[Any]]) -
 def _place(row: Sequence[Any]) -> tuple[Any, ...]:
     """Where a row is sorted to: exact values first, then numbers with few digits."""
     exact = tuple("" if v is None else str(v) for v in row if not isinstance(v, int | float | Decimal))
-    numbers = tuple(f"{v:.4e}" if v is not None else "" for v in row if v is None or isinstance(v, int | float | Decimal))
+    numbers = tuple(
+        f"{v:.4e}" if v is not None else "" for v in row if v is None or isinstance(v, int | float | Decimal)
+    )
     return exact, numbers
 
 
