@@ -71,8 +71,10 @@ def table_rows(tier: Tier, status: Status) -> list[TableRow]:
     usage, copies = tier.usage.totals(), tier.copies()
     lru = list(reversed(tier.usage.lru(LRU_CAPACITY)))
     moving = {event.table: event for event in status.transfers if event.stage not in ("done", "failed")}
-    names = dict.fromkeys((*lru, *usage, *copies, *moving, *tier.pinned_tables()))
-    views = _Views(tier, usage, copies, {table: i for i, table in enumerate(lru, 1)}, moving)
+    pinned = tier.pinned_tables()
+    names = dict.fromkeys((*lru, *usage, *copies, *moving, *pinned))
+    positions = {table: i for i, table in enumerate(lru, 1)}
+    views = _Views(tier, usage, copies, positions, moving, pinned, tier.excluded_tables(), tier.prices())
     return [views.row(table) for table in names]
 
 
@@ -85,13 +87,15 @@ class _Views:
     copies: Mapping[TableId, TableCopy]
     lru: Mapping[TableId, int]
     moving: Mapping[TableId, TransferEvent]
+    pinned: frozenset[TableId]
+    excluded: frozenset[TableId]
+    prices: score.Prices
 
     def row(self, table: TableId) -> TableRow:
         usage, copy, event = self.usage.get(table), self.copies.get(table), self.moving.get(table)
         facts = self.tier.facts.known(table) or (copy.facts if copy else None)
         freshness, reason = self.tier.facts.judge(copy) if copy else (Freshness.UNKNOWN, None)
         saved = usage.saved if usage else 0.0
-        prices = self.tier.prices()
         return TableRow(
             id=table,
             where="local" if copy else "bigquery",
@@ -103,11 +107,11 @@ class _Views:
             freshness=freshness,
             fresh_as_of=self.tier.facts.fresh_as_of([copy])[0] if copy else None,
             saved_bytes=int(saved),
-            saved_dollars=score.query_price(saved, prices),
-            score=score.gain(usage, prices) if usage else 0.0,
-            score_parts=_score_parts(usage, prices) if usage else {},
-            pinned=table in self.tier.pinned_tables(),
-            excluded=table in self.tier.excluded_tables(),
+            saved_dollars=score.query_price(saved, self.prices),
+            score=score.gain(usage, self.prices) if usage else 0.0,
+            score_parts=_score_parts(usage, self.prices) if usage else {},
+            pinned=table in self.pinned,
+            excluded=table in self.excluded,
             held=_held(copy) if copy else "",
             stage=event.stage if event else "",
             progress=event.done / event.total if event and event.total else None,
