@@ -45,7 +45,7 @@ SETTINGS = (
     Setting("tier", "budget", "Disk budget"),
     Setting("tier", "policy", "What to hold"),
     Setting("tier", "auto", "Rebalance when idle"),
-    Setting("", "maximum_bytes_billed", "Most bytes billed"),
+    Setting("", "maximum_bytes_billed", "Most bytes billed (0: any)"),
     Setting("", "footnote", "Footnotes"),
 )
 

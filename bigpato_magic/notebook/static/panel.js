@@ -16,8 +16,9 @@ function size(bytes) {
 }
 
 function money(dollars) {
-  if (!dollars) return "$0";
-  return `${dollars < 0 ? "−" : ""}$${Math.abs(dollars) >= 0.1 ? Math.abs(dollars).toFixed(2) : Number(Math.abs(dollars).toPrecision(2))}`;
+  const size = Math.abs(dollars ?? 0);
+  if (!size) return "$0";
+  return (dollars < 0 ? "−" : "") + (size < 0.001 ? "<$0.001" : `$${size >= 0.1 ? size.toFixed(2) : Number(size.toPrecision(2))}`);
 }
 
 function ago(epoch) {
