@@ -15,6 +15,8 @@ OPERATORS = DOCS + "operators#arithmetic_operators"
 MIN, MAX = -(2**63), 2**63 - 1
 # Results below this are far from DuckDB's infinity.
 SMALL = 1e300
+# 10 to this power has few enough bits for an exact product with a FLOAT64's halves.
+EXACT_DIGITS = 4
 
 MACROS = {
     "bp_fadd(a, b)": "CASE WHEN isinf(a + b) AND isfinite(a) AND isfinite(b) THEN error('float overflow') ELSE a + b END",
@@ -26,6 +28,17 @@ MACROS = {
     "bp_finite(a, r)": "CASE WHEN isfinite(a) AND NOT isfinite(r) THEN error('float error') ELSE r END",
     "bp_idiv(a, b)": "CASE WHEN a IS NULL THEN NULL WHEN b = 0 THEN error('division by zero') WHEN b = -1 THEN -a ELSE a // b END",
     "bp_imod(a, b)": "CASE WHEN a IS NULL THEN NULL WHEN b = 0 THEN error('division by zero') WHEN b = -1 THEN 0 ELSE a % b END",
+    # What is lost when x * c is rounded to a FLOAT64 (Veltkamp's splitting), for c of at most 14 bits.
+    "bp_product_rest(x, c)": "((x * 134217729 - (x * 134217729 - x)) * c - x * c) "
+    "+ (x - (x * 134217729 - (x * 134217729 - x))) * c",
+    # Half away from zero of the exact product: only where x * c came out as a tie, the rest tells on which side it is.
+    # From 2e16 on, a FLOAT64 has no digits there to round.
+    "bp_round_exact(x, c)": "CASE WHEN NOT isfinite(x) OR abs(x * c) > 2e16 THEN x "
+    f"WHEN abs(x * c) > 1e15 THEN {route('ROUND of a large FLOAT64')} "
+    "WHEN abs(x * c - trunc(x * c)) = 0.5 AND bp_product_rest(x, c) * x < 0 THEN trunc(x * c) / c ELSE round(x * c) / c END",
+    "bp_round_guarded(x, c)": "CASE WHEN NOT isfinite(x) THEN x WHEN abs(x * c) > 1e15 "
+    "OR abs(abs(x * c - trunc(x * c)) - 0.5) <= abs(x * c) * 1e-15 "
+    f"THEN {route('a rounding tie')} ELSE round(x * c) / c END",
     # NUMERIC division over the unscaled integers, rounded half away from zero.
     "bp_round_div(n, d)": "(CASE WHEN (n < 0) = (d < 0) THEN 1 ELSE -1 END) * ((abs(n) + abs(d) // 2) // abs(d))",
     "bp_unscaled(a)": "CAST(CAST(a AS DECIMAL(38,9)) * 1000000000::DECIMAL(10,0) AS HUGEINT)",
@@ -128,14 +141,14 @@ def _same_nan(call: Call) -> Facts:
 
 
 def _round_float(call: Call) -> str:
-    """Scaling is exact but for the tie, which depends on the binary value: near one BigQuery decides."""
+    """Up to four digits the scaled value is known exactly; beyond, what is too near to a tie is BigQuery's to round."""
     digits = call.constant(1)
     if not 0 < digits <= 12:
         call.refuse(f"ROUND of FLOAT64 to {digits} digits")
-    x, factor = call.sql(0), f"'1e{digits}'::DOUBLE"
-    scaled = f"abs({x} * {factor})"
-    tie = f"{scaled} > 1e15 OR abs({scaled} - floor({scaled}) - 0.5) < 1e-4"
-    return f"(CASE WHEN isfinite({x}) AND ({tie}) THEN {route('a rounding tie')} ELSE round({x} * {factor}) / {factor} END)"
+    factor = f"'1e{digits}'::DOUBLE"
+    if digits <= EXACT_DIGITS:
+        return call.once(lambda bound: f"bp_round_exact({bound.sql(0)}, {factor})")
+    return call.once(lambda bound: f"bp_round_guarded({bound.sql(0)}, {factor})")
 
 
 def _round_numeric(call: Call) -> str:
