@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bigpato_magic.errors import AnalyzerUnavailable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Path = tuple[str, ...]
 _KEPT = 64
+_MOST = 1000
+_SEEN: dict[Any, tuple[tuple[Column, ...], Entry]] = {}
 
 
 class Described(Protocol):
@@ -40,9 +43,9 @@ class Described(Protocol):
         """How it is partitioned."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One table under one path."""
+    """One table under one path. Equal tables are one and the same entry (`_interned`): quick to look up."""
 
     path: Path
     id: TableId
@@ -58,13 +61,32 @@ def entries(tables: Mapping[Path, Described]) -> tuple[Entry, ...]:
     """
     found: dict[Path, Entry] = {}
     for written, table in tables.items():
-        entry = Entry(split(written), table.id, tuple((c.name, c.type) for c in table.columns), _pseudo(table))
+        entry = _entry(written, table)
         key = tuple(part.lower() for part in entry.path)
         if not f".{table.id}".endswith("." + ".".join(entry.path)):
             raise AnalyzerUnavailable(f"{'.'.join(written)} does not name {table.id}: BigQuery's table names know case")
-        if found.setdefault(key, entry) != entry:
+        if found.setdefault(key, entry) is not entry:
             raise AnalyzerUnavailable(f"two tables of this query are called {'.'.join(written)} but for case")
     return tuple(sorted(found.values(), key=lambda entry: entry.path))
+
+
+def _entry(written: Path, table: Described) -> Entry:
+    """The table's entry. Hashing a wide schema takes longer than all else here: its tuple is recognized by identity."""
+    key = written, table.id, id(table.columns), table.partitioning
+    seen = _SEEN.get(key)
+    if seen is None:
+        entry = _interned(split(written), table.id, tuple((c.name, c.type) for c in table.columns), _pseudo(table))
+        if len(_SEEN) >= _MOST:
+            _SEEN.clear()
+        seen = _SEEN[key] = (table.columns, entry)  # the tuple is held, so that no other gets its identity
+    return seen[1]
+
+
+@lru_cache(maxsize=1000)
+def _interned(
+    path: Path, table: TableId, columns: tuple[tuple[str, SqlType], ...], pseudo: tuple[tuple[str, SqlType], ...]
+) -> Entry:
+    return Entry(path, table, columns, pseudo)
 
 
 def split(path: Path) -> Path:
