@@ -70,7 +70,7 @@ def parse(sql: str) -> list[exp.Expr]:
 def _name_positional(sql: str) -> str:
     """Call each `?` by its place in the text: sqlglot's tree has another order."""
     import sqlglot
-    from sqlglot.tokens import TokenType
+    from sqlglot import TokenType
 
     if "?" not in sql:
         return sql
@@ -98,7 +98,7 @@ def locate(error: QueryError, statement: exp.Expr) -> None:
         return
     error.message = f"Unrecognized name: {unknown[1]}"
     found = (c.this.meta for c in statement.find_all(exp.Column) if c.name.lower() == unknown[1].lower())
-    meta = next(found, {})
+    meta: dict[str, Any] = next(found, {})
     if "line" in meta:
         error.line, error.column = meta["line"], meta["col"] - len(unknown[1]) + 1
 
