@@ -120,7 +120,9 @@ class Column:
         type: REPEATED fields are ARRAYs, RECORDs are STRUCTs.
         required: NOT NULL.
         policy_tagged: column-level security or masking applies; never copied.
-        parameters: of a parameterized type: ("max_length", 10), ("precision", 10), ("scale", 2).
+        parameters: of a parameterized type: ("max_length", 10), ("precision", 10), ("scale", 2),
+            ("timestamp_precision", 12) of a TIMESTAMP of picoseconds.
+        collation: '' or `und:ci`, which compares without case (also of a field inside); DuckDB would compare otherwise.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Column:
     required: bool = False
     policy_tagged: bool = False
     parameters: tuple[tuple[str, int], ...] = ()
+    collation: str = ""
 
 
 class TableKind(StrEnum):
@@ -233,7 +236,11 @@ class TableFacts:
 
 def schema_digest(columns: tuple[Column, ...]) -> str:
     """A short digest of names, types and modes: another schema, another digest."""
-    text = "\n".join(f"{c.name}\t{c.type}\t{c.required}\t{c.policy_tagged}\t{c.parameters}" for c in columns)
+    rows = (
+        (c.name, c.type, c.required, c.policy_tagged, c.parameters, *([c.collation] * bool(c.collation)))
+        for c in columns
+    )
+    text = "\n".join("\t".join(str(value) for value in row) for row in rows)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

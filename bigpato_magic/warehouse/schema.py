@@ -80,6 +80,7 @@ def column(field: Resource) -> Column:
         required=field.get("mode") == "REQUIRED",
         policy_tagged=_is_secured(field),
         parameters=_parameters(field),
+        collation=_collation(field),
     )
 
 
@@ -87,6 +88,11 @@ def _is_secured(field: Resource) -> bool:
     """Column-level security or masking, also of a field inside."""
     tagged = bool((field.get("policyTags") or {}).get("names")) or bool(field.get("dataPolicies"))
     return tagged or any(_is_secured(inner) for inner in field.get("fields", ()))
+
+
+def _collation(field: Resource) -> str:
+    """The column's own, or that of a field inside."""
+    return str(field.get("collation") or "") or next(filter(None, map(_collation, field.get("fields", ()))), "")
 
 
 def _parameters(field: Resource) -> tuple[tuple[str, int], ...]:

@@ -187,6 +187,21 @@ def test_every_type_of_a_schema_is_read(warehouse: BigQueryWarehouse, server: Re
     assert columns[4].parameters == (("timestamp_precision", 12),)
 
 
+def test_a_collation_is_told_and_makes_another_schema(warehouse: BigQueryWarehouse, server: RestServer) -> None:
+    plain = {"name": "a", "type": "STRING"}
+    digests = set()
+    for field, collation in (
+        (plain, ""),
+        ({**plain, "collation": "und:ci"}, "und:ci"),
+        ({"name": "a", "type": "RECORD", "fields": [{**plain, "collation": "und:ci"}]}, "und:ci"),
+    ):
+        server.on("GET", r.TABLE, r.table(schema={"fields": [field]}))
+        facts = facts_of(warehouse)
+        assert facts.columns[0].collation == collation
+        digests.add(facts.version.schema_digest)
+    assert len(digests) == 3
+
+
 def test_listed_row_policies_apply(warehouse: BigQueryWarehouse, server: RestServer) -> None:
     server.on("GET", r.POLICIES, {"rowAccessPolicies": [{"filterPredicate": "a = 1"}]})
 
