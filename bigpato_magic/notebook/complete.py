@@ -6,10 +6,10 @@ Names come from `names`, what is in scope from `scope`; a key press never waits 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
+from IPython.core.completer import CompletionContext, SimpleCompletion
 
 from bigpato_magic.notebook.names import Names, functions
 from bigpato_magic.notebook.options import BPSQL, Option
@@ -18,7 +18,6 @@ from bigpato_magic.types import Column, Kind, SqlType
 
 Candidate = tuple[str, str]
 """A text to insert, and what it is."""
-Matcher = Callable[[CompletionContext], Mapping[str, Any]]
 
 _CELL = re.compile(r"\s*%%(?:bpsql|bp_explain)\b[^\n]*\n?")
 _LINE = re.compile(r"(?:.*=)?\s*%(?:bpsql|bp_explain)\s")
@@ -35,19 +34,14 @@ _KEYWORDS = """
     """.split()  # noqa: SIM905 - a list of words is read as one
 
 
-def matcher(names: Names, variables: Mapping[str, Any]) -> Matcher:
-    """IPython's hook: silent outside our cells, alone inside them."""
-
-    def bigpato_matcher(context: CompletionContext) -> Mapping[str, Any]:
-        found = complete(context, names, variables)
-        if found is None:
-            return {"completions": []}
-        fragment, candidates = found
-        shown = [SimpleCompletion(text, type=kind) for text, kind in candidates]
-        return {"completions": shown, "matched_fragment": fragment, "suppress": True, "ordered": True}
-
-    marked: Matcher = context_matcher(identifier="bigpato.sql", priority=200)(bigpato_matcher)
-    return marked
+def completions(context: CompletionContext, names: Names, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An answer to IPython: nothing outside our cells, ours alone inside them."""
+    found = complete(context, names, variables)
+    if found is None:
+        return {"completions": []}
+    fragment, candidates = found
+    shown = [SimpleCompletion(text, type=kind) for text, kind in candidates]
+    return {"completions": shown, "matched_fragment": fragment, "suppress": True, "ordered": True}
 
 
 def complete(

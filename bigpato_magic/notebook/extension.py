@@ -15,10 +15,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from bigpato_magic.client import BigPato
 from bigpato_magic.errors import ConfigurationError
-from bigpato_magic.notebook import inspection, tracebacks
-from bigpato_magic.notebook.complete import matcher
+from bigpato_magic.notebook import hooks
 from bigpato_magic.notebook.magics import QueryMagics
-from bigpato_magic.notebook.names import Names
 from bigpato_magic.notebook.session import Session, parts, session_of
 from bigpato_magic.notebook.tablemagics import TableMagics
 
@@ -33,9 +31,7 @@ def load(shell: InteractiveShell) -> None:
     session = Session(shell, BigPato(parent=shell))
     for magics in (QueryMagics(session), TableMagics(session)):
         shell.register_magics(magics)
-    names = Names(lambda: session.client)
-    shell.Completer.custom_matchers.append(matcher(names, shell.user_ns))
-    session.undo += [inspection.install(shell, names), tracebacks.install(shell)]
+    session.undo.append(hooks.install(shell, session))
     for line in misspelt(shell, session.client):
         _say(line)
     start_warming(session)
@@ -46,7 +42,6 @@ def unload(shell: InteractiveShell) -> None:
     session = session_of(shell)
     if session is None:
         return
-    shell.Completer.custom_matchers[:] = [m for m in shell.Completer.custom_matchers if not _is_ours(m)]
     for kind in shell.magics_manager.magics.values():
         for name in [name for name, magic in kind.items() if _is_ours(magic)]:
             del kind[name]

@@ -1,45 +1,17 @@
-"""Shift-Tab on a table's or function's name: its schema, size, place and freshness, or its signatures.
-
-IPython offers no hook for names that are no Python objects, so the shell's own method is wrapped while the extension
-is loaded: a name that Python does not know may be one that BigQuery knows.
-"""
+"""What Shift-Tab shows of a table (schema, size, place, freshness) or a function (its signatures)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bigpato_magic.notebook.cards import Card, table_card
 from bigpato_magic.notebook.names import Names, functions
 from bigpato_magic.traits import format_size
 
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
-
     from bigpato_magic.overview import TableRow
     from bigpato_magic.types import TableFacts
-
-
-def install(shell: InteractiveShell, names: Names) -> Callable[[], None]:
-    """Let the shell's inspection fall back to tables and functions; the result undoes it."""
-    original: Callable[..., Any] = shell.object_inspect_mime
-
-    def object_inspect_mime(oname: str, *arguments: Any, **named: Any) -> Any:
-        try:
-            return original(oname, *arguments, **named)
-        except KeyError:
-            card = describe(oname, names)
-            if card is None:
-                raise
-            return {"text/plain": card.text, "text/html": card.html}
-
-    shell.object_inspect_mime = object_inspect_mime  # type: ignore[method-assign]
-
-    def undo() -> None:
-        shell.object_inspect_mime = original  # type: ignore[method-assign]
-
-    return undo
 
 
 def describe(name: str, names: Names) -> Card | None:

@@ -1,0 +1,110 @@
+"""What is hung into a shell beside the magics: completion, inspection, `%tb`. Light: work is imported when asked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import CompletionContext, context_matcher
+
+from bigpato_magic.errors import BigPatoError
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from bigpato_magic.notebook.names import Names
+    from bigpato_magic.notebook.session import Session
+
+_IDENTIFIER = "bigpato.sql"
+
+
+def install(shell: InteractiveShell, session: Session) -> Callable[[], None]:
+    """Hang all of it in; the result takes it out."""
+    names = _late_names(session)
+    undone = (_completion(shell, names), _inspection(shell, names), _tracebacks(shell))
+
+    def undo() -> None:
+        for one in undone:
+            one()
+
+    return undo
+
+
+def _late_names(session: Session) -> Callable[[], Names]:
+    """The one cache of names, made when first asked for."""
+    made: list[Names] = []
+
+    def names() -> Names:
+        from bigpato_magic.notebook.names import Names
+
+        if not made:
+            made.append(Names(lambda: session.client))
+        return made[0]
+
+    return names
+
+
+def _completion(shell: InteractiveShell, names: Callable[[], Names]) -> Callable[[], None]:
+    """IPython's hook: silent outside our cells, alone inside them."""
+
+    def bigpato_matcher(context: CompletionContext) -> Mapping[str, Any]:
+        if "%b" not in context.full_text:
+            return {"completions": []}
+        from bigpato_magic.notebook.complete import completions
+
+        return completions(context, names(), shell.user_ns)
+
+    marked = context_matcher(identifier=_IDENTIFIER, priority=200)(bigpato_matcher)
+    shell.Completer.custom_matchers.append(marked)
+    return lambda: shell.Completer.custom_matchers.remove(marked)
+
+
+def _inspection(shell: InteractiveShell, names: Callable[[], Names]) -> Callable[[], None]:
+    """Shift-Tab on a name that Python does not know, but BigQuery may: a table, a function.
+
+    IPython offers no hook for names that are no objects, so the shell's method is wrapped.
+    """
+    original: Callable[..., Any] = shell.object_inspect_mime
+
+    def object_inspect_mime(oname: str, *arguments: Any, **named: Any) -> Any:
+        try:
+            return original(oname, *arguments, **named)
+        except KeyError:
+            from bigpato_magic.notebook.inspection import describe
+
+            card = describe(oname, names())
+            if card is None:
+                raise
+            return {"text/plain": card.text, "text/html": card.html}
+
+    shell.object_inspect_mime = object_inspect_mime  # type: ignore[method-assign]
+
+    def undo() -> None:
+        shell.object_inspect_mime = original  # type: ignore[method-assign]
+
+    return undo
+
+
+def _tracebacks(shell: InteractiveShell) -> Callable[[], None]:
+    """`%tb` after a card: the whole traceback.
+
+    IPython asks an error for its short form (`_render_traceback_`) under `%tb` as well.
+    """
+    lines: dict[str, Any] = shell.magics_manager.magics["line"]
+    original = lines["tb"]
+
+    def tb(s: str) -> Any:
+        value: Any = getattr(sys, "last_value", None)
+        if not isinstance(value, BigPatoError) or s.strip():
+            return original(s)
+        whole = shell.InteractiveTB.structured_traceback(type(value), value, value.__traceback__)
+        return shell._showtraceback(type(value), value, whole)
+
+    tb.__doc__ = original.__doc__
+    lines["tb"] = tb
+
+    def undo() -> None:
+        lines["tb"] = original
+
+    return undo
