@@ -73,7 +73,7 @@ def measure(client: BigPato, native: duckdb.DuckDBPyConnection, query: Query, re
                 times[side].append(time.perf_counter() - started)
     except (BigPatoError, duckdb.Error) as error:
         return Measure(query, wrong=f"{type(error).__name__}: {str(error).splitlines()[0]}")
-    found = differences(*(rows_of(answers[side]) for side in sides))
+    found = differences(rows_of(answers["product"]), rows_of(answers["native"]), query.name)
     best = {side: min(seconds[1:]) for side, seconds in times.items()}
     return Measure(query, best["product"], best["native"], answers["product"].num_rows, found[0] if found else "")
 

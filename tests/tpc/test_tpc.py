@@ -42,7 +42,7 @@ def test_it_runs_here_and_is_right(client, native, query: Query):
     assert isinstance(result.decision, RunLocal)
     own = native[query.dataset].execute(query.native).fetchall()
     mine = list(zip(*(column.to_pylist() for column in result.arrow.columns), strict=True))
-    assert differences(mine, own) == []
+    assert differences(mine, own, query.name) == []
 
 
 @pytest.mark.parametrize("query", [q for q in QUERIES if q.number % 10 == 1], ids=lambda q: q.name)
@@ -54,6 +54,8 @@ def test_both_routes_give_the_same_frame(client, query: Query):
 
 
 def test_a_difference_is_seen():
+    assert differences([(0, 0, 0, 0.07)], [(0, 0, 0, 0.08)])
+    assert differences([(0, 0, 0, 0.07)], [(0, 0, 0, 0.09)], "ds78")
     assert differences([(1, "a")], [(1, "b")])
     assert differences([(1,)], [(1,), (1,)])
     assert differences([(1.0,)], [(1.001,)])
