@@ -1,4 +1,4 @@
-"""Make the pages that must not be written by hand: `python docs/generate.py` (with --check: fail if one is out of date)."""
+"""Make the pages that must not be written by hand: `python docs/generate.py` (--check: fail if one is out of date)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from traitlets import HasTraits, Undefined  # noqa: E402
 from bigpato_magic import errors  # noqa: E402
 from bigpato_magic.decide import REASONS  # noqa: E402
 
+CONFIGURATION = """# Configuration
+
+In a notebook `%config BigPato.project = "acme"`; in `ipython_config.py` `c.BigPato.project = "acme"`; on the command
+line `ipython --BigPato.project=acme`; in a script `BigPato(project="acme")`. Sizes are spelled "10 GiB", durations "5 min".
+`%config BigPato` lists them with their present values.
+"""
 MADE = "<!-- Made by `python docs/generate.py`; do not edit. -->\n\n"
 
 
@@ -24,22 +30,17 @@ def configurables() -> tuple[type[HasTraits], ...]:
     from bigpato_magic.client import BigPato
     from bigpato_magic.local.duck import LocalEngine
     from bigpato_magic.tier.facts import FreshnessPolicy
-    from bigpato_magic.tier.ledger import Prices
+    from bigpato_magic.tier.ledger import Pricing
     from bigpato_magic.tier.tier import Tier
 
-    return BigPato, Tier, FreshnessPolicy, Prices, LocalEngine
+    return BigPato, Tier, FreshnessPolicy, Pricing, LocalEngine
 
 
 def configuration() -> str:
     """docs/configuration.md: every trait, from its `help`."""
-    parts = [
-        "# Configuration\n\n",
-        "In a notebook `%config BigPato.project = \"acme\"`; in `ipython_config.py` `c.BigPato.project = \"acme\"`; on the command\n",
-        "line `ipython --BigPato.project=acme`; in a script `BigPato(project=\"acme\")`. Sizes are spelled \"10 GiB\", durations\n",
-        "\"5 min\". `%config BigPato` lists them with their present values.\n",
-    ]
+    parts = [CONFIGURATION]
     for owner in configurables():
-        parts += [f"\n## {owner.__name__}\n\n", f"{inspect.getdoc(owner).splitlines()[0]}\n\n", *_table(owner)]  # type: ignore[union-attr]
+        parts += [f"\n## {owner.__name__}\n\n", f"{_first_line(owner)}\n\n", *_table(owner)]
     return "".join(parts)
 
 
@@ -63,11 +64,15 @@ def reasons() -> str:
         "The footnote gives the sentence; `%bp_explain` and `QueryResult.decision.reasons` give the code too.\n\n",
         "| Code | Meaning |\n|---|---|\n",
         *(f"| `{code}` | {meaning} |\n" for code, meaning in sorted(REASONS.items())),
-        "\n## Errors\n\nAll are `bigpato_magic.errors.BigPatoError`; a cell that raises one fails, and “Run All” stops there.\n\n",
+        "\n## Errors\n\nAll are `bigpato_magic.errors.BigPatoError`; a cell that raises one fails, and “Run All” stops.\n\n",
         "| Error | Meaning |\n|---|---|\n",
-        *(f"| `{cls.__name__}` | {inspect.getdoc(cls).splitlines()[0]} |\n" for cls in _errors()),  # type: ignore[union-attr]
+        *(f"| `{cls.__name__}` | {_first_line(cls)} |\n" for cls in _errors()),
     ]
     return "".join(parts)
+
+
+def _first_line(documented: type) -> str:
+    return (inspect.getdoc(documented) or "").splitlines()[0]
 
 
 def _errors() -> list[type[errors.BigPatoError]]:
