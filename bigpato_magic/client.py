@@ -404,6 +404,12 @@ class BigPato(LoggingConfigurable):
         """What was billed and what was not, from the ledger."""
         return self.tier.ledger.savings(since)
 
+    def panel(self) -> Any:
+        """The panel, for a notebook: all tables with their buttons, as `%bp_panel` shows it."""
+        from importlib import import_module  # the screen lies above this layer: nothing else here knows of it
+
+        return import_module("bigpato_magic.notebook.panel").panel(self)
+
     def purge(self) -> None:
         """Remove every copy, journal and setting of this tier from the disk."""
         self.tier.purge()

@@ -1,4 +1,7 @@
-"""What is hung into a shell beside the magics: completion, inspection, `%tb`. Light: work is imported when asked."""
+"""What is hung into a shell beside the magics: completion, inspection, `%tb`, a client's picture.
+
+Light: the work is imported when it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _IDENTIFIER = "bigpato.sql"
 def install(shell: InteractiveShell, session: Session) -> Callable[[], None]:
     """Hang all of it in; the result takes it out."""
     names = _late_names(session)
-    undone = (_completion(shell, names), _inspection(shell, names), _tracebacks(shell))
+    undone = (_completion(shell, names), _inspection(shell, names), _tracebacks(shell), _pictures(shell))
 
     def undo() -> None:
         for one in undone:
@@ -108,3 +111,16 @@ def _tracebacks(shell: InteractiveShell) -> Callable[[], None]:
         lines["tb"] = original
 
     return undo
+
+
+def _pictures(shell: InteractiveShell) -> Callable[[], None]:
+    """A `BigPato` as a cell's result: the table of tables, as it stands in for the panel."""
+    formatters: Any = shell.display_formatter.formatters  # type: ignore[union-attr]
+
+    def picture(client: Any) -> str:
+        from bigpato_magic.notebook.view import static_html
+
+        return static_html(client)
+
+    formatters["text/html"].for_type_by_name("bigpato_magic.client", "BigPato", picture)
+    return lambda: formatters["text/html"].pop("bigpato_magic.client.BigPato", None)
