@@ -1,4 +1,4 @@
-"""From GoogleSQL to DuckDB: `read` looks at raw text, `compile` makes DuckDB SQL of a resolved query by tables of rules.
+"""From GoogleSQL to DuckDB: `read` looks at raw text, `compile` makes DuckDB SQL of a resolved query by rules.
 
 Importing it loads no rules: the first `compile` does (about 20 ms).
 """

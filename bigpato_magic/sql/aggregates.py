@@ -53,7 +53,7 @@ def _keys(c: Compiler, relation: Relation, items: Iterable[Node]) -> tuple[Relat
 
 
 def _result(c: Compiler, item: Node) -> list[tuple[int, Expr]]:
-    """An aggregate's column; one that may fail aside has a column for its error, which is never set here: DuckDB raises."""
+    """An aggregate's column, and the one for its error where it has one: never set here, because DuckDB raises."""
     kind, column = tree.name(item), tree.get(item, "column")
     results = [(column.column_id, aggregate(c, tree.node(tree.get(item, "expr")), c.type_of(column)))]
     if kind == "DeferredComputedColumn":

@@ -1,6 +1,7 @@
-"""What compiling one query remembers, and how its parts find each other: a table from node kinds to the functions that compile them.
+"""What compiling one query remembers, and how its parts find each other: tables from node kinds to functions.
 
-`scans`, `expressions`, `aggregates`, `windows` and `subqueries` fill the tables `SCANS` and `EXPRESSIONS`; a kind that is in neither is refused.
+`scans`, `expressions`, `aggregates`, `windows` and `subqueries` fill the tables `SCANS` and `EXPRESSIONS`; a kind that
+is in neither is refused.
 """
 
 from __future__ import annotations

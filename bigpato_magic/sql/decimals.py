@@ -1,7 +1,7 @@
 """NUMERIC without paying for 38 digits: values are held as the narrowest DECIMAL(p, s) that is known to fit.
 
-DECIMAL(38,9) is a 128-bit number in DuckDB, several times slower than a 64-bit one, so a precision that is known is carried through
-`+`, `-`, `*`, SUM, CASE and UNION. GoogleSQL's NUMERIC has 29 digits before the point and 9 after:
+DECIMAL(38,9) is a 128-bit number in DuckDB, several times slower than a 64-bit one, so a precision that is known is
+carried through `+`, `-`, `*`, SUM, CASE and UNION. GoogleSQL's NUMERIC has 29 digits before the point and 9 after:
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#decimal_types
 """
 
@@ -64,7 +64,7 @@ def multiply(a: Expr, b: Expr) -> Expr | None:
 
 
 def divide(a: Expr, b: Expr) -> Expr | None:
-    """`a / b` as an exact multiplication, where `b` is a whole constant whose reciprocal has few digits (2, 4, 100); else None."""
+    """`a / b` as an exact product, where `b` is a whole constant whose reciprocal has few digits (2, 100), or None."""
     divisor = b.value if b.literal else None
     if not divisor or divisor != int(divisor):
         return None

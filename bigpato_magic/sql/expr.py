@@ -1,7 +1,7 @@
 """A compiled expression: DuckDB text, its GoogleSQL type, and what is known of its values.
 
-Facts make cheaper rules faithful: a FLOAT64 that is never NaN compares as DuckDB compares, an integer in a known range needs no
-guard. A fact that is not proven has its careful default, so `UNKNOWN` is always right.
+Facts make cheaper rules faithful: a FLOAT64 that is never NaN compares as DuckDB compares, an integer in a known range
+needs no guard. A fact that is not proven has its careful default, so `UNKNOWN` is always right.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ASCII = Facts(ascii=True)
 
 
 def either(exprs: Sequence[Expr]) -> Facts:
-    """What is certain of a value that is one of these (COALESCE, CASE, UNION); NUMERIC widths are left to `decimals`."""
+    """What is certain of a value that is one of these (COALESCE, CASE, UNION), but for the width of a NUMERIC."""
     facts = [e.facts for e in exprs if not e.is_null]
     lows, highs = [f.low for f in facts], [f.high for f in facts]
     sizes = [f.magnitude for f in facts]
@@ -90,7 +90,7 @@ class Expr:
 
     @property
     def key(self) -> str:
-        """Its type as rule signatures spell it: `INT64`, `ARRAY<STRING>`, `ARRAY<STRUCT>`, `STRUCT`, `ENUM` for a keyword."""
+        """Its type as signatures have it: `INT64`, `ARRAY<STRING>`, `ARRAY<STRUCT>`, `STRUCT`, `ENUM` for a keyword."""
         return "ENUM" if self.keyword is not None else type_key(self.type)
 
     @property

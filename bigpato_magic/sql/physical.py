@@ -36,7 +36,7 @@ EPOCH = datetime(1970, 1, 1)
 
 
 def duck_type(type_: SqlType) -> str:
-    """The DuckDB type that holds `type_`. A STRUCT's fields are named by position: f0, f1, …; names return in the output.
+    """The DuckDB type that holds `type_`. A STRUCT's fields are f0, f1, …; their names return in the output.
 
     Raises:
         Refusal: DuckDB has no type for it.

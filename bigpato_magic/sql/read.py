@@ -1,10 +1,11 @@
-"""What can be seen in raw SQL text before it is analyzed, or where it never will be: its kind, its parameters, its code.
+"""What can be seen in raw SQL text, before it is analyzed or where it never will be: kind, parameters, code.
 
 Tolerant: any text is read, also half-written. What a query means is `googlesql`'s business.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ _UNKNOWN = "UNKNOWN"
 
 @dataclass(frozen=True, slots=True)
 class StatementKind:
-    """A statement's kind by its first words: `SELECT`, `INSERT`, `CREATE TABLE`, `SCRIPT`; UNKNOWN where it has none."""
+    """A statement's kind by its first words: `SELECT`, `INSERT`, `CREATE TABLE`, `SCRIPT`, or `UNKNOWN`."""
 
     name: str
 
@@ -69,7 +70,7 @@ def _object(words: list[str]) -> list[str]:
 def split(sql: str) -> list[str]:
     """The statements of a text, without their semicolons; empty ones are left out."""
     starts = [0, *(m.end() for m in _TOKEN.finditer(sql) if m["other"] == ";"), len(sql) + 1]
-    parts = [sql[a : b - 1] if b <= len(sql) else sql[a:] for a, b in zip(starts, starts[1:], strict=False)]
+    parts = [sql[a : b - 1] if b <= len(sql) else sql[a:] for a, b in itertools.pairwise(starts)]
     return [part for part in parts if outside(part).strip()]
 
 

@@ -1,4 +1,4 @@
-"""A SELECT under construction. Scans add to it as long as SQL's own order of clauses allows, and put it in parentheses when it does not."""
+"""A SELECT under construction. Scans add to it as long as SQL's order of clauses allows; then it goes into brackets."""
 
 from __future__ import annotations
 

@@ -218,7 +218,10 @@ def _row_count(c: Compiler, message: Node) -> str:
         return str(e.value)
     if tree.name(tree.node(message)) == "Parameter":
         # DuckDB takes NULL for no limit; BigQuery refuses it.
-        return f"(CASE WHEN {e.sql} < 0 OR {e.sql} IS NULL THEN error('LIMIT must not be negative or NULL') ELSE {e.sql} END)"
+        return (
+            f"(CASE WHEN {e.sql} < 0 OR {e.sql} IS NULL THEN error('LIMIT must not be negative or NULL') "
+            f"ELSE {e.sql} END)"
+        )
     return refuse("a LIMIT that is not a constant or a parameter")
 
 

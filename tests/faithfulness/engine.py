@@ -17,7 +17,8 @@ from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError
 from bigpato_magic.local.duck import LocalEngine
 from bigpato_magic.local.write import Source
-from bigpato_magic.sql import compile, read
+from bigpato_magic.sql import compile as compile_query
+from bigpato_magic.sql import read
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import (
     Column,
@@ -82,7 +83,9 @@ def answer(sql: str, tables: dict[str, Any] | None = None) -> tuple[str, Any]:
     read_ones = {".".join((table.dataset, table.table)) for table in query.tables}
     copies = [publish(described[name], (tables or {})[name]) for name in sorted(read_ones)]
     try:
-        compiled = compile(query, {copy.table: LocalTable(copy.relation, copy.columns, copy.stats) for copy in copies})
+        compiled = compile_query(
+            query, {copy.table: LocalTable(copy.relation, copy.columns, copy.stats) for copy in copies}
+        )
         if isinstance(compiled, Refused):
             return "routed", "; ".join(f"{reason.code}: {reason}" for reason in compiled.reasons)
         return "local", run(compiled, copies)

@@ -1,11 +1,11 @@
-"""The grid: every scalar rule over the edge values of its arguments, each answer compared with Google's reference implementation.
+"""The grid: every scalar rule over edge values, each answer compared with Google's reference implementation.
 
     python -m tests.faithfulness.grid                    all of it (minutes)
     python -m tests.faithfulness.grid substr date_trunc  these functions
     python -m tests.faithfulness.grid --seconds 60 --seed 7   a sample
 
-The queries are made from the tables of rules themselves: a rule without a grid cannot be forgotten. Many value combinations of one
-pattern are tried in one query; where it fails on either side, it is halved until one row is left.
+The queries are made from the tables of rules themselves: a rule without a grid cannot be forgotten. Many combinations
+of values are tried in one query; where it fails on either side, it is halved until one row is left.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 
 from bigpato_magic.sql.rules import FUNCTIONS
 from bigpato_magic.sql.rules.base import LETTERS, Rule
-
 from tests.faithfulness.judge import Verdict, judge
 
 LONG_TEXT = "REPEAT('xyz', 500)"
@@ -312,17 +311,17 @@ def main() -> int:
     more = groups.sample(asked.names, asked.seed, max(1, asked.most // 10))
     outcome = run(todo, more, asked.seconds)
     counts, wrong = outcome.counts, outcome.wrong
-    print(
+    sys.stdout.write(
         f"{counts.total()} of {sum(map(len, todo)) + len(more)} trials, {len(outcome.proven)} rules proven: {dict(counts)}"
     )
-    print("wrong by rule:", Counter(rule for rule, _ in wrong).most_common())
+    sys.stdout.write(f"wrong by rule: {Counter(rule for rule, _ in wrong).most_common()}\n")
     shown: Counter[str] = Counter()
     for rule, verdict in wrong:
         shown[rule] += 1
         if shown[rule] <= 2:
-            print(f"{rule}\n  {verdict.sql}\n  local {verdict.local}\n  reference {verdict.reference}")
+            sys.stdout.write(f"{rule}\n  {verdict.sql}\n  local {verdict.local}\n  reference {verdict.reference}\n")
     if not asked.names:
-        print("without a grid:", without_grid())
+        sys.stdout.write(f"without a grid: {without_grid()}\n")
     return 1 if wrong else 0
 
 

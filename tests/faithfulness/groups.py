@@ -1,4 +1,4 @@
-"""The grid of aggregates and window functions: each rule over groups of edge values, judged by the reference implementation.
+"""The grid of aggregates and window functions: each rule over groups of edge values, judged by the reference.
 
 Groups: one value, several, all NULL, none; DISTINCT where the rule has it; frames of one row, of all rows, and between.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from bigpato_magic.sql.rules import AGGREGATES
 from bigpato_magic.sql.rules.base import LETTERS, AggregateRule
-
 from tests.faithfulness.grid import ALIASES, ANY, VALUES
 
 STRUCTS = ("STRUCT(1 AS x, 'a' AS y)", "STRUCT(2 AS x, CAST(NULL AS STRING) AS y)", "NULL")

@@ -9,9 +9,8 @@ from typing import Any
 from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError
 from bigpato_magic.googlesql.evaluation import evaluate
-from bigpato_magic.sql import compile
+from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.types import Refused
-
 from tests.faithfulness import engine
 
 TOLERANCE = 1e-12
@@ -32,7 +31,7 @@ def judge(sql: str) -> Verdict:
     """Run a query without tables here and by Google's reference implementation."""
     engine.ready()
     try:
-        compiled = compile(googlesql.analyze(sql), {})
+        compiled = compile_query(googlesql.analyze(sql), {})
     except (QueryError, AnalyzerUnavailable) as error:
         return Verdict("unknown", sql, str(error))
     if isinstance(compiled, Refused):

@@ -8,7 +8,6 @@ from typing import Any
 
 from bigpato_magic.errors import QueryError
 from bigpato_magic.googlesql.evaluation import evaluate
-
 from tests.faithfulness.engine import ready
 from tests.sql import recorded
 
@@ -37,7 +36,7 @@ def main() -> int:
     ready()
     differing = [sql for family in recorded.families() for sql in record(family, anew=anew)]
     for sql in differing:
-        print("another answer than recorded:", sql)
+        sys.stdout.write(f"another answer than recorded: {sql}\n")
     return 1 if differing else 0
 
 

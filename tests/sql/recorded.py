@@ -1,4 +1,4 @@
-"""The cases of the rules: queries in `cases/*.sql` (one a line), their answers in `cases/*.jsonl`, as Google's reference gives them.
+"""The cases of the rules: queries in `cases/*.sql`, one a line; Google's reference's answers in `cases/*.jsonl`.
 
 python -m tests.sql.record         adds the answers of new queries
 python -m tests.sql.record --all   computes all anew, and fails if one differs from what was recorded

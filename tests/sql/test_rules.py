@@ -6,11 +6,10 @@ import pytest
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import BigPatoError
-from bigpato_magic.sql import compile
+from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.sql.rules import AGGREGATES, FAMILIES, FUNCTIONS, macros
 from bigpato_magic.sql.rules.base import Rule
 from bigpato_magic.types import Compiled
-
 from tests.faithfulness import engine
 from tests.sql import recorded
 
@@ -31,7 +30,7 @@ def test_local_answers_are_the_recorded_ones(family, proven):
     answers = recorded.answers(family)
     wrong = []
     for sql in recorded.queries(family):
-        compiled = compile(googlesql.analyze(sql), {})
+        compiled = compile_query(googlesql.analyze(sql), {})
         assert isinstance(compiled, Compiled), f"{sql}: {compiled}"
         try:
             found = recorded.as_json(engine.run(compiled, []))

@@ -35,7 +35,10 @@ def _sum_float(call: Call) -> str:
     # DuckDB sums infinity for an overflow, where GoogleSQL raises.
     if call.args[0].facts.magnitude is not None and call.args[0].facts.magnitude < 1e280:
         return plain
-    return f"(CASE WHEN isinf({plain}) AND NOT bool_or(isinf({{a}})){{tail}} THEN error('float overflow') ELSE {plain} END)"
+    return (
+        f"(CASE WHEN isinf({plain}) AND NOT bool_or(isinf({{a}})){{tail}} THEN error('float overflow') "
+        f"ELSE {plain} END)"
+    )
 
 
 def _sum_numeric(call: Call) -> Expr:

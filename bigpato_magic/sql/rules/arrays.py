@@ -8,7 +8,8 @@ SOURCE = DOCS + "array_functions"
 SUBSCRIPTS = DOCS + "operators#array_subscript_operator"
 
 MACROS = {
-    "bp_at(a, i)": "CASE WHEN a IS NULL OR i IS NULL THEN NULL WHEN i >= 0 AND i < len(a) THEN a[CAST(i + 1 AS BIGINT)] "
+    "bp_at(a, i)": "CASE WHEN a IS NULL OR i IS NULL THEN NULL WHEN i >= 0 AND i < len(a) THEN a[CAST(i + 1 "
+    "AS BIGINT)] "
     "ELSE error('array index out of bounds') END",
     "bp_safe_at(a, i)": "CASE WHEN i >= 0 AND i < len(a) THEN a[CAST(i + 1 AS BIGINT)] ELSE NULL END",
 }

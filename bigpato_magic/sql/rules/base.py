@@ -1,8 +1,8 @@
 """What a rule is, and how to add one in five minutes.
 
 Google's analyzer names every function by its signature: `SUBSTR(name, 2)` is `substr(STRING, INT64)`, `a + b` is
-`$add(INT64, INT64)`, `CAST(x AS STRING)` is `cast(DATE AS STRING)`. A rule says what DuckDB text gives BigQuery's answer for one
-signature. What has no rule is refused, and the query runs on BigQuery. To add one:
+`$add(INT64, INT64)`, `CAST(x AS STRING)` is `cast(DATE AS STRING)`. A rule says what DuckDB text gives BigQuery's
+answer for one signature. What has no rule is refused, and the query runs on BigQuery. To add one:
 
 1. Find the signature: the reason of a refused query shows it (`%bp_explain`).
 2. Add an entry to the table of the family in this folder (`strings.py`, `dates.py`, …):
@@ -17,25 +17,27 @@ signature. What has no rule is refused, and the query runs on BigQuery. To add o
                call.refuse(f"DATE_TRUNC to {unit}")      # known when the query is compiled
            return f"CAST(date_trunc('{unit}', {call.args[0].sql}) AS DATE)"
 
-   - DuckDB must raise where BigQuery raises: `error('…')` inside the text (`{a}` is evaluated once per mention: put shared
-     text in a macro of the family's `MACROS`).
+   - DuckDB must raise where BigQuery raises: `error('…')` inside the text. An argument is evaluated at each mention: put
+     shared text in a macro of the family's `MACROS` (name `bp_…`), or use `call.once`.
    - What depends on the data is refused at run time: `error('route: …')`; `route("…")` writes it.
      DuckDB folds constant arguments before it looks at a CASE, so put a guard *inside* the dangerous argument:
      `repeat({a}, CASE WHEN {b} > 100000 THEN error('route: long text') ELSE {b} END)`.
    - `strict=True`: BigQuery gives NULL for any NULL argument and DuckDB's text would not; the guard is generated.
-   - `safe`: what `SAFE.f(…)` or SAFE_CAST is. True: the text never raises, so it is the same. TRY: DuckDB's TRY around the same text
-     (only where the text has no `route`). Or another text or function. None: the SAFE form is refused.
-   - `facts`: what is certain of the result (`between(0, 9999)`, or a function of the call).
-   - `why`: one sentence, for a person, when the text is not what one expects, or when `template` is None: known and refused.
+   - `safe`: what `SAFE.f(…)` or SAFE_CAST is. True: the text never raises, so it is the same. TRY: DuckDB's TRY around
+     the same text (only where the text has no `route`). Or another text or function. None: the SAFE form is refused.
+   - `facts`: what is certain of the result: `between(0, 9999)`, or a function of the call.
+   - `why`: one sentence for a person, when the text is not what one expects, or when `template` is None: refused.
    - `source`: Google's page, when it is not the family's `SOURCE`.
-3. Give the grid something to try: `grid=("STARTS_WITH(a, b)",)`, where a, b, … are the arguments and run through edge values of
-   their types. Without it `name(a, b)` is tried. Run `python -m tests.faithfulness.grid starts_with`: every answer is compared with
-   Google's reference implementation.
-4. Add a query that uses it to `tests/sql/cases/<family>.sql` and run `python -m tests.sql.record`: the expected answers come
-   from the reference implementation, never from DuckDB.
+   - Where only code can be faithful: a `Udf` in the family's `UDFS`, its body in `bigpato_magic.sql.udfs`.
+3. Give the grid something to try: `grid=("STARTS_WITH(a, b)",)`, where a, b, … run through edge values of their types.
+   Without it `name(a, b)` is tried. `python -m tests.faithfulness.grid starts_with` compares every answer with Google's
+   reference implementation.
+4. Add a query that uses it to `tests/sql/cases/<family>.sql` and run `python -m tests.sql.record`: the expected answers
+   come from the reference implementation, never from DuckDB.
 
-Signatures: `INT64`, `ARRAY` (any), `ARRAY<STRING>`, `STRUCT`, `ENUM` (a keyword: a date part, a normalisation form), `ANY` (one
-argument of any type that DuckDB holds), and a last `...` for any further arguments. An exact signature wins over a pattern.
+Signatures: `INT64`, `ARRAY` (any), `ARRAY<STRING>`, `STRUCT`, `ENUM` (a keyword: a date part, a normalisation form),
+`ANY` (one argument of any type that DuckDB holds), and a last `...` for any further arguments. An exact signature wins
+over a pattern.
 """
 
 from __future__ import annotations
@@ -125,7 +127,8 @@ class Call:
     def once(self, build: Callable[[Call], str]) -> str:
         """The text of `build`, whose arguments are evaluated once, before it, however often it mentions them.
 
-        DuckDB copies the text of a macro's argument: a deep expression that is mentioned twice at each level doubles at each.
+        DuckDB copies the text of a macro's argument: a deep expression that is mentioned twice at each level doubles at
+        each.
         """
         if all(arg.simple or arg.keyword for arg in self.args):
             return build(self)
@@ -208,8 +211,9 @@ class Rule:
 class AggregateRule:
     """As `Rule`, for an aggregate or a window function.
 
-    The template knows `{a}`, `{b}`, …, `{distinct}` (`DISTINCT ` or nothing), `{order}` (` ORDER BY …` inside the call),
-    `{nulls}` (` IGNORE NULLS`), and `{tail}` (` FILTER (…) OVER (…)`), which every DuckDB aggregate of it must be followed by.
+    The template knows `{a}`, `{b}`, …, `{distinct}` (`DISTINCT ` or nothing), `{order}` (` ORDER BY …` inside the
+    call), `{nulls}` (` IGNORE NULLS`), and `{tail}` (` FILTER (…) OVER (…)`), which every DuckDB aggregate of it must
+    be followed by.
 
     Args:
         name: GoogleSQL's name: `sum`, `$count_star`, `row_number`.
@@ -251,7 +255,8 @@ class Udf:
         name: in DuckDB: starts with `bp_`.
         arguments: DuckDB types.
         result: DuckDB type.
-        body: name of a function in `bigpato_magic.sql.udfs`: pyarrow arrays in, one array of the same length out; it sees NULLs.
+        body: name of a function in `bigpato_magic.sql.udfs`: pyarrow arrays in, one array of the same length out; it
+        sees NULLs.
     """
 
     name: str

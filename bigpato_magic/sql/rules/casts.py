@@ -1,6 +1,7 @@
 r"""CAST and SAFE_CAST. A pair that is not here is refused.
 
-GoogleSQL reads more text forms than DuckDB, and others: text of a form that both read alike is cast, any other text routes.
+GoogleSQL reads more text forms than DuckDB, and others: text of a form that both read alike is cast, any other text
+routes.
 """
 
 from __future__ import annotations
@@ -37,11 +38,13 @@ MACROS = {
     "bp_fraction(us)": "CASE WHEN us % 1000000 = 0 THEN '' "
     "WHEN us % 1000 = 0 THEN '.' || lpad(CAST(us % 1000000 // 1000 AS VARCHAR), 3, '0') "
     "ELSE '.' || lpad(CAST(us % 1000000 AS VARCHAR), 6, '0') END",
-    "bp_datetime_text(t)": "strftime(t, '%Y-%m-%d %H:%M:%S') || bp_fraction(CAST(extract(microseconds FROM t) AS BIGINT))",
+    "bp_datetime_text(t)": "strftime(t, '%Y-%m-%d %H:%M:%S') || bp_fraction(CAST(extract(microseconds FROM "
+    "t) AS BIGINT))",
     "bp_time_text(t)": "CASE WHEN t IS NULL THEN NULL ELSE substring(CAST(t AS VARCHAR), 1, 8) "
     "|| bp_fraction(CAST(extract(microseconds FROM t) AS BIGINT)) END",
     # Fifteen significant digits where they give the same number back, else seventeen.
-    "bp_float_text(x)": "CASE WHEN x = 0 THEN '0' WHEN isnan(x) OR isinf(x) THEN replace(CAST(x AS VARCHAR), 'infinity', 'inf') "
+    "bp_float_text(x)": "CASE WHEN x = 0 THEN '0' WHEN isnan(x) OR isinf(x) THEN replace(CAST(x AS "
+    "VARCHAR), 'infinity', 'inf') "
     "WHEN CAST(printf('%.15g', x) AS DOUBLE) = x THEN printf('%.15g', x) ELSE printf('%.17g', x) END",
 }
 
@@ -87,7 +90,8 @@ RULES = (
     _cast(
         "NUMERIC",
         "STRING",
-        f"(CASE WHEN contains({DECIMAL_TEXT}, '.') THEN rtrim(rtrim({DECIMAL_TEXT}, '0'), '.') ELSE {DECIMAL_TEXT} END)",
+        f"(CASE WHEN contains({DECIMAL_TEXT}, '.') THEN rtrim(rtrim({DECIMAL_TEXT}, '0'), '.') ELSE "
+        f"{DECIMAL_TEXT} END)",
         facts=Facts(ascii=True),
     ),
     _cast(
@@ -102,7 +106,8 @@ RULES = (
         "STRING",
         "DATE",
         f"bp_form({{a}}, '{DAY}', bp_date(CAST({{a}} AS DATE)))",
-        f"(CASE WHEN NOT regexp_matches({{a}}, '[0-9]') THEN NULL ELSE bp_form({{a}}, '{DAY}', TRY_CAST({{a}} AS DATE)) END)",
+        f"(CASE WHEN NOT regexp_matches({{a}}, '[0-9]') THEN NULL ELSE bp_form({{a}}, '{DAY}', "
+        f"TRY_CAST({{a}} AS DATE)) END)",
     ),
     _cast("STRING", "DATETIME", f"bp_form({{a}}, '{DAY}([ T]{CLOCK})?', bp_datetime(CAST({{a}} AS TIMESTAMP)))", None),
     _cast(
@@ -116,7 +121,8 @@ RULES = (
         "INT64",
         f"bp_form({{a}}, '{INTEGER}', CAST({{a}} AS BIGINT))",
         "(CASE WHEN NOT regexp_matches({a}, '[0-9]') THEN NULL "
-        f"ELSE bp_form({{a}}, '{NO_NUMBER}', CASE WHEN regexp_full_match({{a}}, '{INTEGER}') THEN TRY_CAST({{a}} AS BIGINT) END) END)",
+        f"ELSE bp_form({{a}}, '{NO_NUMBER}', CASE WHEN regexp_full_match({{a}}, '{INTEGER}') THEN "
+        f"TRY_CAST({{a}} AS BIGINT) END) END)",
     ),
     _cast("STRING", "NUMERIC", "bp_form({a}, '[+-]?[0-9]{1,28}([.][0-9]{1,9})?', CAST({a} AS DECIMAL(38,9)))", None),
     _cast("STRING", "TIME", f"bp_form({{a}}, '{CLOCK}', CAST({{a}} AS TIME))", None),

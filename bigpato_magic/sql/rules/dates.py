@@ -1,7 +1,7 @@
 """DATE, DATETIME, TIMESTAMP and TIME.
 
-GoogleSQL knows the years 1 to 9999; DuckDB knows more, so results are checked. A TIMESTAMP is a TIMESTAMPTZ, taken to the clock of a
-zone by arithmetic where the zone is UTC, and by DuckDB's own zone rules elsewhere.
+GoogleSQL knows the years 1 to 9999; DuckDB knows more, so results are checked. A TIMESTAMP is a TIMESTAMPTZ, taken to
+the clock of a zone by arithmetic where the zone is UTC, and by DuckDB's own zone rules elsewhere.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ TIMES = DOCS + "time_functions"
 MACROS = {
     # The clock of UTC, as a TIMESTAMP.
     "bp_utc(t)": "make_timestamp(epoch_us(t))",
-    "bp_timestamp(us)": "CASE WHEN us < -62135596800000000 OR us > 253402300799999999 THEN error('timestamp out of range') "
+    "bp_timestamp(us)": "CASE WHEN us < -62135596800000000 OR us > 253402300799999999 THEN error('timestamp "
+    "out of range') "
     "ELSE make_timestamptz(CAST(us AS BIGINT)) END",
     "bp_datetime(t)": "CASE WHEN t < TIMESTAMP '0001-01-01' OR t >= TIMESTAMP '10000-01-01' "
     "THEN error('datetime out of range') ELSE t END",

@@ -1,7 +1,7 @@
 """Arithmetic of INT64, FLOAT64 and NUMERIC.
 
-INT64 `+ - *` raise on overflow in DuckDB as in GoogleSQL. FLOAT64 overflow is an error in GoogleSQL and infinity in DuckDB: guarded, unless
-what is known of the values excludes it. NUMERIC rounds half away from zero to nine places.
+INT64 `+ - *` raise on overflow in DuckDB as in GoogleSQL. FLOAT64 overflow is an error in GoogleSQL and infinity in
+DuckDB: guarded, unless what is known of the values excludes it. NUMERIC rounds half away from zero to nine places.
 """
 
 from __future__ import annotations
@@ -19,15 +19,21 @@ SMALL = 1e300
 EXACT_DIGITS = 4
 
 MACROS = {
-    "bp_fadd(a, b)": "CASE WHEN isinf(a + b) AND isfinite(a) AND isfinite(b) THEN error('float overflow') ELSE a + b END",
-    "bp_fsub(a, b)": "CASE WHEN isinf(a - b) AND isfinite(a) AND isfinite(b) THEN error('float overflow') ELSE a - b END",
-    "bp_fmul(a, b)": "CASE WHEN isinf(a * b) AND isfinite(a) AND isfinite(b) THEN error('float overflow') ELSE a * b END",
+    "bp_fadd(a, b)": "CASE WHEN isinf(a + b) AND isfinite(a) AND isfinite(b) THEN error('float overflow') "
+    "ELSE a + b END",
+    "bp_fsub(a, b)": "CASE WHEN isinf(a - b) AND isfinite(a) AND isfinite(b) THEN error('float overflow') "
+    "ELSE a - b END",
+    "bp_fmul(a, b)": "CASE WHEN isinf(a * b) AND isfinite(a) AND isfinite(b) THEN error('float overflow') "
+    "ELSE a * b END",
     "bp_fdiv(a, b)": "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') "
     "WHEN isinf(a / b) AND isfinite(a) AND isfinite(b) THEN error('float overflow') ELSE a / b END",
-    "bp_fsafediv(a, b)": "CASE WHEN b = 0 THEN NULL WHEN isinf(a / b) AND isfinite(a) AND isfinite(b) THEN NULL ELSE a / b END",
+    "bp_fsafediv(a, b)": "CASE WHEN b = 0 THEN NULL WHEN isinf(a / b) AND isfinite(a) AND isfinite(b) THEN "
+    "NULL ELSE a / b END",
     "bp_finite(a, r)": "CASE WHEN isfinite(a) AND NOT isfinite(r) THEN error('float error') ELSE r END",
-    "bp_idiv(a, b)": "CASE WHEN a IS NULL THEN NULL WHEN b = 0 THEN error('division by zero') WHEN b = -1 THEN -a ELSE a // b END",
-    "bp_imod(a, b)": "CASE WHEN a IS NULL THEN NULL WHEN b = 0 THEN error('division by zero') WHEN b = -1 THEN 0 ELSE a % b END",
+    "bp_idiv(a, b)": "CASE WHEN a IS NULL THEN NULL WHEN b = 0 THEN error('division by zero') WHEN b = -1 "
+    "THEN -a ELSE a // b END",
+    "bp_imod(a, b)": "CASE WHEN a IS NULL THEN NULL WHEN b = 0 THEN error('division by zero') WHEN b = -1 "
+    "THEN 0 ELSE a % b END",
     # What is lost when x * c is rounded to a FLOAT64 (Veltkamp's splitting), for c of at most 14 bits.
     "bp_product_rest(x, c)": "((x * 134217729 - (x * 134217729 - x)) * c - x * c) "
     "+ (x - (x * 134217729 - (x * 134217729 - x))) * c",
@@ -35,7 +41,8 @@ MACROS = {
     # From 2e16 on, a FLOAT64 has no digits there to round.
     "bp_round_exact(x, c)": "CASE WHEN NOT isfinite(x) OR abs(x * c) > 2e16 THEN x "
     f"WHEN abs(x * c) > 1e15 THEN {route('ROUND of a large FLOAT64')} "
-    "WHEN abs(x * c - trunc(x * c)) = 0.5 AND bp_product_rest(x, c) * x < 0 THEN trunc(x * c) / c ELSE round(x * c) / c END",
+    "WHEN abs(x * c - trunc(x * c)) = 0.5 AND bp_product_rest(x, c) * x < 0 THEN trunc(x * c) / c ELSE "
+    "round(x * c) / c END",
     "bp_round_guarded(x, c)": "CASE WHEN NOT isfinite(x) THEN x WHEN abs(x * c) > 1e15 "
     "OR abs(abs(x * c - trunc(x * c)) - 0.5) <= abs(x * c) * 1e-15 "
     f"THEN {route('a rounding tie')} ELSE round(x * c) / c END",
@@ -174,7 +181,10 @@ SERIES = "generate_series({a}, CASE WHEN abs(CAST({b} AS HUGEINT) - {a}) > 15999
 SERIES += " ELSE {b} END, CAST(1 AS BIGINT))"
 STEPS = "generate_series({a}, CASE WHEN {c} = 0 OR abs((CAST({b} AS HUGEINT) - {a}) // {c}) > 15999 THEN "
 STEPS += route("a long array, or step 0") + " ELSE {b} END, {c})"
-POWER = "(CASE WHEN isfinite({a}) AND isfinite({b}) AND NOT isfinite(pow({a}, {b})) THEN error('pow') ELSE pow({a}, {b}) END)"
+POWER = (
+    "(CASE WHEN isfinite({a}) AND isfinite({b}) AND NOT isfinite(pow({a}, {b})) THEN error('pow') ELSE "
+    "pow({a}, {b}) END)"
+)
 RULES = (
     Rule("$add", INTS, _int("+"), safe=TRY, source=OPERATORS),
     Rule("$subtract", INTS, _int("-"), safe=TRY, source=OPERATORS),

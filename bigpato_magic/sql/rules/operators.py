@@ -1,7 +1,7 @@
 """Comparison, logic and conditionals.
 
-GoogleSQL's NaN equals nothing and sorts first; DuckDB's equals itself and sorts last. So FLOAT64 is compared as DuckDB compares only
-where NaN is excluded by what is known of the values.
+GoogleSQL's NaN equals nothing and sorts first; DuckDB's equals itself and sorts last. So FLOAT64 is compared as DuckDB
+compares only where NaN is excluded by what is known of the values.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ MIRRORED = {">": "<", ">=": "<="}
 def compare_floats(op: str, a: Expr, b: Expr) -> str:
     """`a op b` as IEEE 754 says: false (for `<>` true) where either is NaN."""
     exact = not (a.facts.nan or b.facts.nan)
-    # One side free of NaN: equality is false anyway. DuckDB's NaN is the largest: only a NaN on the larger side matters.
+    # One side free of NaN: equality is false anyway. DuckDB's NaN is the largest: only a NaN on the larger side
+    # matters.
     if op in ("=", "<>"):
         exact = not (a.facts.nan and b.facts.nan)
     elif op in ("<", "<="):

@@ -1,4 +1,4 @@
-"""STRING and BYTES functions. GoogleSQL counts code points; where DuckDB folds case or counts otherwise, only ASCII runs locally."""
+"""STRING and BYTES functions. Where DuckDB counts or folds case otherwise than GoogleSQL, only ASCII runs locally."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ MACROS = {
     "bp_ascii(x)": "CASE WHEN strlen(x) = length(x) THEN x ELSE error('route: text beyond ASCII') END",
     "bp_not_negative(n)": "CASE WHEN n < 0 THEN error('negative length') ELSE n END",
     "bp_substr(s, p)": "substring(s, CASE WHEN p = 0 OR p < -length(s) THEN 1 ELSE p END)",
-    "bp_substr3(s, p, n)": "CASE WHEN s IS NULL OR p IS NULL OR n IS NULL THEN NULL WHEN n < 0 THEN error('negative length') "
+    "bp_substr3(s, p, n)": "CASE WHEN s IS NULL OR p IS NULL OR n IS NULL THEN NULL WHEN n < 0 THEN "
+    "error('negative length') "
     "WHEN p < -length(s) THEN substring(s, 1, CAST(greatest(0, n) AS BIGINT)) "
     "ELSE substring(s, CASE WHEN p = 0 THEN 1 ELSE p END, n) END",
 }
@@ -50,7 +51,10 @@ def _bounded(argument: str, extra: str = "") -> str:
 def _like(call: Call) -> str:
     value, pattern = call.args
     if not pattern.literal:
-        return f"({value.sql} LIKE (CASE WHEN contains({pattern.sql}, '\\') THEN {route('LIKE escape')} ELSE {pattern.sql} END))"
+        return (
+            f"({value.sql} LIKE (CASE WHEN contains({pattern.sql}, '\\') THEN {route('LIKE escape')} "
+            f"ELSE {pattern.sql} END))"
+        )
     if pattern.value is not None and "\\" in pattern.value:
         call.refuse("LIKE with a backslash")
     return f"({value.sql} LIKE {pattern.sql})"

@@ -1,0 +1,28 @@
+"""A sample of the grid, other values each day; `python -m tests.faithfulness.grid` tries all of it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from tests.faithfulness import engine, grid, groups
+
+SECONDS = 60
+
+
+@pytest.fixture(scope="module", autouse=True)
+def analyzer():
+    engine.ready()
+
+
+@pytest.mark.slow
+def test_no_edge_value_is_answered_wrongly():
+    seed = date.today().toordinal()
+    outcome = grid.run(grid.sample([], seed, 16), groups.sample([], seed, 1), SECONDS)
+    assert outcome.counts["same"] > 0
+    assert not outcome.wrong, f"seed {seed}: {outcome.wrong}"
+
+
+def test_every_scalar_rule_has_a_grid():
+    assert grid.without_grid() == []
