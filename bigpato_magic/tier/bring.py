@@ -88,13 +88,16 @@ class Bringer:
     cancel: Cancel
     transfers: tuple[str, ...] = ()
 
-    def bring(self, request: TransferRequest, staging: Path, *, rows: int | None = None) -> Brought:
+    def bring(
+        self, request: TransferRequest, staging: Path, *, rows: int | None = None, way: Transfer | None = None
+    ) -> Brought:
         """Bring what is asked for.
 
         Args:
             request: what.
             staging: where the part is made.
             rows: that it must have, None where the transfer alone can tell.
+            way: how, and then not all of the table; None for the warehouse's own ways.
 
         Raises:
             TransferError: it could not be brought, or what came is not the table.
@@ -103,21 +106,23 @@ class Bringer:
         """
         path = staging / f"{uuid.uuid4().hex}.duckdb"
         watch = _Moved(self.report)
-        written, fetched, method = self._try_ways(request, path, watch)
+        written, fetched, method = self._try_ways(request, path, watch, self._ways() if way is None else [way])
         at("promote:written")
         self.report(TransferEvent(request.facts.id, "verify", message=f"Verifying {request.facts.id.table}"))
         facts, certain = self._state_of(request, fetched)
-        _prove(request, written.rows, [fetched.rows, *_counts(request, facts, certain, rows)])
+        _prove(request, written.rows, [fetched.rows, *_counts(request, facts, certain, rows, whole=way is None)])
         at("promote:verified")
         ids = request.partitions if written.groups is None else frozenset(written.groups)
         part = finished(path, written.rows, ids, self.cancel)
         as_of = fetched.snapshot or facts.checked_at
         return Brought(part, written.stats, facts, as_of, certain, method, watch.moved)
 
-    def _try_ways(self, request: TransferRequest, path: Path, report: Report) -> tuple[Written, Fetched, str]:
+    def _try_ways(
+        self, request: TransferRequest, path: Path, report: Report, ways: Sequence[Transfer]
+    ) -> tuple[Written, Fetched, str]:
         """Each way a few times where the service is away; the next way where one cannot bring it at all."""
         failure: BigPatoError = TransferError("the warehouse has no way to transfer a table")
-        for transfer in self._ways():
+        for transfer in ways:
             for attempt in range(_ATTEMPTS):
                 try:
                     return (*self._once(transfer, request, path, report), transfer.method)
@@ -217,11 +222,16 @@ def finished(path: Path, rows: int, partitions: frozenset[str] | None, cancel: C
     return Part(path, rows, path.stat().st_size, digest, partitions)
 
 
-def _counts(request: TransferRequest, facts: TableFacts, certain: bool, rows: int | None) -> list[int | None]:
+def _counts(
+    request: TransferRequest, facts: TableFacts, certain: bool, rows: int | None, *, whole: bool
+) -> list[int | None]:
     """What BigQuery counts; a table with a streaming buffer has more rows than it says."""
     if not certain or facts.streaming:
         return []
-    return [facts.version.rows if request.partitions is None else None, rows if facts is request.facts else None]
+    return [
+        facts.version.rows if whole and request.partitions is None else None,
+        rows if facts is request.facts else None,
+    ]
 
 
 def _prove(request: TransferRequest, came: int, expected: Sequence[int | None]) -> None:

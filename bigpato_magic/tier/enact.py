@@ -17,6 +17,7 @@ from bigpato_magic.errors import BigPatoError, Cancelled, TransferError
 from bigpato_magic.local.columns import storable, view_columns
 from bigpato_magic.status import Cancel
 from bigpato_magic.tier import freshness, hold, parts
+from bigpato_magic.tier.appends import Appends
 from bigpato_magic.tier.bring import Bringer, Brought, partition_column
 from bigpato_magic.tier.catalog import Catalog
 from bigpato_magic.tier.leases import Leases
@@ -232,11 +233,15 @@ class Enactor:
         there = self.catalog.copies([refresh.facts.id]).get(refresh.facts.id)
         if there is not None and there.id != refresh.copy.id and _same(there, refresh.facts):
             return there, None
-        if refresh.kind in (RefreshKind.PARTITIONS, RefreshKind.NOTHING) and there is not None and not self.snapshot:
+        ways = {RefreshKind.APPENDED: self._with_appended}
+        ways |= dict.fromkeys((RefreshKind.PARTITIONS, RefreshKind.NOTHING), self._by_parts)
+        if refresh.kind in ways and there is not None and not self.snapshot:
             try:
                 with self.leases.lease([refresh.copy]):
-                    return self._by_parts(refresh)
-            except TransferError as error:
+                    return ways[refresh.kind](refresh)
+            except Cancelled:
+                raise
+            except BigPatoError as error:
                 log.warning("%s is brought whole: %s", refresh.facts.id, error)
         return self._whole_again(refresh)
 
@@ -278,6 +283,21 @@ class Enactor:
                 raise TransferError(f"{copy.rows:,} rows where BigQuery counts {expected_rows:,}")
             drafts = [part.path for part in kept if part.path.parent == staging]
             return self._publish(copy, drafts), brought
+
+    def _with_appended(self, refresh: Refresh) -> tuple[TableCopy, Brought | None]:
+        """The appended rows beside all parts of the old copy."""
+        old, facts = refresh.copy, refresh.facts
+        with self.store.staging() as staging:
+            request, grown = TransferRequest(facts, old.columns), facts.version.rows - old.rows
+            way = Appends(self.bringer.warehouse, old.as_of)
+            brought = self.bringer.bring(request, staging, rows=grown, way=way)
+            if not brought.certain:
+                raise TransferError(f"{facts.id.table} changed while its rows were brought")
+            keeper = parts.Keeper(self.bringer.engine, old, refresh, staging, self.cancel, self.room.watch)
+            kept = keeper.compact([*old.parts, brought.part])
+            copy = self._copy(brought, old.columns, old.holding.partitions, refresh.present)
+            copy = replace(copy, parts=kept, stats=parts.stats_of(old, brought))
+            return self._publish(copy, [part.path for part in kept if part.path.parent == staging]), brought
 
     # ---------------------------------------------------------------------------------------- demote
 

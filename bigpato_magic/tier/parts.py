@@ -68,7 +68,7 @@ class Keeper:
         kept = [part for old in self.old.parts if (part := self._kept(old, wanted)) is not None]
         at("refresh:kept")
         found = [*kept, *([new] if new is not None and new.rows else [])]
-        return self._compact(found) if found else (self._write([], frozenset()),)
+        return self.compact(found) if found else (self._write([], frozenset()),)
 
     def _kept(self, part: Part, wanted: frozenset[str]) -> Part | None:
         """The part as it is, or what of it is still wanted as a new one, or nothing."""
@@ -88,16 +88,17 @@ class Keeper:
             raise TransferError(f"the copy of {self.old.table.table} has no column to tell partitions by")
         return found
 
-    def _compact(self, found: Sequence[Part]) -> tuple[Part, ...]:
+    def compact(self, found: Sequence[Part]) -> tuple[Part, ...]:
         """At most `MOST_PARTS`: the smallest go together."""
         if len(found) <= MOST_PARTS:
             return tuple(found)
         by_size = sorted(found, key=lambda part: part.bytes, reverse=True)
         large, small = by_size[: MOST_PARTS // 2], by_size[MOST_PARTS // 2 :]
-        ids = frozenset().union(*(part.partitions or frozenset() for part in small))
+        told = [part.partitions for part in small if part.partitions is not None]
+        ids = frozenset().union(*told) if len(told) == len(small) else None
         return (*large, self._write([(part.path, "true") for part in small], ids))
 
-    def _write(self, sources: Sequence[tuple[Path, str]], ids: frozenset[str]) -> Part:
+    def _write(self, sources: Sequence[tuple[Path, str]], ids: frozenset[str] | None) -> Part:
         path = self.staging / f"{uuid.uuid4().hex}.duckdb"
         written = self.engine.write_copy(
             path, self.old.columns, Source(parts=tuple(sources)), cancel=self.cancel, watch=self.watch

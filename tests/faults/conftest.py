@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import multiprocessing
 import signal
 import sys
@@ -42,7 +43,11 @@ def call(name, answers, path, arguments):
     spec = importlib.util.spec_from_file_location("tier_worker", path)
     sys.modules["tier_worker"] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    answers.send(getattr(module, name)(*arguments))
+    function = getattr(module, name)
+    if "answers" in inspect.signature(function).parameters:
+        function(*arguments, answers)
+    else:
+        answers.send(function(*arguments))
 
 
 class Processes:

@@ -1,10 +1,9 @@
-"""What runs in the processes that are killed, and in the fresh ones that look at what they left. Kept small: see conftest."""
+"""What runs in the processes that are killed, and in the fresh ones that look at what they left."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -110,7 +109,7 @@ def _files(h):
     store, catalog = h.tier.open().store, h.tier.open().catalog
     named = {part.path for copy in catalog.all() for part in copy.parts}
     if set(store.parts.iterdir()) != named:
-        yield f"parts on the disk: {sorted(p.name for p in store.parts.iterdir())}, named: {sorted(p.name for p in named)}"
+        yield f"parts on the disk: {sorted(store.parts.iterdir())}, named: {sorted(named)}"
     if list(store.drafts.iterdir()):
         yield f"drafts are left: {list(store.drafts.iterdir())}"
     if {path.stem for path in store.manifests.iterdir()} != {copy.id for copy in catalog.all()}:
@@ -129,6 +128,101 @@ def _views(home):
             yield "the views are torn"
 
 
-def copy(template: Path, home: Path) -> Path:
-    shutil.copytree(template, home, symlinks=True)
-    return home
+def demote(home: Path) -> list[str]:
+    h = house(home)
+    return [r.reason.code for r in h.tier.demote([_tools().ORDERS]).refused]
+
+
+def hold(home: Path, answers) -> None:
+    """Lease a copy, say so, and never let go."""
+    import time
+
+    h = house(home)
+    copy = h.tier.copies()[_tools().ORDERS]
+    with h.tier.lease([copy]):
+        h.engine.rows(copy)
+        answers.send("held")
+        time.sleep(600)
+
+
+def promote_items(home: Path) -> tuple[int, int]:
+    """Transfers of this process, and copies that it sees afterwards."""
+    items = _tools().ITEMS
+    h = house(home)
+    heard = []
+    h.tier.rebalance([items], progress=lambda event: heard.append(event.stage))
+    return heard.count("verify"), sum(copy.table == items for copy in h.tier.open().catalog.all())
+
+
+def read_often(home: Path, times: int) -> list[str]:
+    """Read the newest copy again and again; each time it is one whole version."""
+    days = _tools().DAYS
+    h = house(home)
+    wrong = []
+    for _ in range(times):
+        copy = h.tier.copies()[days]
+        with h.tier.lease([copy]):
+            try:
+                found = h.engine.rows(copy).num_rows
+            except Exception as error:
+                # Taken away between the look and the lease: a query would go to BigQuery.
+                if h.tier.copies()[days].id == copy.id:
+                    wrong.append(str(error))
+                continue
+        if found != copy.rows:
+            wrong.append(f"{found} rows of {copy.rows}")
+    return wrong
+
+
+def refresh_often(home: Path, times: int) -> list[str]:
+    t = _tools()
+    h = house(home)
+    wrong = []
+    for number in range(times):
+        h.warehouse.execute(f"INSERT INTO shop.days VALUES (DATE '2024-01-0{number % 9 + 1}', {9000 + number})")
+        wrong += [str(r.reason) for r in h.tier.rebalance([t.DAYS]).refused]
+    return wrong
+
+
+def fill(home: Path, directory: Path) -> list[str]:
+    """A table that is larger than the disk fails, says so, and leaves room for one that is not."""
+    t = _tools()
+    h = house(home)
+    h.warehouse.execute(
+        "CREATE TABLE shop.large AS SELECT n, TO_HEX(SHA512(CAST(n AS STRING))) AS s "
+        "FROM UNNEST(GENERATE_ARRAY(1, 200000)) AS n"
+    )
+    large = t.TableId("demo", "shop", "large")
+    plan = h.tier.plan([large])
+    h.tier.close()
+    small = t.make_tier(h.warehouse, directory)
+    wrong = [] if small.tier.rebalance(plan).refused else ["it fitted"]
+    store = small.tier.open().store
+    wrong += [str(path) for d in (store.parts, store.drafts, store.manifests) for path in d.iterdir()]
+    wrong += [str(r.reason) for r in small.tier.rebalance([t.ITEMS]).refused]
+    return wrong + ([] if small.rows(t.ITEMS) == small.truth(t.ITEMS) else ["items differ"])
+
+
+def unwritable(home: Path) -> list[str]:
+    """As a user who owns the directory but may not write into it."""
+    from bigpato_magic.errors import TierError
+
+    t = _tools()
+    h = house(home)
+    place = home / "shut" / "tier"
+    place.mkdir(parents=True)
+    for path in (home, *home.rglob("*")):
+        os.chown(path, 65534, 65534)
+    for parent in home.parents:
+        if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    place.parent.chmod(0o500)
+    place.rmdir()
+    os.setuid(65534)
+    shut = t.make_tier(h.warehouse, place)
+    wrong = [] if shut.tier.copies() == {} else ["copies without a directory"]
+    try:
+        shut.tier.plan([t.ITEMS])
+    except TierError as error:
+        return wrong + ([] if "cannot be used" in str(error) else [str(error)])
+    return [*wrong, "it could be written"]

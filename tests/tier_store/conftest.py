@@ -51,7 +51,8 @@ def make_warehouse(directory, **more):
     )
     warehouse.execute(
         "CREATE TABLE shop.days PARTITION BY day AS "
-        "SELECT DATE_ADD(DATE '2024-01-01', INTERVAL MOD(n, 10) DAY) AS day, n AS id FROM UNNEST(GENERATE_ARRAY(1, 1000)) AS n"
+        "SELECT DATE_ADD(DATE '2024-01-01', INTERVAL MOD(n, 10) DAY) AS day, n AS id "
+        "FROM UNNEST(GENERATE_ARRAY(1, 1000)) AS n"
     )
     warehouse.execute("CREATE TABLE shop.items AS SELECT 1 AS id, 'x' AS name")
     return warehouse

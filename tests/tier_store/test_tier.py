@@ -132,6 +132,50 @@ def test_a_partition_list_that_does_not_fit_the_rows_brings_all(days):
     assert days.rows(DAYS) == days.truth(DAYS)
 
 
+@pytest.fixture
+def history(warehouse, monkeypatch):
+    """The demo warehouse has no APPENDS(): here it has, for orders, whose ids above 1000 came later."""
+    asked = []
+    query = warehouse.query
+
+    def with_appends(sql, parameters=(), **more):
+        if "APPENDS(TABLE `demo.shop.orders`, @since, NULL)" in sql:
+            asked.append(parameters[0].value)
+            return query("SELECT id, name, price FROM shop.orders WHERE id > 1000", **more)
+        return query(sql, parameters, **more)
+
+    monkeypatch.setattr(warehouse, "query", with_appends)
+    return asked
+
+
+def test_only_appended_rows_come_again_where_the_person_says_so(history, house):
+    house.tier.append_only = ["shop.orders"]
+    house.tier.promote([ORDERS])
+    before = house.tier.copies()[ORDERS]
+    house.warehouse.execute("INSERT INTO shop.orders VALUES (2000, 'new', 1.125), (2001, 'new', 1)")
+    plan = house.tier.plan([ORDERS])
+    assert [r.kind for r in plan.refresh] == [RefreshKind.APPENDED]
+    assert house.tier.rebalance(plan).refused == ()
+    after = house.tier.copies()[ORDERS]
+    assert [p.rows for p in after.parts] == [1000, 2]
+    assert after.parts[0] == before.parts[0]
+    assert history[0] > before.as_of
+    assert house.rows(ORDERS) == house.truth(ORDERS)
+    assert house.tier.check([after], 0)[ORDERS] == (Freshness.FRESH, None)
+
+
+def test_a_table_that_was_not_only_appended_to_comes_whole(history, house):
+    house.tier.append_only = ["shop.orders"]
+    house.tier.promote([ORDERS])
+    house.warehouse.execute("DELETE FROM shop.orders WHERE id = 1")
+    house.warehouse.execute("INSERT INTO shop.orders VALUES (2000, 'new', 1), (2001, 'new', 1)")
+    plan = house.tier.plan([ORDERS])
+    assert [r.kind for r in plan.refresh] == [RefreshKind.APPENDED]
+    assert house.tier.rebalance(plan).refused == ()
+    assert len(house.tier.copies()[ORDERS].parts) == 1
+    assert house.rows(ORDERS) == house.truth(ORDERS)
+
+
 # ------------------------------------------------------------------------------------------- several kernels
 
 
@@ -247,6 +291,16 @@ def test_a_table_that_changes_while_it_is_read_keeps_its_snapshot(house):
     copy = house.tier.copies()[ORDERS]
     assert copy.rows == 1000
     assert house.tier.check([copy], 0)[ORDERS][0] is Freshness.STALE
+
+
+def test_a_person_who_stops_it_does_not_wait(house, large):
+    """The transfer is slow; the stop comes from another thread, as from a button."""
+    house.warehouse.pace.bandwidth = 1000.0
+    cancel = Cancel()
+    threading.Timer(0.5, cancel.set).start()
+    with pytest.raises(Cancelled):
+        house.tier.rebalance([large], cancel=cancel)
+    assert files(house) == []
 
 
 @pytest.mark.parametrize("stage", ["read", "write", "verify", "publish"])

@@ -1,0 +1,198 @@
+"""Two sides of `Tier`: what a query asks of it, and what a person has settled for good. `tier` has the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.status import Status
+from bigpato_magic.tier import books, cases, contain
+from bigpato_magic.tier.score import Prices
+from bigpato_magic.types import (
+    AnalyzedQuery,
+    Freshness,
+    Parameter,
+    QueryResult,
+    Reason,
+    TableCopy,
+    TableId,
+)
+from bigpato_magic.warehouse.base import Warehouse
+
+if TYPE_CHECKING:
+    from bigpato_magic.tier.facts import FactsCache
+    from bigpato_magic.tier.opened import Opened
+
+
+class Openable:
+    """What both sides need of the tier."""
+
+    status: Status
+    _warehouse: Callable[[], Warehouse]
+
+    @property
+    def facts(self) -> FactsCache:
+        """What BigQuery last said of each table."""
+        return self.open().facts
+
+    def open(self) -> Opened:
+        """The parts, made when first needed; see `Tier.open`."""
+        raise NotImplementedError
+
+    def prices(self) -> Prices:
+        """What things cost now."""
+        raise NotImplementedError
+
+    def _tried(self) -> Opened | None:
+        raise NotImplementedError
+
+
+class ForQueries(Openable):
+    """What a query asks of the tier. Where the tier is unusable, there are no copies, and the query is BigQuery's."""
+
+    def copies(self, tables: Iterable[TableId] | None = None) -> Mapping[TableId, TableCopy]:
+        """The newest copy of each of these tables that has one (None: of all). Cheap; none in an unusable tier."""
+        opened = self._tried()
+        return {} if opened is None else opened.catalog.copies(tables)
+
+    def checked(self, copies: Sequence[TableCopy], max_staleness: float | None = None) -> bool:
+        """Whether the last checks of all of them are young enough for a query now."""
+        return self.facts.checked(copies, max_staleness)
+
+    def check(
+        self, copies: Sequence[TableCopy], max_staleness: float | None = None
+    ) -> Mapping[TableId, tuple[Freshness, Reason | None]]:
+        """Whether each may answer a query that is asked now."""
+        return self.facts.check(copies, max_staleness)
+
+    def fresh_as_of(self, copies: Sequence[TableCopy]) -> tuple[datetime | None, datetime | None]:
+        """Up to which instant they equal their tables, and since when that is unverified."""
+        return self.facts.fresh_as_of(copies)
+
+    def reads(self, query: AnalyzedQuery, parameters: Sequence[Parameter]) -> AnalyzedQuery:
+        """The query with what its predicates leave of each table's partitions."""
+        from bigpato_magic.sql.reads import reads
+
+        held = self.copies(query.tables)
+        facts = {table: held[table].facts if table in held else None for table in query.tables}
+        partitionings = {table: found.partitioning if found else None for table, found in facts.items()}
+        return replace(query, tables=reads(query, parameters, partitionings))
+
+    def not_held(self, query: AnalyzedQuery, copies: Mapping[TableId, TableCopy]) -> tuple[Reason, ...]:
+        """What of the query's reads these copies do not hold."""
+        return contain.not_held(query.tables, copies)
+
+    @contextmanager
+    def lease(self, copies: Sequence[TableCopy]) -> Iterator[None]:
+        """Keep these copies on the disk until the block ends, whatever other kernels do."""
+        opened = self._tried()
+        with nullcontext() if opened is None else opened.leases.lease(copies):
+            yield
+
+    def record(
+        self, sql: str, query: AnalyzedQuery | None, result: QueryResult, tables: Sequence[TableId] = ()
+    ) -> QueryResult:
+        """Note a query in the usage journal and the ledger; the result comes back with the bytes that it saved."""
+        del sql
+        opened = self._tried()
+        if opened is None:
+            return result
+        used, prices, now = tuple(tables), self.prices(), self._warehouse().now()
+        known = {table: self._known(opened, table) for table in used}
+        result = books.with_savings(result, query, known, prices)
+        opened.usage.record(books.uses(result, query, used, known, prices), at=now)
+        opened.ledger.note(books.entry(result, used, prices, now))
+        self.status.changed()
+        opened.auto.touch()
+        return result
+
+    def _known(self, opened: Opened, table: TableId) -> books.Known:
+        copy = opened.catalog.copies([table]).get(table)
+        facts = opened.facts.known(table) or (copy.facts if copy else None)
+        return books.Known(facts, copy.partitions if copy else ())
+
+    def mark_stale(
+        self,
+        tables: Iterable[TableId] = (),
+        *,
+        datasets: Iterable[tuple[str, str]] = (),
+        everything: bool = False,
+        statement: str = "statement",
+        running: bool = False,
+    ) -> None:
+        """A statement may have changed these tables: no copy of them answers before BigQuery was asked again.
+
+        Raises:
+            TierError: the mark could not be written.
+        """
+        more = {"everything": everything, "statement": statement, "running": running}
+        opened = self._tried()
+        if opened is not None:
+            opened.marks.add(tables, datasets=datasets, at=self._warehouse().now(), **more)  # type: ignore[arg-type]
+
+
+class WithWishes(Openable):
+    """Pinned and excluded tables, quarantined rules, records of answers that differed."""
+
+    pinned: list[str]
+    excluded: list[str]
+    append_only: list[str]
+
+    def pin(self, tables: Iterable[TableId]) -> None:
+        """Hold them whatever they are worth."""
+        self.open().wishes.pin(tables)
+        self.status.changed()
+
+    def unpin(self, tables: Iterable[TableId]) -> None:
+        """Leave them to the policy."""
+        self.open().wishes.leave(tables)
+        self.status.changed()
+
+    def exclude(self, tables: Iterable[TableId]) -> None:
+        """Never hold them."""
+        self.open().wishes.exclude(tables)
+        self.status.changed()
+
+    def include(self, tables: Iterable[TableId]) -> None:
+        """Take an exclusion back."""
+        self.unpin(tables)
+
+    def pinned_tables(self) -> frozenset[TableId]:
+        """By the settings and by the person's wish."""
+        return self.open().wishes.pinned() | self._named(self.pinned)
+
+    def excluded_tables(self) -> frozenset[TableId]:
+        """By the settings and by the person's wish."""
+        return self.open().wishes.excluded() | self._named(self.excluded)
+
+    def append_only_tables(self) -> frozenset[TableId]:
+        """By the settings."""
+        return self._named(self.append_only)
+
+    def _named(self, names: Iterable[str]) -> frozenset[TableId]:
+        try:
+            return frozenset(TableId.parse(name, project=self._warehouse().project) for name in names)
+        except ValueError as error:
+            raise ConfigurationError(str(error), hint="'dataset.table' or 'project.dataset.table'") from None
+
+    def quarantined(self) -> frozenset[str]:
+        """Rules that have given another answer than BigQuery, and are used no more."""
+        opened = self._tried()
+        return frozenset() if opened is None else opened.wishes.quarantined()
+
+    def quarantine(self, rules: Iterable[str]) -> None:
+        """Use these rules no more."""
+        self.open().wishes.quarantine(rules)
+
+    def pardon(self, rules: Iterable[str]) -> None:
+        """Use these rules again."""
+        self.open().wishes.pardon(rules)
+
+    def keep_case(self, text: str) -> Path:
+        """Keep the record of an answer that differed, as a file that only you can read; the last hundred are kept."""
+        return cases.keep(self.open().store.directory / "cases", text)
