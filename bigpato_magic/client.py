@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
     from bigpato_magic.explain import Explanation
     from bigpato_magic.local.duck import LocalEngine
-    from bigpato_magic.runner import QueryRunner, Request
+    from bigpato_magic.runner import QueryRunner, Request, RunProgress
     from bigpato_magic.tier.ledger import Savings
     from bigpato_magic.tier.store import Finding
     from bigpato_magic.tier.tier import Tier
     from bigpato_magic.verification import Verdict, Verifier
-    from bigpato_magic.warehouse.base import DryRun, Progress, Warehouse
+    from bigpato_magic.warehouse.base import DryRun, Warehouse
 
 log = logging.getLogger("bigpato_magic")
 
@@ -197,7 +197,7 @@ class BigPato(LoggingConfigurable):
         project: str | None = None,
         dataset: str | None = None,
         cancel: Cancel | None = None,
-        progress: Progress | None = None,
+        progress: RunProgress | None = None,
     ) -> QueryResult:
         """Run GoogleSQL where it is right and cheapest.
 
@@ -213,7 +213,7 @@ class BigPato(LoggingConfigurable):
             project: in place of the setting.
             dataset: in place of the setting.
             cancel: stops it from another thread, within a second.
-            progress: hears of a BigQuery job.
+            progress: hears of a BigQuery job, and of a local run the share done, 0 to 1.
 
         Raises:
             QueryError: the SQL is wrong.
@@ -273,15 +273,31 @@ class BigPato(LoggingConfigurable):
             home, name = name.rsplit(".", 1)
         return home or self.warehouse.project or None, name
 
-    def explain(self, sql: str, *, params: Sequence[Parameter] = ()) -> Explanation:
+    def explain(
+        self,
+        sql: str,
+        *,
+        params: Sequence[Parameter] = (),
+        project: str | None = None,
+        dataset: str | None = None,
+        max_staleness: float | None = None,
+    ) -> Explanation:
         """Why the query would run where it would, without running it; asks for facts and a dry run, both free."""
         from bigpato_magic.explain import explain
 
-        return explain(self.runner, self._request(sql, params, Route.AUTO))
+        request = self._request(sql, params, Route.AUTO, project=project, dataset=dataset, max_staleness=max_staleness)
+        return explain(self.runner, request)
 
-    def dry_run(self, sql: str, *, params: Sequence[Parameter] = ()) -> DryRun:
+    def dry_run(
+        self,
+        sql: str,
+        *,
+        params: Sequence[Parameter] = (),
+        project: str | None = None,
+        dataset: str | None = None,
+    ) -> DryRun:
         """What BigQuery would read, free of charge. Raises as `run` does."""
-        request = self._request(sql, params)
+        request = self._request(sql, params, project=project, dataset=dataset)
         return self.warehouse.dry_run(sql, request.parameters, dataset=request.default_dataset, options=request.options)
 
     @property

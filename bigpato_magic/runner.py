@@ -45,7 +45,7 @@ from bigpato_magic.types import (
     TableFacts,
     TableId,
 )
-from bigpato_magic.warehouse.base import Progress, QueryOptions, Warehouse, WarehouseResult
+from bigpato_magic.warehouse.base import QueryOptions, QueryProgress, Warehouse, WarehouseResult
 
 if TYPE_CHECKING:
     from bigpato_magic.local.duck import LocalEngine
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+RunProgress = Callable[[QueryProgress | float], None]
 
 PLANS = 500
 """Analyzed and compiled queries that are kept, the least recently used goes first."""
@@ -78,7 +79,7 @@ class Request:
         dataset: of unqualified table names.
         options: for BigQuery.
         cancel: stops it.
-        progress: of a BigQuery job.
+        progress: hears of a BigQuery job, and of a local run the share done, 0 to 1.
     """
 
     sql: str
@@ -89,7 +90,7 @@ class Request:
     dataset: str | None = None
     options: QueryOptions = field(default_factory=QueryOptions)
     cancel: Cancel = field(default_factory=Cancel)
-    progress: Progress | None = None
+    progress: RunProgress | None = None
 
     @property
     def default_dataset(self) -> tuple[str, str] | None:
@@ -286,7 +287,7 @@ class QueryRunner:
             check.add_done_callback(lambda done: stop.set() if done.exception() or done.result() else None)
         with self.tier.lease(decision.copies):
             try:
-                arrow = self._evaluate(decision, request.parameters, stop)
+                arrow = self._evaluate(decision, request, stop)
                 failure: Reason | None = None
             except (LocalRunError, QueryError, AnalyzerUnavailable) as error:
                 failure = Reason("local-run", f"DuckDB stopped: {error.message}")
@@ -301,11 +302,13 @@ class QueryRunner:
             return found
         return self._local_result(decision, arrow, started)
 
-    def _evaluate(self, decision: RunLocal | RunOnReference, parameters: Sequence[Parameter], stop: Cancel) -> Any:
+    def _evaluate(self, decision: RunLocal | RunOnReference, request: Request, stop: Cancel) -> Any:
         if isinstance(decision, RunLocal):
-            return self.engine.execute(decision.compiled, decision.copies, parameters, cancel=stop)
+            return self.engine.execute(
+                decision.compiled, decision.copies, request.parameters, cancel=stop, progress=request.progress
+            )
         contents = {copy.table: (_facts(copy), self.engine.rows(copy)) for copy in decision.copies}
-        return googlesql.evaluate(decision.sql, contents, parameters)
+        return googlesql.evaluate(decision.sql, contents, request.parameters)
 
     def _await(self, check: Future[tuple[Reason, ...]] | None, cancel: Cancel) -> tuple[Reason, ...]:
         while check is not None:

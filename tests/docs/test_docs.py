@@ -29,7 +29,7 @@ def test_every_reason_code_in_the_code_is_documented():
     from bigpato_magic.decide import REASONS
 
     code = "\n".join(path.read_text() for path in (ROOT / "bigpato_magic").rglob("*.py"))
-    used = set(re.findall(r'Reason\(\s*"([a-z-]+)"', code))
+    used = set(re.findall(r'(?:Reason\(\s*|code=|draft\.refuse\([\w.]+, )"([a-z-]+)"', code))
     assert used <= REASONS.keys(), f"undocumented: {used - REASONS.keys()}"
 
 
