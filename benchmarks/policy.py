@@ -13,6 +13,7 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from benchmarks import policy_world as world
@@ -42,7 +43,7 @@ from bigpato_magic.types import (
 )
 
 POLICIES = ("cost", "lru", *RIVALS, "optimum")
-SHARE = 0.3
+SHARE = 0.5
 """Of all tables' bytes: the budget where none is given."""
 
 _COLUMNS = (Column("v", SqlType(Kind.INT64)),)
@@ -126,12 +127,11 @@ def table_id(name: str) -> TableId:
 
 def partitions(table: Table) -> tuple[PartitionFacts, ...]:
     """What was there at first, and each append: so that only what is new is brought."""
-    first = table.bytes - sum(table.appends)
-    sizes = [first, *table.appends]
-    rows = [int(size / 8) for size in sizes]
-    rows[0] += int(table.bytes / 8) - sum(rows)
-    modified = [instant(table.rewrites * 1e6 + i) for i in range(len(sizes))]
-    return tuple(PartitionFacts(f"{i}", rows[i], int(sizes[i]), modified[i]) for i in range(len(sizes)))
+    sizes = [int(table.bytes - sum(table.appends)), *map(int, table.appends)]
+    changed = instant(table.rewrites * 1e6)
+    return tuple(
+        PartitionFacts(f"{i}", size // 8, size, changed + timedelta(seconds=i)) for i, size in enumerate(sizes)
+    )
 
 
 def _copy(facts: TableFacts, table: Table) -> TableCopy:
@@ -222,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.policy", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--trace", type=Path, help="a trace in place of the synthetic workloads")
     parser.add_argument(
-        "--budget", type=parse_size, help="bytes of each laptop ('20 GiB'); default: 30 %% of all tables"
+        "--budget", type=parse_size, help="bytes of each laptop ('20 GiB'); default: half of all tables"
     )
     parser.add_argument("--json", type=Path, help="where to write the sums")
     parser.add_argument("--scale", type=float, default=1.0, help="times as many queries")

@@ -2,10 +2,11 @@
 
 The rules are those of the simulator, and hold for every policy in it: a query is local only where all its tables are
 here and fresh; a table is brought only after a query that BigQuery had to answer for want of it (nobody fetches what
-nobody asked for), though a copy may be brought up to date at any time; copies never take more than the budget. A query's
-cost is divided among its tables (each query costs at least each table's share where that table is missing), and the budget is relaxed with prices
-for room (Lagrange): then the tables are independent, and the best plan of each is a short dynamic programme. Whatever
-the prices, the sum is at most the true optimum; the ascent below only makes it larger.
+nobody asked for), though a copy may be brought up to date at any time; copies never take more than the budget.
+
+A query's cost is divided among its tables (it costs at least each table's share where that table is missing), and the
+budget is relaxed with prices for room (Lagrange): then the tables are independent, and the best plan of each is a short
+dynamic programme. Whatever the prices, the sum is at most the true optimum; the ascent below only makes it larger.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The policies that `cost` is compared with: how caches usually decide. Each fetches what was missing after the query."""
+"""The policies that `cost` is compared with: how caches usually decide. Each fetches what a query missed, after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Six synthetic workloads, each what some team's month looks like; made from a seed, so that they are the same each time."""
+"""Six synthetic workloads, each what some team's month looks like; made from a seed, so always the same."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def _times(rng: random.Random, count: int, days: float) -> list[float]:
 def zipf(rng: random.Random, scale: float) -> Trace:
     """Forty tables, a few of which get most queries; joins now and then."""
     tables = _sizes(rng, 40, 0.05 * GB, 20 * GB)
-    pick = _zipf(rng, rng.sample(sorted(tables), len(tables)), 1.1)
+    pick = _zipf(rng, rng.sample(sorted(tables), len(tables)), 1.2)
     events: list[Event] = []
     for i, t in enumerate(_times(rng, int(1500 * scale), 20)):
-        names = {pick() for _ in range(2 if rng.random() < 0.3 else 1)}
+        names = {pick() for _ in range(2 if rng.random() < 0.1 else 1)}
         events.append(Query(t, "ann", f"q{i}", {n: _read(rng, tables[n]) for n in sorted(names)}))
     return Trace("zipf", tables, tuple(events))
 
@@ -76,11 +76,11 @@ def sessions(rng: random.Random, scale: float) -> Trace:
     events: list[Event] = []
     for session in range(int(40 * scale)):
         start = session // 2 * DAY + session % 2 * 5 * 3600.0
-        mine = sorted({pick() for _ in range(4)})
-        for i in range(rng.randrange(30, 70)):
-            chosen = rng.sample(mine, min(len(mine), rng.choice((1, 1, 1, 2))))
+        mine = sorted({pick() for _ in range(3)})
+        for i in range(rng.randrange(40, 80)):
+            chosen = rng.sample(mine, min(len(mine), 2 if rng.random() < 0.1 else 1))
             reads = {n: _read(rng, tables[n]) for n in sorted(chosen)}
-            events.append(Query(start + i * 200.0, "ann", f"s{session}q{i}", reads))
+            events.append(Query(start + i * 180.0, "ann", f"s{session}q{i}", reads))
     return Trace("sessions", tables, tuple(events))
 
 

@@ -146,6 +146,8 @@ class Bill:
 class Table:
     """A table now: its bytes, and its history as the sizes of what was appended since the last rewrite.
 
+    Rows have eight bytes, so sizes are multiples of eight.
+
     Args:
         bytes: now.
         rewrites: how often all of it was replaced.
@@ -155,6 +157,9 @@ class Table:
     bytes: float
     rewrites: int = 0
     appends: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bytes -= self.bytes % 8
 
     @property
     def state(self) -> tuple[int, int]:
@@ -166,8 +171,8 @@ class Table:
         if appended is None:
             self.rewrites, self.appends = self.rewrites + 1, []
         else:
-            self.appends.append(appended)
-            self.bytes += appended
+            self.appends.append(appended - appended % 8)
+            self.bytes += self.appends[-1]
 
     def behind(self, state: tuple[int, int]) -> float:
         """Bytes that bring a copy of an earlier state up to this one."""

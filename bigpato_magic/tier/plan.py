@@ -51,8 +51,8 @@ REFUSALS: dict[str, str] = {
 MARGIN = 1.25
 """A newcomer must be worth this much more than what makes room for it for good, or the two would chase each other."""
 
-RETURN = 1.5
-"""What goes for a session's sake and comes back costs its transfer, and some queries on BigQuery until it does."""
+RETURN = 1.0
+"""What goes for a session's sake and comes back costs its transfer; not everything comes back."""
 
 LEAST_PROOF = 0.1
 """Of a transfer's price: what must have been paid for a table even by one who always comes back to what they used."""
@@ -382,7 +382,7 @@ def _make_room(s: Situation, draft: Draft, candidate: Candidate) -> None:
     """Bring it if there is room, or if what must go is worth less: for good, or as long as this session lasts."""
     usage = s.usage.get(candidate.table)
     asked = math.isinf(candidate.value)
-    soon = math.inf if asked else score.gain_soon(usage, s.prices) if usage else 0.0
+    soon = math.inf if asked else _gain_for_now(s, usage)
     chosen = _victims(s, draft, candidate, lambda copy: _loss_for_now(s, copy), soon)
     if chosen is None:
         for_good = math.inf if asked else (candidate.value - candidate.cost) / MARGIN
@@ -422,6 +422,13 @@ def _worth(s: Situation, copy: TableCopy) -> float:
     """Dollars that a copy is expected to save."""
     usage = s.usage.get(copy.table)
     return score.gain(usage, s.prices) if usage else 0.0
+
+
+def _gain_for_now(s: Situation, usage: TableUsage | None) -> float:
+    """Dollars that a newcomer saves while this session lasts. The use that brought it up is no sign of more to come."""
+    if usage is None or usage.recent_weight <= 1:
+        return 0.0
+    return score.gain_soon(usage, s.prices) * (usage.recent_weight - 1) / usage.recent_weight
 
 
 def _loss_for_now(s: Situation, copy: TableCopy) -> float:
