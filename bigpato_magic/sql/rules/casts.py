@@ -10,20 +10,6 @@ from bigpato_magic.sql.expr import Expr, Facts, between
 from bigpato_magic.sql.rules.base import DOCS, Call, FactsOf, Rule, Template, route
 
 SOURCE = DOCS + "conversion_functions#cast"
-SAME = (
-    "BOOL",
-    "BYTES",
-    "DATE",
-    "DATETIME",
-    "FLOAT64",
-    "INT64",
-    "NUMERIC",
-    "STRING",
-    "TIME",
-    "TIMESTAMP",
-    "JSON",
-    "INTERVAL",
-)
 CLOCK = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d([.]\d{1,6})?"
 DAY = r"\d{4}-\d{2}-\d{2}"
 ZONE = r"([+]00(:00)?|Z| UTC)"
@@ -67,7 +53,6 @@ def _int_to_float(call: Call) -> Facts:
 
 DECIMAL_TEXT = "CAST({a} AS VARCHAR)"
 RULES = (
-    *(_cast(kind, kind, "{a}") for kind in SAME),
     _cast("BOOL", "INT64", "CAST({a} AS BIGINT)", facts=between(0, 1)),
     _cast("BOOL", "STRING", "CAST({a} AS VARCHAR)", facts=Facts(ascii=True)),
     _cast("BYTES", "STRING", "decode({a})", None),

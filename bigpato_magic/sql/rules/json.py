@@ -248,7 +248,6 @@ UDFS = (
         for suffix in ("", "_array")
     ),
     Udf("bp_json_double", ("DOUBLE",), "VARCHAR", "bp_json_double"),
-    Udf("bp_json_flatten", ("VARCHAR",), "VARCHAR[]", "bp_json_flatten"),
     Udf("bp_json_keys", ("VARCHAR", "BIGINT", "VARCHAR", "BOOLEAN"), "VARCHAR[]", "bp_json_keys"),
     Udf("bp_json_object", ("VARCHAR[]", "VARCHAR[]", "BOOLEAN"), "VARCHAR", "bp_json_object"),
     Udf("bp_json_remove", ("VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_json_remove"),
@@ -268,7 +267,6 @@ RULES = (
     Rule("$subscript", "JSON, INT64", _index, safe=True),
     Rule("$subscript", "JSON, STRING", _subscript, safe=True),
     Rule("json_array", "...", _json_array, safe=True),
-    Rule("json_flatten", "JSON", "bp_json_flatten({a})", safe=True),
     Rule("json_keys", "JSON, INT64, STRING", _keys, safe=_keys),
     Rule("json_object", "", _json_object, safe=True),
     Rule("json_object", "ARRAY<STRING>, ARRAY", _json_object_of_arrays, safe=_json_object_of_arrays),

@@ -42,3 +42,4 @@ SELECT JSON_QUERY_ARRAY(j, '$.a') AS a, JSON_EXTRACT_ARRAY(j, '$.a') AS b, JSON_
 SELECT FLOAT64(j) AS a, FLOAT64_ARRAY(JSON '[1.5, 2]') AS b, j2[0] AS c, j3['a'] AS d FROM (SELECT JSON '1.5' AS j, JSON '[7]' AS j2, JSON '{"a": 1}' AS j3)
 SELECT JSON_KEYS(j) AS a, JSON_REMOVE(j, '$.a') AS b, JSON_STRIP_NULLS(j) AS c FROM (SELECT JSON '{"a": 1, "b": {"c": null}}' AS j)
 SELECT PARSE_JSON(s) AS a, TO_JSON_STRING(s) AS b, TO_JSON(s) AS c FROM UNNEST(['1', '"é"', '{"b": 1, "a": 2}']) AS s
+SELECT TO_JSON_STRING(s, false) AS a FROM (SELECT STRUCT(1 AS x, 'é' AS y) AS s)
