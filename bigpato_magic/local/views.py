@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.local.columns import select_list, shown
+from bigpato_magic.local.processes import runs
 from bigpato_magic.sql.physical import identifier, text
 from bigpato_magic.types import TableCopy
 
@@ -48,18 +49,8 @@ def write_views(path: Path, copies: Sequence[TableCopy], step: Callable[[str], N
 def _remove_drafts_of_the_dead(path: Path) -> None:
     for draft in path.parent.glob(f".{glob.escape(path.name)}-*-*"):
         pid = draft.name.split("-")[-2]
-        if pid.isdigit() and not _runs(int(pid)):
+        if pid.isdigit() and not runs(int(pid)):
             draft.unlink(missing_ok=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _see_that_it_is_ours(path: Path) -> None:

@@ -44,6 +44,18 @@ def loads(text: str, parts: Path) -> TableCopy:
     return replace(copy, parts=tuple(replace(part, path=parts / part.path.name) for part in copy.parts))
 
 
+def part_names(text: str) -> frozenset[str]:
+    """Names of the files that a manifest names; cheap, and without proof.
+
+    Raises:
+        ValueError: it is not a manifest.
+    """
+    try:
+        return frozenset(part["path"] for part in json.loads(text)["copy"]["parts"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a manifest: {error}") from error
+
+
 def _digest(body: Any) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 

@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bigpato_magic.local.duck import LocalEngine
+from bigpato_magic.local.processes import runs
 from bigpato_magic.status import Cancel, Status
 from bigpato_magic.tier import disk
 from bigpato_magic.tier.auto import Auto
@@ -118,6 +120,17 @@ class Opened:
         self.database.close()
 
 
+def _prepare_spill(engine: LocalEngine, spill: Path) -> None:
+    """A place for DuckDB to spill to, unless the person has named one; what dead processes left there goes."""
+    if engine.temp_directory and Path(engine.temp_directory).parent != spill:
+        return
+    disk.private_directory(spill)
+    for path in spill.iterdir():
+        if path.name.isdigit() and not runs(int(path.name)):
+            disk.remove_tree(path)
+    engine.temp_directory = str(spill / str(os.getpid()))
+
+
 def open_tier(tier: Tier, warehouse: Callable[[], Warehouse], engine: LocalEngine, status: Status) -> Opened:
     """Make the directory if it is missing, and the parts.
 
@@ -128,9 +141,7 @@ def open_tier(tier: Tier, warehouse: Callable[[], Warehouse], engine: LocalEngin
     principal = warehouse().principal
     store = Store(tier.path, principal)
     engine.allow(store.parts)
-    if not engine.temp_directory:
-        spill = disk.private_directory(store.directory / "spill")
-        engine.temp_directory = str(spill / str(os.getpid()))
+    _prepare_spill(engine, store.directory / "spill")
     database = Database(store.directory)
     marks = StaleMarks(database)
     opened = Opened(

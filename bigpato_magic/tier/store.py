@@ -267,7 +267,7 @@ class Store:
         named: set[str] = set()
         for path in self.manifests.iterdir():
             with contextlib.suppress(ValueError, OSError):
-                named.update(part.path.name for part in self.read(path).parts)
+                named.update(manifest.part_names(path.read_text(encoding="utf-8")))
         unnamed = [path for path in self.parts.iterdir() if path.name not in named]
         for path in unnamed:
             disk.remove(path)

@@ -530,3 +530,14 @@ def test_an_idle_lease_ends_by_itself(house):
     assert leases.held
     leases.release_idle()
     assert leases.held == frozenset()
+
+
+def test_what_dead_processes_spilled_goes(house):
+    house.tier.copies()
+    spill = house.tier.path / "spill"
+    (spill / "4194304999").mkdir()
+    (spill / "4194304999" / "sort.tmp").write_bytes(b"x")
+    (spill / str(os.getpid())).mkdir()
+    house.tier.close()
+    house.tier.copies()
+    assert [p.name for p in spill.iterdir()] == [str(os.getpid())]
