@@ -36,7 +36,7 @@ def _times(rng: random.Random, count: int, days: float) -> list[float]:
 def zipf(rng: random.Random, scale: float) -> Trace:
     """Forty tables, a few of which get most queries; joins now and then."""
     tables = _sizes(rng, 40, 0.05 * GB, 20 * GB)
-    pick = _zipf(rng, rng.sample(sorted(tables), len(tables)), 1.2)
+    pick = _zipf(rng, rng.sample(sorted(tables), len(tables)), 1.3)
     events: list[Event] = []
     for i, t in enumerate(_times(rng, int(1500 * scale), 20)):
         names = {pick() for _ in range(2 if rng.random() < 0.1 else 1)}

@@ -76,7 +76,7 @@ def grown(source):
         st.builds(lambda s, r, p: f"(SELECT a.day, b.n FROM {s} a CROSS JOIN {r} b WHERE {p})", source, source, a),
         st.builds(lambda s, r: f"(SELECT day, n FROM {s} u1 UNION ALL SELECT day, n FROM {r} u2)", source, source),
         st.builds(lambda s, r: f"(SELECT day, n FROM {s} u1 EXCEPT DISTINCT SELECT day, n FROM {r})", source, source),
-        st.builds(lambda s, r: f"(SELECT day, n FROM {s} u1 INTERSECT DISTINCT SELECT day, n FROM {r})", source, source),
+        st.builds(lambda s, r: f"(SELECT day, n FROM {s} i INTERSECT DISTINCT SELECT day, n FROM {r})", source, source),
         st.builds(
             lambda s, p: f"(SELECT x.day, SUM(x.n) AS n FROM {s} x GROUP BY x.day HAVING {p})",
             source, st.one_of(st.just("TRUE"), st.just("x.day > DATE '2024-01-02'")),

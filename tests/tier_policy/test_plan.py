@@ -1,0 +1,306 @@
+"""What a rebalance would do, read without doing it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bigpato_magic.errors import PermissionDenied, TableNotFound, WarehouseUnavailable
+from bigpato_magic.tier.hold import SMALL, choose_refresh, what_to_hold
+from bigpato_magic.tier.plan import REFUSALS, Limits, make_plan
+from bigpato_magic.tier.score import Prices
+from bigpato_magic.types import (
+    Column,
+    Holding,
+    Kind,
+    Part,
+    PartitionFacts,
+    Partitioning,
+    PartitionUnit,
+    RefreshKind,
+    SqlType,
+    TableCopy,
+    TableFacts,
+    TableId,
+    TableKind,
+    TableUsage,
+    TableVersion,
+    schema_digest,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+GB = 10**9
+COLUMNS = (Column("day", SqlType(Kind.DATE)), Column("a", SqlType(Kind.INT64)), Column("b", SqlType(Kind.STRING)))
+BY_DAY = Partitioning(PartitionUnit.DAY, "day")
+
+
+def table(name):
+    return TableId("p", "d", name)
+
+
+def facts(name, size=GB, etag="e1", columns=COLUMNS, **more):
+    rows = size // 100
+    version = TableVersion(etag, NOW - timedelta(days=1), NOW - timedelta(days=9), rows, size, schema_digest(columns))
+    return TableFacts(table(name), version, columns, NOW, **more)
+
+
+def used(name, times=10, size=GB, hours=1.0, **more):
+    total = times * size
+    habit = TableUsage(
+        table(name), times, NOW - timedelta(hours=hours), score=total, weight=times, recent=total, recent_weight=times,
+        paid=total, paid_uses=times, bytes_per_query=size, seconds_per_query=2.0,
+    )  # fmt: skip
+    return replace(habit, **more)
+
+
+def copy(of, disk=None, as_of=NOW, held=None, **more):
+    names = frozenset(c.name for c in of.columns)
+    part = Part(Path("x"), of.version.rows, disk or of.version.bytes, "")
+    return TableCopy(
+        f"copy_{of.id.table}", of.id, of.version, of.columns, held or Holding(names), (part,), as_of, "me",
+        facts=of, **more,
+    )  # fmt: skip
+
+
+def plan(usage=(), copies=(), known=(), **more):
+    more.setdefault("limits", Limits(budget=100 * GB, disk_ratio=1.0))
+    return make_plan(usage={u.table: u for u in usage}, copies=copies, facts={f.id: f for f in known}, now=NOW, **more)
+
+
+def promoted(found):
+    return [p.facts.id.table for p in found.promote]
+
+
+def refused(found):
+    return {r.table.table: r.reason.code for r in found.refused}
+
+
+def test_a_table_comes_when_bigquery_has_cost_what_its_transfer_costs():
+    assert promoted(plan([used("hot")], known=[facts("hot")])) == ["hot"]
+    once = used("big", times=1, size=GB // 1000, seconds_per_query=0.1)
+    seldom = plan([once], known=[facts("big", size=90 * GB)])
+    assert promoted(seldom) == []
+    assert refused(seldom) == {"big": "not-worth-it"}
+
+
+def test_one_query_over_its_columns_is_enough_for_a_table_of_ordinary_size():
+    once = used("orders", times=1, size=int(1.4 * GB), columns=frozenset({"day", "a"}))
+    assert promoted(plan([once], known=[facts("orders", size=5 * GB)])) == ["orders"]
+
+
+def test_who_asks_by_name_gets_it_without_arithmetic():
+    found = plan(known=[facts("new"), facts("hot")], usage=[used("hot")], wanted=[table("new")])
+    assert promoted(found) == ["new"]
+    assert promoted(plan(known=[facts("pin")], pinned=[table("pin")])) == ["pin"]
+
+
+@pytest.mark.parametrize("policy", ["cost", "lru"])
+@pytest.mark.parametrize(
+    ("known", "code"),
+    [
+        (facts("t", row_policies=True), "row-policies"),
+        (facts("t", streaming=True), "streaming"),
+        (facts("t", columns=(Column("a", SqlType(Kind.INT64), policy_tagged=True),)), "no-columns"),
+        (facts("t", columns=(Column("a", SqlType(Kind.BIGNUMERIC)),)), "no-columns"),
+        (replace(facts("t"), version=replace(facts("t").version, kind=TableKind.VIEW)), "view"),
+        (replace(facts("t"), version=replace(facts("t").version, kind=TableKind.EXTERNAL)), "external"),
+        (facts("t", size=900 * GB), "too-big"),
+    ],
+)
+def test_what_can_have_no_copy_is_refused_with_its_reason_even_by_name(known, code, policy):
+    assert code in REFUSALS
+    for wanted in (None, [table("t")]):
+        found = plan([used("t", size=100 * GB)], known=[known], wanted=wanted, policy=policy)
+        assert not found.promote
+        assert refused(found) == {"t": code}
+
+
+def test_policy_tagged_columns_stay_away_and_the_others_come():
+    columns = (*COLUMNS, Column("salary", SqlType(Kind.INT64), policy_tagged=True))
+    found = plan([used("t")], known=[facts("t", columns=columns)])
+    assert [c.name for c in found.promote[0].columns] == ["day", "a", "b"]
+
+
+def test_an_excluded_table_goes_and_does_not_come():
+    held = facts("t")
+    found = plan([used("t")], [copy(held)], [held], excluded=[table("t")])
+    assert [d.copy.table for d in found.demote] == [table("t")]
+    assert refused(found) == {"t": "excluded"}
+
+
+@pytest.mark.parametrize("now", [TableNotFound("gone"), PermissionDenied("no"), facts("t", row_policies=True)])
+def test_a_copy_whose_table_may_not_be_seen_any_more_goes(now):
+    found = make_plan(usage={}, copies=[copy(facts("t"))], facts={table("t"): now}, now=NOW)
+    assert len(found.demote) == 1
+
+
+def test_without_network_copies_stay():
+    away = WarehouseUnavailable("no network")
+    assert not make_plan(usage={}, copies=[copy(facts("t"))], facts={table("t"): away}, now=NOW)
+    assert not make_plan(usage={}, copies=[copy(facts("t"))], facts={}, now=NOW)
+
+
+def test_the_least_useful_copy_makes_room_and_a_leased_or_pinned_one_never():
+    cold, cool, hot = facts("cold", 40 * GB), facts("cool", 40 * GB), facts("hot", 40 * GB)
+    usage = [
+        used("hot", 50, 40 * GB),
+        used("cool", 5, 20 * GB, recent=0.0, recent_weight=0.0),
+        used("cold", 1, hours=48),
+    ]
+    copies, known = [copy(cold), copy(cool)], [cold, cool, hot]
+    limits = Limits(budget=90 * GB, disk_ratio=1.0)
+    found = plan(usage, copies, known, limits=limits)
+    assert (promoted(found), [d.copy.table.table for d in found.demote]) == (["hot"], ["cold"])
+    found = plan(usage, copies, known, limits=limits, leased={"copy_cold"})
+    assert "cold" not in [d.copy.table.table for d in found.demote]
+    found = plan(usage, copies, known, limits=limits, leased={"copy_cold"}, pinned=[table("cool")])
+    assert not found.promote
+    assert refused(found) == {"hot": "no-room"}
+
+
+def test_what_is_worth_more_stays():
+    hot, new = facts("hot", 80 * GB), facts("new", 80 * GB)
+    usage = [used("hot", 50, 80 * GB), used("new", 2, 80 * GB, hours=30, recent=0.0, recent_weight=0.0)]
+    found = plan(usage, [copy(hot)], [hot, new])
+    assert not found
+    assert refused(found) == {"new": "no-room"}
+
+
+def test_a_smaller_budget_or_a_full_disk_takes_the_least_useful_away():
+    hot, cold = facts("hot", 10 * GB), facts("cold", 10 * GB)
+    usage = [used("hot"), used("cold", 1)]
+    for limits in (Limits(budget=12 * GB), Limits(min_free_disk=20 * GB, free_disk=12 * GB)):
+        found = plan(usage, [copy(hot), copy(cold)], [hot, cold], limits=limits)
+        assert [d.copy.table.table for d in found.demote] == ["cold"]
+
+
+def test_an_older_copy_of_the_same_table_goes_unless_it_is_leased():
+    now = facts("t", etag="e2")
+    old, new = replace(copy(facts("t"), as_of=NOW - timedelta(days=1)), id="old"), copy(now)
+    assert [d.copy.id for d in plan([used("t")], [old, new], [now]).demote] == ["old"]
+    assert not plan([used("t")], [old, new], [now], leased={"old"})
+
+
+# ----------------------------------------------------------------------------------------- refreshes
+
+
+def listed(*days, rows=1000, modified=NOW):
+    return tuple(PartitionFacts(d, rows, rows * 100, modified) for d in days)
+
+
+DAYS = [f"202601{d:02}" for d in range(1, 32)]
+
+
+def changed_table(new_partitions, **more):
+    old = facts("t", size=31 * 100_000, partitioning=BY_DAY)
+    rows = sum(p.rows for p in new_partitions)
+    version = replace(old.version, etag="e2", modified=NOW, rows=rows, bytes=rows * 100)
+    held = copy(old, partitions=listed(*DAYS), **more)
+    now = replace(old, version=version)
+    usage = used("t", saved=GB, saved_uses=10)
+    found = plan([usage], [held], [now], partitions={now.id: new_partitions})
+    assert not found.promote
+    return found.refresh[0] if found.refresh else None
+
+
+def test_only_changed_and_new_partitions_are_brought_again():
+    new = (*listed(*DAYS[1:-1]), *listed(DAYS[-1], rows=1200, modified=NOW + timedelta(1)), *listed("20260201"))
+    refresh = changed_table(new)
+    assert refresh.kind is RefreshKind.PARTITIONS
+    assert refresh.changed == {DAYS[-1], "20260201"}
+    assert refresh.present == new
+    assert refresh.bytes < 0.1 * 31 * 100_000
+
+
+def test_a_label_costs_nothing():
+    assert changed_table(listed(*DAYS)).kind is RefreshKind.NOTHING
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        (*listed(*DAYS[:-1]), *listed(DAYS[-1], rows=900)),
+        (*listed(*DAYS[:-1]), PartitionFacts(DAYS[-1], 1000, 99_999, NOW)),
+        listed(*DAYS, modified=None),
+        listed(*DAYS, modified=NOW + timedelta(1)),
+    ],
+)
+def test_a_partition_list_that_cannot_be_believed_means_all_of_it(new):
+    assert changed_table(new).kind is RefreshKind.WHOLE
+
+
+def test_rows_of_partitions_must_add_up_to_the_tables():
+    old = facts("t", size=31 * 100_000, partitioning=BY_DAY)
+    now = replace(old, version=replace(old.version, etag="e2", rows=31_500))
+    found = plan([used("t")], [copy(old, partitions=listed(*DAYS))], [now], partitions={now.id: listed(*DAYS)})
+    assert found.refresh[0].kind is RefreshKind.WHOLE
+
+
+def test_a_copy_of_the_newest_partitions_follows_the_table_and_one_of_old_ones_does_not():
+    new = (*listed(*DAYS), *listed("20260201", modified=NOW + timedelta(1)))
+    old = facts("t", size=31 * 100_000, partitioning=BY_DAY)
+    now = replace(old, version=replace(old.version, etag="e2", rows=32_000, bytes=3_200_000))
+    for days, changed in ((DAYS[-7:], {"20260201"}), (DAYS[:7], set())):
+        held = Holding(frozenset({"day", "a", "b"}), frozenset(days))
+        refresh = choose_refresh(copy(old, held=held, partitions=listed(*DAYS)), now, new, Prices())
+        assert refresh.changed == changed
+
+
+def test_appended_rows_alone_come_only_where_the_person_vouches_for_it():
+    old = facts("t")
+    now = replace(old, version=replace(old.version, etag="e2", rows=old.version.rows + 100, bytes=GB + 10_000))
+    assert plan([used("t")], [copy(old)], [now]).refresh[0].kind is RefreshKind.WHOLE
+    found = plan([used("t")], [copy(old)], [now], append_only=[old.id])
+    assert found.refresh[0].kind is RefreshKind.APPENDED
+
+
+def test_another_schema_is_a_new_promotion():
+    now = facts("t", etag="e2", columns=(*COLUMNS, Column("c", SqlType(Kind.INT64))))
+    found = plan([used("t")], [copy(facts("t"))], [now])
+    assert [c.name for c in found.promote[0].columns] == ["day", "a", "b", "c"]
+
+
+def test_a_changed_copy_that_nobody_uses_is_left_alone():
+    idle = used("t", 1, GB, paid=0.0, paid_uses=0)
+    assert not plan([idle], [copy(facts("t", 50 * GB))], [facts("t", 50 * GB, etag="e2")])
+
+
+# -------------------------------------------------------------------------------------- what to hold
+
+
+def test_small_tables_are_held_whole_and_of_large_ones_what_is_used():
+    usage = used("t", columns=frozenset({"a"}))
+    assert what_to_hold(usage, facts("t", SMALL)).names == {"day", "a", "b"}
+    large = facts("t", 100 * SMALL, partitioning=BY_DAY)
+    assert what_to_hold(usage, large).names == {"a", "day"}
+    assert what_to_hold(used("t"), large).names == {"day", "a", "b"}
+    assert what_to_hold(None, large).names == {"day", "a", "b"}
+
+
+def test_who_reads_the_newest_partitions_will_read_the_next_one():
+    large, present = facts("t", 100 * SMALL, partitioning=BY_DAY), listed(*DAYS)
+    newest = used("t", partitions=frozenset({DAYS[-2], DAYS[-9]}))
+    assert what_to_hold(newest, large, present).partitions == set(DAYS[-9:])
+    older = used("t", partitions=frozenset({DAYS[3], DAYS[5]}))
+    assert what_to_hold(older, large, present).partitions == {DAYS[3], DAYS[5]}
+    most = used("t", partitions=frozenset(DAYS[:25]))
+    assert what_to_hold(most, large, present).partitions is None
+
+
+# ------------------------------------------------------------------------------------------------ lru
+
+
+def test_lru_holds_the_last_used_tables_and_lets_the_others_go():
+    tables = [facts(f"t{i:02}", GB) for i in range(12)]
+    usage = [used(f.id.table, times=1, hours=i) for i, f in enumerate(tables)]
+    found = plan(usage, [copy(tables[11])], tables, policy="lru")
+    assert promoted(found) == [f"t{i:02}" for i in range(10)]
+    assert [d.copy.table.table for d in found.demote] == ["t11"]
+
+
+def test_an_unknown_policy_is_said_to_be_one():
+    with pytest.raises(ValueError, match="cost, lru"):
+        plan(policy="best")
