@@ -9,7 +9,7 @@ def runs(pid: int) -> bool:
     """Whether there is a process of this id, anybody's."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

@@ -99,8 +99,8 @@ class Opened:
         found = self.store.verify([copy for copy in self.catalog.all() if copy.id in ids])
         for copy in {finding.copy.id: finding.copy for finding in found if finding.copy}.values():
             log.warning("the copy of %s is damaged", copy.table)
+            self.tier.status.message = f"The local copy of {copy.table.table} is damaged and will be taken away."
             self._take_away(copy.id)
-            self.tier.status.message = f"The local copy of {copy.table.table} is damaged; it will be brought again."
 
     def _take_away(self, copy_id: str) -> None:
         """As soon as the query that met it, here or in another kernel, has let go of it."""
