@@ -211,7 +211,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
 
     def _brought(self, opened: Opened, deed: Deed) -> None:
         price = transfer_price(deed.moved, self.prices()) if deed.method == "read" else 0.0
-        opened.usage.brought(deed.copy.table)
+        opened.usage.brought(deed.copy.table, deed.moved, deed.copy.version.bytes, self.prices())
         opened.ledger.note(
             Entry(
                 at=self._warehouse().now(),
