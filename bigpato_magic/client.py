@@ -179,6 +179,7 @@ class BigPato(LoggingConfigurable):
             from bigpato_magic.runner import QueryRunner
 
             self._runner = QueryRunner(self.warehouse, self.tier, self.engine, self.status, self.reference_rows)
+            self._publish_views()
         return self._runner
 
     # --------------------------------------------------------------------------------------- queries

@@ -111,6 +111,7 @@ class Verifier:
     share: Callable[[], float]
     daily_bytes: Callable[[], int]
     chance: Callable[[], float] = random.random
+    last_thread: threading.Thread | None = None
     _spent: int = 0
     _day: str = ""
 
@@ -120,6 +121,7 @@ class Verifier:
             return None
         thread = threading.Thread(target=self._quietly, args=(request, result), name="bigpato-verify", daemon=True)
         thread.start()
+        self.last_thread = thread
         return thread
 
     def _quietly(self, request: Request, result: QueryResult) -> None:
