@@ -11,12 +11,14 @@ import tempfile
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Int, Unicode
 from traitlets.config import LoggingConfigurable
 
+from bigpato_magic import bignumeric
 from bigpato_magic.errors import Cancelled, DamagedCopy, LocalRunError
 from bigpato_magic.local.columns import select_list
 from bigpato_magic.local.supervise import supervised
@@ -24,7 +26,7 @@ from bigpato_magic.local.write import Source, Written, write_copy
 from bigpato_magic.sql.physical import identifier, text
 from bigpato_magic.status import Cancel
 from bigpato_magic.traits import Size
-from bigpato_magic.types import Column, Compiled, Parameter, TableCopy
+from bigpato_magic.types import Column, Compiled, Kind, Parameter, TableCopy
 
 if TYPE_CHECKING:
     import duckdb
@@ -282,15 +284,16 @@ def _define_functions(connection: duckdb.DuckDBPyConnection) -> None:
 
     from bigpato_magic.sql import rules
 
-    for statement in rules.macros():
-        # A TEMP macro would be seen by one cursor only.
-        connection.execute(statement.replace("CREATE OR REPLACE TEMP MACRO", "CREATE OR REPLACE MACRO", 1))
     found = rules.udfs()
     bodies = import_module("bigpato_magic.sql.udfs") if found else None
     as_arrow: Any = {"type": "arrow", "null_handling": "special"}
     for udf in found:
         body = _with_arity(getattr(bodies, udf.body), len(udf.arguments))
         connection.create_function(udf.name, body, list(udf.arguments), udf.result, **as_arrow)
+    # After the functions that macros call.
+    for statement in rules.macros():
+        # A TEMP macro would be seen by one cursor only.
+        connection.execute(statement.replace("CREATE OR REPLACE TEMP MACRO", "CREATE OR REPLACE MACRO", 1))
 
 
 def _with_arity(body: Callable[..., Any], arity: int) -> Callable[..., Any]:
@@ -322,8 +325,15 @@ def _bound(sql: str, parameters: Sequence[Parameter]) -> dict[str, Any]:
     import duckdb
 
     wanted = duckdb.extract_statements(sql)[0].named_parameters
-    given = {(p.name or f"p{i}").lower(): p.value for i, p in enumerate(parameters, 1)}
+    given = {(p.name or f"p{i}").lower(): _held(p) for i, p in enumerate(parameters, 1)}
     return {name: given[name.lower()] for name in wanted if name.lower() in given}
+
+
+def _held(parameter: Parameter) -> Any:
+    """A value as DuckDB is given it."""
+    if parameter.type.kind is Kind.BIGNUMERIC and parameter.value is not None:
+        return bignumeric.encode(bignumeric.units(Decimal(parameter.value)))
+    return parameter.value
 
 
 def _watch(cursor: Any, progress: Callable[[float], None] | None) -> Callable[[], None] | None:

@@ -7,14 +7,19 @@ from types import ModuleType
 from bigpato_magic.sql.rules import (
     aggregates,
     arrays,
+    bytes,
     casts,
     dates,
+    decimals,
+    formats,
     json,
     numbers,
     operators,
+    regexp,
     strings,
     structs,
     windows,
+    zones,
 )
 from bigpato_magic.sql.rules.base import AggregateRule, Rule, Table, Udf
 
@@ -22,8 +27,13 @@ FAMILIES: tuple[ModuleType, ...] = (
     operators,
     casts,
     numbers,
+    decimals,
     strings,
+    bytes,
+    regexp,
+    zones,
     dates,
+    formats,
     arrays,
     structs,
     json,

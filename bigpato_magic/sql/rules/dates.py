@@ -13,6 +13,7 @@ from bigpato_magic.sql.expr import Facts, between
 from bigpato_magic.sql.physical import text
 from bigpato_magic.sql.rules import casts
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, route
+from bigpato_magic.sql.rules.zones import clock_of, local_clock, moment_of
 
 SOURCE = DOCS + "date_functions"
 DATETIMES = DOCS + "datetime_functions"
@@ -20,15 +21,7 @@ TIMESTAMPS = DOCS + "timestamp_functions"
 TIMES = DOCS + "time_functions"
 
 MACROS = {
-    # The clock of UTC, as a TIMESTAMP.
-    "bp_utc(t)": "make_timestamp(epoch_us(t))",
-    "bp_timestamp(us)": "CASE WHEN us < -62135596800000000 OR us > 253402300799999999 THEN error('timestamp "
-    "out of range') "
-    "ELSE make_timestamptz(CAST(us AS BIGINT)) END",
-    "bp_datetime(t)": "CASE WHEN t < TIMESTAMP '0001-01-01' OR t >= TIMESTAMP '10000-01-01' "
-    "THEN error('datetime out of range') ELSE t END",
     "bp_date(d)": "CASE WHEN d < DATE '0001-01-01' OR d > DATE '9999-12-31' THEN error('date out of range') ELSE d END",
-    "bp_floor_div(a, b)": "(a - ((a % b) + b) % b) // b",
     # The number of the week that begins on weekday k (Sunday is 0); only differences mean something.
     "bp_week(d, k)": "(d - DATE '0001-01-07' - k + 14) // 7",
     "bp_week_start(d, k)": "bp_date(CAST(d - CAST((d - DATE '0001-01-07' - k + 14) % 7 AS INTEGER) AS DATE))",
@@ -53,8 +46,6 @@ MICROS = {
     "DAY": 86_400_000_000,
     "WEEK": 7 * 86_400_000_000,
 }
-UTC = ("UTC", "+00:00", "+00", "Etc/UTC")
-ZONES = r"(America|Europe|Asia|Australia|Africa|Pacific|Atlantic)/[A-Za-z_]+"
 
 CLOCK_PARTS = {
     "HOUR": "extract(hour FROM {a})",
@@ -80,19 +71,6 @@ DATE_PARTS = {
 }
 PARTS = {"DATE": DATE_PARTS, "TIME": CLOCK_PARTS, "DATETIME": {**DATE_PARTS, **CLOCK_PARTS}}
 RANGES = {"MILLISECOND": (0, 999), "MICROSECOND": (0, 999_999), "YEAR": (1, 9999), "ISOYEAR": (0, 10_000)}
-
-
-def local_clock(call: Call, value: int, zone: int) -> str:
-    """The TIMESTAMP argument `value` on the clock of the zone that argument `zone` names (UTC where there is none)."""
-    timestamp = call.sql(value)
-    if len(call.args) <= zone or call.constant(zone) in UTC:
-        return f"bp_utc({timestamp})"
-    name = call.constant(zone)
-    if not re.fullmatch(ZONES, name):
-        call.refuse(f"the time zone {name!r}")
-    # Before 1970 and far in the future the two time zone databases may differ.
-    outside = f"epoch_us({timestamp}) < 0 OR epoch_us({timestamp}) > 2145916800000000"
-    return f"(CASE WHEN {outside} THEN {route('time zone rules')} ELSE timezone({text(name)}, {timestamp}) END)"
 
 
 def _on_clock(template: str, zone: int) -> Template:
@@ -259,57 +237,6 @@ def _timestamp_array(call: Call) -> str:
     long = f"{call.sql(2)} = 0 OR abs(({last} - {first}) // ({step})) > 15999"
     end = f"CASE WHEN {long} THEN {route('a long array, or step 0')} ELSE {last} END"
     return f"list_transform(generate_series({first}, {end}, {step}), lambda x: bp_timestamp(x))"
-
-
-DATE_ELEMENTS = {
-    "A": "%A",
-    "B": "%B",
-    "D": "%m/%d/%y",
-    "F": "%Y-%m-%d",
-    "Y": "%Y",
-    "a": "%a",
-    "b": "%b",
-    "d": "%d",
-    "h": "%b",
-    "j": "%j",
-    "m": "%m",
-    "x": "%m/%d/%y",
-    "y": "%y",
-}
-CLOCK_ELEMENTS = {
-    "H": "%H",
-    "I": "%I",
-    "M": "%M",
-    "R": "%H:%M",
-    "S": "%S",
-    "T": "%H:%M:%S",
-    "X": "%H:%M:%S",
-    "p": "%p",
-}
-ELEMENTS = {
-    "DATE": {**DATE_ELEMENTS, "%": "%%"},
-    "TIME": {**CLOCK_ELEMENTS, "%": "%%"},
-    "DATETIME": {**DATE_ELEMENTS, **CLOCK_ELEMENTS, "%": "%%"},
-}
-
-
-def duck_format(call: Call, kind: str) -> str:
-    """The constant format of a FORMAT function as a DuckDB literal for strftime."""
-    known = ELEMENTS[kind]
-
-    def element(match: re.Match[str]) -> str:
-        letter = match.group(1)
-        return known[letter] if letter in known else call.refuse(f"the format element %{letter}")
-
-    return text(re.sub(r"%(.|$)", element, call.constant(0), flags=re.DOTALL))
-
-
-def _format(kind: str, value: Callable[[Call], str]) -> Template:
-    return lambda call: f"strftime({value(call)}, {duck_format(call, kind)})"
-
-
-def _second(call: Call) -> str:
-    return call.sql(1)
 
 
 PARSED = {"%Y-%m-%d": r"\d{4}-\d{2}-\d{2}", "%Y%m%d": r"\d{8}"}
@@ -497,18 +424,6 @@ RULES = (
         f"{T}, {T}, INT64, ENUM",
         _timestamp_array,
         grid=_each("GENERATE_TIMESTAMP_ARRAY(a, b, INTERVAL c PART)", ["HOUR", "DAY"]),
-        source=TIMESTAMPS,
-    ),
-    Rule("format_date", "STRING, DATE", _format("DATE", _second)),
-    Rule("format_datetime", "STRING, DATETIME", _format("DATETIME", _second), source=DATETIMES),
-    Rule("format_time", "STRING, TIME", _format("TIME", lambda c: f"(DATE '2000-01-01' + {c.sql(1)})"), source=TIMES),
-    Rule(
-        "format_timestamp", "STRING, TIMESTAMP", _format("DATETIME", lambda c: local_clock(c, 1, 2)), source=TIMESTAMPS
-    ),
-    Rule(
-        "format_timestamp",
-        "STRING, TIMESTAMP, STRING",
-        _format("DATETIME", lambda c: local_clock(c, 1, 2)),
         source=TIMESTAMPS,
     ),
     Rule("parse_date", "STRING, STRING", _parse_date),

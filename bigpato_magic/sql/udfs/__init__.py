@@ -6,4 +6,8 @@ the local run stops and BigQuery answers. pyarrow is imported when the first of 
 
 from __future__ import annotations
 
+from bigpato_magic.sql.udfs.decimals import *  # noqa: F403
 from bigpato_magic.sql.udfs.json import *  # noqa: F403
+from bigpato_magic.sql.udfs.regexp import *  # noqa: F403
+from bigpato_magic.sql.udfs.strings import *  # noqa: F403
+from bigpato_magic.sql.udfs.zones import bp_zone_clock, bp_zone_moment, bp_zone_moment_safe  # noqa: F401
