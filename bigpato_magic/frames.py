@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from bigpato_magic import bignumeric
 from bigpato_magic.types import Kind, OutputColumn, SqlType
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _conform(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
 
     if column.type.equals(to, check_metadata=True) and not (_is_list(to) and column.null_count):
         return column
-    if not (_is_list(to) or pa.types.is_struct(to)):
+    if not (_is_list(to) or pa.types.is_struct(to) or _is_bignumeric(column.type, to)):
         return column.cast(to)
     return pa.chunked_array([_conform_nested(chunk, to) for chunk in column.chunks], type=to)
 
@@ -118,7 +119,14 @@ def _conform_nested(array: pa.Array, to: pa.DataType) -> pa.Array:
     if _is_list(to):
         values = _conform_nested(array.values, to.value_type)
         return pa.ListArray.from_arrays(array.offsets.cast(pa.int32()), values, type=to)
-    return array.cast(to)
+    return bignumeric.to_arrow(array) if _is_bignumeric(array.type, to) else array.cast(to)
+
+
+def _is_bignumeric(held: pa.DataType, to: pa.DataType) -> bool:
+    """Whether it is a BIGNUMERIC as DuckDB holds it."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_decimal256(to) and (pa.types.is_binary(held) or pa.types.is_large_binary(held)))
 
 
 def _is_list(arrow: pa.DataType) -> bool:

@@ -40,6 +40,8 @@ def _literal(c: Compiler, found: Node) -> Expr:
 def _parameter(c: Compiler, found: Node) -> Expr:
     """`$name` or `$p1`, cast to the exact type; a STRUCT comes with its field names and goes on by position."""
     type_ = c.type_of(found)
+    if type_.kind is not Kind.BIGNUMERIC and any(t.kind is Kind.BIGNUMERIC for t in type_.walk()):
+        refuse("a parameter with BIGNUMERIC values inside", code="type")
     name = found.name.lower() or f"p{found.position}"
     named = f"CAST(${name} AS {named_type(type_)})"
     return Expr(to_positional(c, named, type_), type_)

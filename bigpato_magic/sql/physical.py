@@ -12,11 +12,14 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from bigpato_magic import bignumeric
 from bigpato_magic.sql.expr import Expr, Facts
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.types import ColumnStats, Kind, SqlType
 
 SCALARS = {
+    # Bytes in the numbers' own order; see `bignumeric`.
+    Kind.BIGNUMERIC: "BLOB",
     Kind.BOOL: "BOOLEAN",
     Kind.BYTES: "BLOB",
     Kind.DATE: "DATE",
@@ -137,6 +140,10 @@ def _numeric(value: Decimal) -> tuple[str, Facts]:
     return f"CAST('{value:f}' AS DECIMAL({precision},{scale}))", Facts(nulls=False, decimal=(precision, scale))
 
 
+def _bignumeric(value: Decimal) -> tuple[str, Facts]:
+    return f"unhex('{bignumeric.encode(bignumeric.units(value)).hex()}')", Facts(nulls=False)
+
+
 def _string(value: str) -> tuple[str, Facts]:
     return text(value), Facts(nulls=False, ascii=value.isascii())
 
@@ -180,6 +187,7 @@ def _interval(value: tuple[int, int, int]) -> tuple[str, Facts]:
 
 
 LITERALS: dict[Kind, Any] = {
+    Kind.BIGNUMERIC: _bignumeric,
     Kind.BOOL: _bool,
     Kind.BYTES: _bytes,
     Kind.DATE: _date,

@@ -15,7 +15,7 @@ from bigpato_magic.types import Kind
 
 SOURCE = DOCS + "operators"
 CONDITIONALS = DOCS + "conditional_expressions"
-ORDERED = ("INT64", "NUMERIC", "STRING", "BYTES", "DATE", "DATETIME", "TIMESTAMP", "TIME", "BOOL")
+ORDERED = ("INT64", "NUMERIC", "BIGNUMERIC", "STRING", "BYTES", "DATE", "DATETIME", "TIMESTAMP", "TIME", "BOOL")
 COMPARISONS = {
     "$equal": "=",
     "$not_equal": "<>",

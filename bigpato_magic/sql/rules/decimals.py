@@ -1,0 +1,130 @@
+"""BIGNUMERIC, and NUMERIC where DuckDB has no room for its digits: functions of `sql.udfs.decimals`.
+
+A BIGNUMERIC is held as bytes in the numbers' own order, so comparing, sorting, grouping, MIN and MAX are DuckDB's.
+"""
+
+from __future__ import annotations
+
+from bigpato_magic.sql.expr import ASCII, Facts
+from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, Rule, Template, Udf
+from bigpato_magic.sql.rules.numbers import OPERATORS
+
+SOURCE = DOCS + "mathematical_functions"
+CASTS = DOCS + "conversion_functions#cast"
+AGGREGATE_FUNCTIONS = DOCS + "aggregate_functions"
+PARSING = DOCS + "conversion_functions"
+BIG, NUMERIC = "BIGNUMERIC", "NUMERIC"
+HELD = {BIG: "BLOB", NUMERIC: "DECIMAL(38,9)", "INT64": "BIGINT", "FLOAT64": "DOUBLE", "STRING": "VARCHAR"}
+GRID: tuple[str, ...] = ("BIGNUMERIC '1.5'", "BIGNUMERIC '-2.5'", "BIGNUMERIC '0'", "BIGNUMERIC '1e-38'", "BIGNUMERIC '7'")
+GRID += ("BIGNUMERIC '578960446186580977117854925043439539266.34992332820282019728792003956564819967'", "NULL")
+MODES = {"ROUND_HALF_AWAY_FROM_ZERO": "round", "ROUND_HALF_EVEN": "even"}
+
+# Name, function, arguments.
+_OPERATORS = {"$add": "add", "$subtract": "subtract", "$multiply": "multiply", "$divide": "divide"}
+_PAIRS = ("add", "subtract", "multiply", "divide", "div", "mod")
+_DIGITS = ("round", "even", "trunc")
+_SINGLES = ("negate", "abs", "sign", "floor", "ceil")
+
+
+def _udf(name: str, arguments: tuple[str, ...], result: str, *, safe: bool = True) -> Udf:
+    return Udf(name, (*(HELD[a] for a in arguments), *(("BOOLEAN",) if safe else ())), HELD[result], name)
+
+
+UDFS = (
+    *(_udf(f"bp_big_{name}", (BIG, BIG), BIG) for name in _PAIRS),
+    *(_udf(f"bp_numeric_{name}", (NUMERIC, NUMERIC), NUMERIC) for name in ("multiply", "divide", "div", "mod")),
+    *(_udf(f"bp_big_{name}", (BIG, "INT64"), BIG) for name in _DIGITS),
+    *(_udf(f"bp_numeric_{name}", (NUMERIC, "INT64"), NUMERIC) for name in _DIGITS),
+    *(_udf(f"bp_big_{name}", (BIG,), BIG) for name in _SINGLES),
+    _udf("bp_big_from_int", ("INT64",), BIG, safe=False),
+    _udf("bp_big_from_numeric", (NUMERIC,), BIG, safe=False),
+    *(_udf(f"bp_{n}_from_double", ("FLOAT64",), t) for n, t in (("big", BIG), ("numeric", NUMERIC))),
+    *(_udf(f"bp_{n}_from_text", ("STRING",), t) for n, t in (("big", BIG), ("numeric", NUMERIC))),
+    _udf("bp_big_parse", ("STRING",), BIG),
+    _udf("bp_big_to_int", (BIG,), "INT64"),
+    _udf("bp_big_to_numeric", (BIG,), NUMERIC),
+    _udf("bp_big_to_double", (BIG,), "FLOAT64", safe=False),
+    _udf("bp_big_text", (BIG,), "STRING", safe=False),
+    Udf("bp_big_sum", ("BLOB[]",), "BLOB", "bp_big_sum"),
+    Udf("bp_big_avg", ("BLOB[]",), "BLOB", "bp_big_avg"),
+)
+
+
+def _values(signature: str) -> dict[str, tuple[str, ...]]:
+    return {letter: GRID for letter, kind in zip("ab", signature.split(", "), strict=False) if kind == BIG}
+
+
+def _rule(name: str, signature: str, function: str, *, source: str = "", grid: tuple[str, ...] = ()) -> Rule:
+    """A rule for a function whose last argument says whether what is wrong is NULL."""
+    inside = ", ".join(f"{{{letter}}}" for letter, _ in zip("ab", signature.split(", "), strict=False))
+    text, safe = (f"{function}({inside}, {flag})" for flag in ("false", "true"))
+    return Rule(name, signature, text, safe=safe, source=source, grid=grid, values=_values(signature))
+
+
+def _cast(source: str, target: str, template: str, safe: str | bool = True, facts: Facts = Facts()) -> Rule:
+    return Rule("cast", f"{source} AS {target}", template, safe=safe, facts=facts, source=CASTS)
+
+
+def _safe_cast(source: str, target: str, function: str) -> Rule:
+    return _cast(source, target, f"{function}({{a}}, false)", f"{function}({{a}}, true)")
+
+
+def _rounded(kind: str, *, safe: bool) -> Template:
+    def rule(call: Call) -> str:
+        mode = MODES.get(call.keyword(2)) or call.refuse(f"the rounding mode {call.keyword(2)}")
+        return f"bp_{kind}_{mode}({call.sql(0)}, {call.sql(1)}, {str(safe).lower()})"
+
+    return rule
+
+
+def _aggregate(name: str, function: str) -> AggregateRule:
+    text = f"{function}(list({{distinct}}{{a}}){{tail}})"
+    return AggregateRule(name, BIG, text, distinct=True, source=AGGREGATE_FUNCTIONS)
+
+
+PAIR = f"{BIG}, {BIG}"
+RULES = (
+    *(_rule(name, PAIR, f"bp_big_{function}", source=OPERATORS) for name, function in _OPERATORS.items()),
+    _rule("$unary_minus", BIG, "bp_big_negate", source=OPERATORS),
+    *(_rule(name, PAIR, f"bp_big_{name}") for name in ("div", "mod")),
+    *(_rule(name, f"{NUMERIC}, {NUMERIC}", f"bp_numeric_{name}") for name in ("div", "mod")),
+    *(_rule(name, BIG, f"bp_big_{name}") for name in ("abs", "sign", "floor", "ceil")),
+    *(
+        Rule(f"safe_{name}", PAIR, f"bp_big_{name}({{a}}, {{b}}, true)", safe=True, values=_values(PAIR))
+        for name in ("add", "subtract", "multiply", "divide")
+    ),
+    Rule("safe_negate", BIG, "bp_big_negate({a}, true)", safe=True, values=_values(BIG)),
+    *(
+        Rule(
+            name,
+            BIG,
+            f"bp_big_{name}({{a}}, 0::BIGINT, false)",
+            safe=f"bp_big_{name}({{a}}, 0::BIGINT, true)",
+            values=_values(BIG),
+        )
+        for name in ("round", "trunc")
+    ),
+    *(_rule(name, f"{BIG}, INT64", f"bp_big_{name}") for name in ("round", "trunc")),
+    _rule("trunc", f"{NUMERIC}, INT64", "bp_numeric_trunc"),
+    *(
+        Rule(
+            "round",
+            f"{type_}, INT64, ENUM",
+            _rounded(kind, safe=False),
+            safe=_rounded(kind, safe=True),
+            grid=tuple(f"ROUND(a, b, '{mode}')" for mode in MODES),
+        )
+        for kind, type_ in (("big", BIG), ("numeric", NUMERIC))
+    ),
+    _cast("INT64", BIG, "bp_big_from_int({a})"),
+    _cast(NUMERIC, BIG, "bp_big_from_numeric({a})"),
+    _safe_cast("FLOAT64", BIG, "bp_big_from_double"),
+    _safe_cast("FLOAT64", NUMERIC, "bp_numeric_from_double"),
+    _safe_cast("STRING", BIG, "bp_big_from_text"),
+    _safe_cast(BIG, "INT64", "bp_big_to_int"),
+    _safe_cast(BIG, NUMERIC, "bp_big_to_numeric"),
+    _cast(BIG, "FLOAT64", "bp_big_to_double({a})", facts=Facts(nan=False, magnitude=1e39)),
+    _cast(BIG, "STRING", "bp_big_text({a})", facts=ASCII),
+    _rule("parse_bignumeric", "STRING", "bp_big_parse", source=PARSING),
+)
+AGGREGATES = (_aggregate("sum", "bp_big_sum"), _aggregate("avg", "bp_big_avg"))
