@@ -119,6 +119,8 @@ class BigPato(LoggingConfigurable):
         settings |= {name: value for name, value in original.items() if value}
         if local_duck_folder:
             settings["directory"] = local_duck_folder
+        if export_bq_bucket:  # the original always went through it
+            settings.setdefault("method", "extract")
         mine = {name: value for name, value in settings.items() if self.has_trait(name)}
         super().__init__(**mine)
         self._given = self._warehouse = warehouse

@@ -79,7 +79,8 @@ class Opened:
         self, *, cancel: Cancel, report: Report, done: Callable[[Deed], None], snapshot: datetime | None = None
     ) -> Enactor:
         """What carries a plan out."""
-        bringer = Bringer(self.warehouse(), self.engine, self.room, report, cancel)
+        ways = () if self.tier.method == "auto" else (self.tier.method,)
+        bringer = Bringer(self.warehouse(), self.engine, self.room, report, cancel, transfers=ways)
         return Enactor(
             self.store,
             self.catalog,

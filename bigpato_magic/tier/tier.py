@@ -71,6 +71,11 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         config=True
     )
     auto = Bool(False, help="Rebalance in the background while the kernel is idle.").tag(config=True)
+    method = CaselessStrEnum(
+        ["auto", "read", "extract"],
+        default_value="auto",
+        help="How tables come: by the Storage Read API, or as Parquet by way of the bucket; auto takes what works.",
+    ).tag(config=True)
     max_bytes_per_rebalance = Size(0, help="Logical bytes that one rebalance may bring; 0 for no limit.").tag(
         config=True
     )

@@ -87,10 +87,12 @@ class Connection:
     def _identity(self) -> tuple[Any, str | None]:
         if self._credentials is not None:
             return self._credentials, None
+        if self.emulated:
+            # An emulator asks for no token, and none must be fetched from Google for it.
+            told = creds.from_key(self._key) and self._key.get("project_id") if self._key else None
+            return creds.anonymous(), told or os.environ.get("GOOGLE_CLOUD_PROJECT")
         if self._key is not None:
             return creds.from_key(self._key), self._key.get("project_id")
-        if self.emulated:
-            return creds.anonymous(), os.environ.get("GOOGLE_CLOUD_PROJECT")
         return creds.from_environment()
 
     @property

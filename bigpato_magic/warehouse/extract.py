@@ -119,12 +119,12 @@ class _Run:
             files = interruptible(self._work, cancel=self._cancel, tick=self._tell, abandon=self._stop.set)
         except Exception as error:
             raise as_transfer_error(self._request, error) from error
-        self._tell()
+        self._tell(f"Table {self._request.facts.id.table} downloaded")
         self._cancel.check()
         return files
 
-    def _tell(self) -> None:
-        self._progress(TransferEvent(self._request.facts.id, self._stage, self._done, self._total))
+    def _tell(self, message: str = "") -> None:
+        self._progress(TransferEvent(self._request.facts.id, self._stage, self._done, self._total, message))
 
     # ------------------------------------------------------------------------------ the working thread
 
@@ -138,6 +138,7 @@ class _Run:
 
     def _bring(self) -> tuple[Path, ...]:
         written = self._extract()
+        self._tell(f"Table {self._request.facts.id.table} extracted")
         blobs = self._blobs()
         if len(blobs) != written:
             raise TransferError(f"The extract job wrote {written} files, but {len(blobs)} are in gs://{self._bucket}.")
