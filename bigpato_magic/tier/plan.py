@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
 from bigpato_magic.errors import BigPatoError, PermissionDenied, TableNotFound
 from bigpato_magic.tier import score
+from bigpato_magic.tier.drafting import Candidate, Draft, Limits, Situation
 from bigpato_magic.tier.freshness import STORED, difference, unproven
 from bigpato_magic.tier.hold import Want, choose_refresh, what_to_hold
 from bigpato_magic.tier.score import Prices
 from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import (
-    Demotion,
     PartitionFacts,
     Plan,
     Promotion,
-    Reason,
-    Refresh,
     RefreshKind,
-    Refusal,
     TableCopy,
     TableFacts,
     TableId,
@@ -53,127 +50,6 @@ MARGIN = 1.25
 
 RETURN = 1.0
 """What goes for a session's sake and comes back costs its transfer; not everything comes back."""
-
-LEAST_PROOF = 0.1
-"""Of a transfer's price: what must have been paid for a table even by one who always comes back to what they used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much room there is.
-
-    Args:
-        budget: bytes that all copies may take on disk.
-        min_free_disk: bytes that must stay free on the disk.
-        free_disk: bytes that are free now.
-        capacity: tables that `lru` holds.
-        disk_ratio: bytes on disk for a logical byte, where a copy does not tell yet.
-    """
-
-    budget: float = math.inf
-    min_free_disk: float = 0
-    free_disk: float = math.inf
-    capacity: int = 10
-    disk_ratio: float = 0.6
-
-    def room(self, used: float) -> float:
-        """Bytes that all copies together may take, where they take `used` now."""
-        return min(self.budget, used + self.free_disk - self.min_free_disk)
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """All that a plan is made from; see `make_plan`."""
-
-    usage: Mapping[TableId, TableUsage]
-    copies: Mapping[TableId, TableCopy]
-    facts: Mapping[TableId, TableFacts | BigPatoError]
-    partitions: Mapping[TableId, Sequence[PartitionFacts]]
-    leased: Collection[str]
-    limits: Limits
-    prices: Prices
-    pinned: Collection[TableId]
-    excluded: Collection[TableId]
-    now: datetime
-    wanted: tuple[TableId, ...] | None
-    streaming_ok: bool
-    append_only: Collection[TableId]
-    patience: float
-
-    @property
-    def proof(self) -> float:
-        """Which share of a transfer's price must have been paid before a table is worth it.
-
-        Hiring until the hire has cost as much as the skis is best against an adversary. Habits are not one: the share
-        of tables that were used just once says how likely it is that a table never comes up again.
-        """
-        once = sum(usage.uses <= 1 for usage in self.usage.values())
-        return self.patience * max(LEAST_PROOF, once / max(1, len(self.usage)))
-
-    def asked_for(self, table: TableId) -> bool:
-        """Pinned, or asked for by name: no arithmetic needed."""
-        return table in self.pinned or (self.wanted is not None and table in self.wanted)
-
-    def considered(self, table: TableId) -> bool:
-        """Whether this plan may bring it: where tables were named, only those."""
-        return self.wanted is None or table in self.wanted
-
-
-@dataclass(slots=True)
-class Draft:
-    """A plan in the making.
-
-    Args:
-        room: bytes that copies may take.
-        taken: bytes that they will take, as far as the draft goes.
-    """
-
-    room: float
-    taken: float
-    promote: list[Promotion] = field(default_factory=list)
-    refresh: list[Refresh] = field(default_factory=list)
-    demote: list[Demotion] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-
-    def refuse(self, table: TableId, code: str, message: str) -> None:
-        """Say why a table is not brought."""
-        self.refused.append(Refusal(table, Reason(code, message, table)))
-
-    def drop(self, copy: TableCopy, reason: str) -> None:
-        """Take a copy away."""
-        self.demote.append(Demotion(copy, reason))
-        self.taken -= copy.bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Something that could be done for a table.
-
-    Args:
-        action: what.
-        disk: more bytes on disk than now.
-        size: bytes on disk in all.
-        value: dollars that it is expected to save, infinite where it was asked for.
-        pays: ski-rental says that it has paid for itself.
-        cost: dollars that it takes.
-    """
-
-    action: Promotion | Refresh
-    disk: float
-    size: float
-    value: float
-    pays: bool
-    cost: float
-
-    @property
-    def table(self) -> TableId:
-        """Whose."""
-        return self.action.facts.id
-
-    @property
-    def density(self) -> float:
-        """Dollars a byte."""
-        return self.value / max(1.0, self.size)
 
 
 def make_plan(
@@ -483,3 +359,5 @@ def _lru(s: Situation, draft: Draft) -> None:
 
 POLICIES = {"cost": _cost, "lru": _lru}
 """By name."""
+
+__all__ = ["POLICIES", "REFUSALS", "Limits", "make_plan", "why_not"]
