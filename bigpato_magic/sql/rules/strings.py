@@ -1,18 +1,21 @@
-"""STRING and BYTES functions. Where DuckDB counts or folds case otherwise than GoogleSQL, only ASCII runs locally."""
+"""STRING functions. Where DuckDB counts, folds case or stops otherwise than GoogleSQL, functions of `sql.udfs.strings` do it."""
 
 from __future__ import annotations
 
-import re
-
-from bigpato_magic.sql.expr import Facts, between
+from bigpato_magic.sql.expr import ASCII, Facts, between
 from bigpato_magic.sql.physical import text
-from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, route
+from bigpato_magic.sql.rules.base import DOCS, TRY, Call, Rule, Template, Udf, route
 
 SOURCE = DOCS + "string_functions"
 HASHES = DOCS + "hash_functions"
-SPACE = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
+CONVERSION = DOCS + "conversion_functions"
 LENGTH = between(0, 2**31)
 LONG = 100_000
+# The property White_Space of Unicode.
+SPACE = (
+    "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || "
+    "'\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000'"
+)
 
 MACROS = {
     "bp_ascii(x)": "CASE WHEN strlen(x) = length(x) THEN x ELSE error('route: text beyond ASCII') END",
@@ -22,6 +25,10 @@ MACROS = {
     "error('negative length') "
     "WHEN p < -length(s) THEN substring(s, 1, CAST(greatest(0, n) AS BIGINT)) "
     "ELSE substring(s, CASE WHEN p = 0 THEN 1 ELSE p END, n) END",
+    **{
+        f"bp_{name}_any(x)": f"CASE WHEN strlen(x) = length(x) THEN {name}(x) ELSE bp_{name}(x) END"
+        for name in ("upper", "lower", "reverse")
+    },
 }
 
 
@@ -31,12 +38,13 @@ def ascii_only(call: Call, i: int = 0) -> str:
     return arg.sql if arg.facts.ascii else f"bp_ascii({arg.sql})"
 
 
-def _wrapped(name: str) -> Template:
-    return lambda call: f"{name}({ascii_only(call)})"
+def _cased(name: str) -> Template:
+    return lambda call: f"{name}({call.sql(0)})" if call.args[0].facts.ascii else f"bp_{name}_any({call.sql(0)})"
 
 
-def _trim(name: str) -> Template:
-    return lambda call: f"{name}({ascii_only(call)}, {SPACE})"
+def same_ascii(call: Call) -> Facts:
+    """ASCII where the first argument is."""
+    return ASCII if call.args[0].facts.ascii else Facts()
 
 
 def _concat(call: Call) -> str:
@@ -48,162 +56,121 @@ def _bounded(argument: str, extra: str = "") -> str:
     return f"CASE WHEN {argument} > {LONG}{extra} THEN {route('a long text')} ELSE bp_not_negative({argument}) END"
 
 
-def _like(call: Call) -> str:
-    value, pattern = call.args
-    if not pattern.literal:
-        return (
-            f"({value.sql} LIKE (CASE WHEN contains({pattern.sql}, '\\') THEN {route('LIKE escape')} "
-            f"ELSE {pattern.sql} END))"
-        )
-    if pattern.value is not None and "\\" in pattern.value:
-        call.refuse("LIKE with a backslash")
-    return f"({value.sql} LIKE {pattern.sql})"
+def _pad(name: str) -> Template:
+    """LPAD and RPAD: an empty pattern and a negative length raise, whatever else."""
+
+    def template(call: Call) -> str:
+        length = f"CAST({_bounded(call.sql(1))} AS INTEGER)"
+        if len(call.args) == 2:
+            return f"{name}({call.sql(0)}, {length}, ' ')"
+        pattern = f"CASE WHEN {call.sql(2)} = '' THEN error('an empty pattern') ELSE {call.sql(2)} END"
+        return f"{name}({call.sql(0)}, {length}, {pattern})"
+
+    return template
 
 
-def regex(call: Call, *, empty: bool = True) -> re.Pattern[str]:
-    """The constant pattern of a REGEXP function, if both RE2 builds surely read it alike.
-
-    Args:
-        call: whose second argument it is.
-        empty: it may match the empty text.
-    """
-    pattern = call.constant(1)
-    odd = not re.fullmatch(r"[\x20-\x7e]*", pattern) or re.search(r"\\[pPCAzQ]|\[\[|\(\?", pattern)
-    try:
-        found = re.compile(pattern)
-    except re.error:
-        call.refuse(f"the regular expression {pattern!r}")
-    if odd or (not empty and found.match("")):
-        call.refuse(f"the regular expression {pattern!r}")
-    return found
+def _normalize(call: Call) -> str:
+    form = call.keyword(1) if len(call.args) > 1 else "NFC"
+    # Every form of a text of ASCII is itself.
+    return call.sql(0) if call.args[0].facts.ascii else f"bp_normalize({call.sql(0)}, {text(form)})"
 
 
-def _group(call: Call) -> int:
-    """Which group an extraction gives: the only one, or all of the match."""
-    found = regex(call, empty=False)
-    if found.groups > 1 or (found.groups and re.search(r"\)[?*{]|\|", found.pattern)):
-        call.refuse(f"the regular expression {found.pattern!r} with its groups")
-    return found.groups
-
-
-def _regexp_contains(call: Call) -> str:
-    regex(call)
-    return f"regexp_matches({call.sql(0)}, {call.sql(1)})"
-
-
-def _regexp_extract(call: Call) -> str:
-    value, pattern, group = call.sql(0), call.sql(1), _group(call)
-    return f"(CASE WHEN regexp_matches({value}, {pattern}) THEN regexp_extract({value}, {pattern}, {group}) END)"
-
-
-def _regexp_extract_all(call: Call) -> str:
-    return f"regexp_extract_all({call.sql(0)}, {call.sql(1)}, {_group(call)})"
-
-
-def _regexp_replace(call: Call) -> str:
-    found, replacement = regex(call, empty=False), call.constant(2)
-    groups = [int(digit) for digit in re.findall(r"\\(\d)", replacement)]
-    if re.search(r"\\(?![0-9])", replacement) or any(group > found.groups for group in groups):
-        call.refuse(f"the replacement {replacement!r}")
-    return f"regexp_replace({call.sql(0)}, {call.sql(1)}, {call.sql(2)}, 'g')"
-
-
-def _format(call: Call) -> str:
-    """FORMAT with %d, %i, %s and %% only."""
-    arguments = iter(call.args[1:])
-    pieces = [
-        _format_piece(call, piece, arguments) for piece in re.findall(r"%.|[^%]+|%$", call.constant(0), re.DOTALL)
-    ]
-    if next(arguments, None) is not None or not pieces:
-        call.refuse("FORMAT with such arguments")
-    return f"({' || '.join(pieces)})"
-
-
-def _format_piece(call: Call, piece: str, arguments: object) -> str:
-    if not piece.startswith("%"):
-        return text(piece)
-    if piece == "%%":
-        return "'%'"
-    arg = next(arguments, None)  # type: ignore[call-overload]
-    if arg is not None and piece in ("%d", "%i") and arg.key == "INT64":
-        return f"CAST({arg.sql} AS VARCHAR)"
-    if arg is not None and piece == "%s" and arg.key == "STRING":
-        return str(arg.sql)
-    return call.refuse(f"FORMAT with {piece}")
+def guarded(name: str, signature: str, function: str, source: str = "", *, facts: Facts = Facts()) -> Rule:
+    """A rule for a function of `sql.udfs` whose last argument says that it is the SAFE form."""
+    letters = ", ".join(f"{{{letter}}}" for letter, _ in zip("abcdef", signature.split(", "), strict=False))
+    return Rule(
+        name,
+        signature,
+        f"{function}({letters}, false)",
+        safe=f"{function}({letters}, true)",
+        source=source,
+        facts=facts,
+    )
 
 
 S, SS, SN = "STRING", "STRING, STRING", "STRING, INT64"
+SSS = "STRING, STRING, STRING"
+T, I, B = "VARCHAR", "BIGINT", "BOOLEAN"
+UDFS = (
+    Udf("bp_instr", (T, T, I, I, B), I, "bp_instr"),
+    Udf("bp_translate", (T, T, T, B), T, "bp_translate"),
+    Udf("bp_edit_distance", (T, T, I, B), I, "bp_edit_distance"),
+    *(Udf(f"bp_{name}", (T,), T, f"bp_{name}") for name in ("upper", "lower", "reverse", "initcap", "soundex")),
+    Udf("bp_initcap_at", (T, T), T, "bp_initcap_at"),
+    Udf("bp_normalize", (T, T), T, "bp_normalize"),
+    Udf("bp_to_code_points", (T,), "BIGINT[]", "bp_to_code_points"),
+    Udf("bp_code_points_to_string", ("BIGINT[]", B), T, "bp_code_points_to_string"),
+    Udf("bp_from_hex", (T, B), "BLOB", "bp_from_hex"),
+    Udf("bp_from_base64", (T, B), "BLOB", "bp_from_base64"),
+    Udf("bp_farm_fingerprint", ("BLOB",), I, "bp_farm_fingerprint"),
+    Udf("bp_sha512", ("BLOB",), "BLOB", "bp_sha512"),
+    Udf("bp_parse_numeric", (T, B), "DECIMAL(38,9)", "bp_parse_numeric"),
+)
 RULES = (
     Rule("concat", "STRING, ...", _concat, safe=True, grid=("CONCAT(a, 'x', a)",)),
-    Rule("concat", "BYTES, ...", _concat, safe=True, grid=("CONCAT(a, b'x', a)",)),
     *(Rule(name, S, "CAST(length({a}) AS BIGINT)", safe=True, facts=LENGTH) for name in ("length", "char_length")),
     Rule("byte_length", S, "CAST(strlen({a}) AS BIGINT)", safe=True, facts=LENGTH),
+    *(Rule(name, S, _cased(name), safe=True, facts=same_ascii) for name in ("upper", "lower", "reverse")),
+    Rule("initcap", S, "bp_initcap({a})", safe=True),
+    Rule("initcap", SS, "bp_initcap_at({a}, {b})", safe=True),
+    *(Rule(name, S, f"{name}({{a}}, {SPACE})", safe=True, facts=same_ascii) for name in ("trim", "ltrim", "rtrim")),
     *(
-        Rule(name, "BYTES", "CAST(octet_length({a}) AS BIGINT)", safe=True, facts=LENGTH)
-        for name in ("length", "byte_length")
-    ),
-    *(Rule(name, S, _wrapped(name)) for name in ("upper", "lower", "reverse")),
-    *(Rule(name, S, _trim(name)) for name in ("trim", "ltrim", "rtrim")),
-    *(
-        Rule(name, SS, f"(CASE WHEN {{b}} = '' THEN {{a}} ELSE {name}({{a}}, {{b}}) END)")
+        Rule(name, SS, f"(CASE WHEN {{b}} = '' THEN {{a}} ELSE {name}({{a}}, {{b}}) END)", safe=True, facts=same_ascii)
         for name in ("trim", "ltrim", "rtrim")
     ),
     Rule(
         "replace",
-        "STRING, STRING, STRING",
+        SSS,
         "(CASE WHEN {b} = '' AND {c} IS NOT NULL THEN {a} ELSE replace({a}, {b}, {c}) END)",
         safe=True,
     ),
+    guarded("translate", SSS, "bp_translate"),
+    Rule("soundex", S, "bp_soundex({a})", safe=True, facts=ASCII),
     Rule("starts_with", SS, "starts_with({a}, {b})", safe=True),
     Rule("ends_with", SS, "ends_with({a}, {b})", safe=True),
     Rule("strpos", SS, "CAST(strpos({a}, {b}) AS BIGINT)", safe=True, facts=LENGTH),
-    Rule(
-        "instr",
-        SS,
-        f"(CASE WHEN {{b}} = '' THEN {route('INSTR of nothing')} ELSE CAST(strpos({{a}}, {{b}}) AS BIGINT) END)",
-    ),
-    Rule("substr", SN, "bp_substr({a}, {b})"),
-    Rule("substr", f"{SN}, INT64", "bp_substr3({a}, {b}, {c})"),
-    Rule("left", SN, "left({a}, bp_not_negative({b}))"),
-    Rule("right", SN, "right({a}, bp_not_negative({b}))"),
+    Rule("instr", SS, "CAST(strpos({a}, {b}) AS BIGINT)", safe=True, facts=LENGTH),
+    Rule("instr", f"{SS}, INT64", "bp_instr({a}, {b}, {c}, 1, false)", safe="bp_instr({a}, {b}, {c}, 1, true)"),
+    guarded("instr", f"{SS}, INT64, INT64", "bp_instr"),
+    guarded("edit_distance", f"{SS}, INT64", "bp_edit_distance"),
+    Rule("substr", SN, "bp_substr({a}, {b})", safe=True, facts=same_ascii),
+    Rule("substr", f"{SN}, INT64", "bp_substr3({a}, {b}, {c})", safe=TRY, facts=same_ascii),
+    Rule("left", SN, "left({a}, bp_not_negative({b}))", safe=TRY, facts=same_ascii),
+    Rule("right", SN, "right({a}, bp_not_negative({b}))", safe=TRY, facts=same_ascii),
     Rule("repeat", SN, f"repeat({{a}}, {_bounded('{b}')})"),
-    *(Rule(name, SN, f"{name}({{a}}, CAST({_bounded('{b}')} AS INTEGER), ' ')") for name in ("lpad", "rpad")),
-    *(
-        Rule(name, f"{SN}, STRING", name + "({a}, CAST(" + _bounded("{b}", " OR {c} = ''") + " AS INTEGER), {c})")
-        for name in ("lpad", "rpad")
-    ),
-    Rule("split", S, "string_split({a}, ',')", strict=True),
+    *(Rule(name, SN + more, _pad(name)) for name in ("lpad", "rpad") for more in ("", ", STRING")),
+    Rule("split", S, "string_split({a}, ',')", strict=True, safe=True),
     Rule(
         "split",
         SS,
-        f"(CASE WHEN {{b}} = '' THEN {route('SPLIT at nothing')} ELSE string_split({{a}}, {{b}}) END)",
+        "(CASE WHEN {b} = '' AND {a} <> '' THEN regexp_extract_all({a}, '(?s).') ELSE string_split({a}, "
+        "CASE WHEN {b} = '' THEN ',' ELSE {b} END) END)",
         strict=True,
+        safe=True,
     ),
     Rule(
         "ascii",
         S,
-        lambda call: f"(CASE WHEN {call.sql(0)} = '' THEN 0 ELSE CAST(ascii({ascii_only(call)}) AS BIGINT) END)",
+        "(CASE WHEN {a} = '' THEN 0 WHEN unicode({a}) > 127 THEN error('not ASCII') "
+        "ELSE CAST(unicode({a}) AS BIGINT) END)",
+        safe=TRY,
+        facts=between(0, 127),
     ),
-    Rule("unicode", S, "(CASE WHEN {a} = '' THEN 0 ELSE CAST(unicode({a}) AS BIGINT) END)"),
-    Rule("to_hex", "BYTES", "lower(hex({a}))", safe=True, facts=Facts(ascii=True)),
-    Rule("from_hex", S, "unhex({a})"),
-    Rule("to_base64", "BYTES", "base64({a})", safe=True, facts=Facts(ascii=True)),
-    *(
-        Rule(name, kind, f"unhex({name}({{a}}))", source=HASHES)
-        for name in ("md5", "sha1", "sha256")
-        for kind in (S, "BYTES")
-    ),
-    Rule("$like", SS, _like, source=DOCS + "operators#like_operator"),
+    Rule("unicode", S, "(CASE WHEN {a} = '' THEN 0 ELSE CAST(unicode({a}) AS BIGINT) END)", safe=True),
+    Rule("to_code_points", S, "bp_to_code_points({a})", safe=True),
+    guarded("code_points_to_string", "ARRAY<INT64>", "bp_code_points_to_string"),
     Rule(
-        "regexp_contains", SS, _regexp_contains, grid=("REGEXP_CONTAINS(a, r'[a-c]+')", "REGEXP_CONTAINS(a, r'^\\d*$')")
+        "chr",
+        "INT64",
+        "bp_code_points_to_string([{a}], false)",
+        safe="bp_code_points_to_string([{a}], true)",
     ),
-    Rule("regexp_extract", SS, _regexp_extract, grid=("REGEXP_EXTRACT(a, r'l+')", "REGEXP_EXTRACT(a, r'(\\w)b')")),
-    Rule("regexp_extract_all", SS, _regexp_extract_all, grid=("REGEXP_EXTRACT_ALL(a, r'\\w')",)),
-    Rule(
-        "regexp_replace",
-        "STRING, STRING, STRING",
-        _regexp_replace,
-        grid=("REGEXP_REPLACE(a, r'([a-l])', r'<\\1>')", "REGEXP_REPLACE(a, r'\\d+', '')"),
-    ),
-    Rule("format", "STRING, ...", _format, grid=("FORMAT('%s', a)",)),
+    Rule("normalize", S, _normalize, safe=True),
+    Rule("normalize", "STRING, ENUM", _normalize, safe=True, grid=("NORMALIZE(a, NFD)", "NORMALIZE(a, NFKC)")),
+    guarded("from_hex", S, "bp_from_hex"),
+    guarded("from_base64", S, "bp_from_base64"),
+    *(Rule(name, S, f"unhex({name}({{a}}))", safe=True, source=HASHES) for name in ("md5", "sha1", "sha256")),
+    Rule("sha512", S, "bp_sha512(encode({a}))", safe=True, source=HASHES),
+    Rule("farm_fingerprint", S, "bp_farm_fingerprint(encode({a}))", safe=True, source=HASHES),
+    guarded("parse_numeric", S, "bp_parse_numeric", CONVERSION),
 )

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from bigpato_magic.sql.udfs.decimals import *  # noqa: F403
 from bigpato_magic.sql.udfs.json import *  # noqa: F403
+from bigpato_magic.sql.udfs.printf import *  # noqa: F403
 from bigpato_magic.sql.udfs.regexp import *  # noqa: F403
 from bigpato_magic.sql.udfs.strings import *  # noqa: F403
-from bigpato_magic.sql.udfs.zones import bp_zone_clock, bp_zone_moment, bp_zone_moment_safe  # noqa: F401
+from bigpato_magic.sql.udfs.parse import *  # noqa: F403
+from bigpato_magic.sql.udfs.texts import *  # noqa: F403
+from bigpato_magic.sql.udfs.zones import *  # noqa: F403

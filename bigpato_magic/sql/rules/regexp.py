@@ -1,0 +1,232 @@
+r"""REGEXP functions and LIKE. DuckDB and GoogleSQL both use RE2: for plain patterns DuckDB's text is exact and fast.
+
+Positions, groups that may take no part, matches of nothing, patterns that are not constants, and BYTES are functions of `sql.udfs.regexp`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
+from bigpato_magic.sql.udfs.arrow import InvalidValue
+from bigpato_magic.sql.udfs.regexp import compiled, groups
+
+SOURCE = DOCS + "string_functions#regexp_contains"
+LIKE = DOCS + "operators#like_operator"
+# Patterns that DuckDB's older RE2 surely reads as GoogleSQL's: plain ones.
+ODD = re.compile(r"[^\x20-\x7e]|\\[pPCAzQ]|\[\[|\(\?")
+
+MACROS = {
+    # A pattern that ends with a lone backslash is an error, whatever the text.
+    "bp_like(x, p)": r"CASE WHEN NOT contains(p, '\') THEN x LIKE p WHEN x IS NULL THEN NULL "
+    r"WHEN (length(p) - length(rtrim(p, '\'))) % 2 = 1 THEN error('LIKE pattern ends with a backslash') "
+    r"ELSE x LIKE p ESCAPE '\' END",
+}
+
+
+# ------------------------------------------------------------------------------------------------- LIKE
+
+
+def _matched(call: Call, i: int) -> str:
+    value, pattern = call.sql(0), call.args[i]
+    if not pattern.literal or (pattern.value is not None and "\\" in pattern.value):
+        return f"bp_like({value}, {pattern.sql})"
+    return f"({value} LIKE {pattern.sql})"
+
+
+def _like(call: Call) -> str:
+    return _matched(call, 1)
+
+
+def _like_each(joined: str, negated: bool = False) -> Template:
+    """LIKE ANY and LIKE ALL are ORs and ANDs of LIKEs."""
+
+    def template(call: Call) -> str:
+        tests = [_matched(call, i) for i in range(1, len(call.args))]
+        return f"({joined.join(f'NOT {test}' if negated else test for test in tests)})"
+
+    return lambda call: call.once(template)
+
+
+# ----------------------------------------------------------------------------------------------- REGEXP
+
+
+def _pattern(call: Call) -> str | None:
+    """The pattern of a STRING, if it is a constant."""
+    pattern = call.args[1]
+    if not pattern.literal or pattern.value is None:
+        return None
+    try:
+        compiled(pattern.value)
+    except InvalidValue:
+        # BigQuery says what is wrong with it.
+        if not call.safe:
+            refuse(f"the regular expression {pattern.value!r}")
+    return pattern.value if isinstance(pattern.value, str) else None
+
+
+def _plain(call: Call, *, extracts: bool = False, empty: bool = True) -> bool:
+    """Is DuckDB's own function exact for the pattern?
+
+    Args:
+        call: whose second argument is the pattern.
+        extracts: it has at most one group, which is part of every match.
+        empty: it may match nothing.
+    """
+    pattern = None if call.safe else _pattern(call)
+    if pattern is None or ODD.search(pattern):
+        return False
+    if not empty and (compiled(pattern).search("") is not None or re.search(r"\\[bB]|\^|\$", pattern)):
+        return False
+    optional = groups(pattern) and re.search(r"\)[?*{]|\|", pattern)
+    return not extracts or (groups(pattern) <= 1 and not optional)
+
+
+def _function(name: str, *extra: str) -> Template:
+    def template(call: Call) -> str:
+        suffix = "_b" if call.args[0].key == "BYTES" else ""
+        arguments = ", ".join([*(arg.sql for arg in call.args), *extra[len(call.args) - 2 :], str(call.safe).lower()])
+        return f"bp_regexp_{name}{suffix}({arguments})"
+
+    return template
+
+
+FUNCTIONS = {
+    "contains": _function("contains"),
+    "extract": _function("extract", "1", "1"),
+    "extract_all": _function("extract_all"),
+    "instr": _function("instr", "1", "1", "0"),
+    "replace": _function("replace"),
+}
+
+
+def _made(call: Call, name: str) -> str:
+    _pattern(call)
+    made = FUNCTIONS[name](call)
+    assert isinstance(made, str)  # noqa: S101 - as all of them
+    return made
+
+
+def _contains(call: Call) -> str:
+    return f"regexp_matches({call.sql(0)}, {call.sql(1)})" if _plain(call) else _made(call, "contains")
+
+
+def _extract(call: Call) -> str:
+    if len(call.args) > 2 or not _plain(call, extracts=True):
+        return _made(call, "extract")
+    value, pattern = call.sql(0), call.sql(1)
+    group = groups(call.args[1].value)
+    return f"(CASE WHEN regexp_matches({value}, {pattern}) THEN regexp_extract({value}, {pattern}, {group}) END)"
+
+
+def _extract_all(call: Call) -> str:
+    if not _plain(call, extracts=True, empty=False):
+        return _made(call, "extract_all")
+    return f"regexp_extract_all({call.sql(0)}, {call.sql(1)}, {groups(call.args[1].value)})"
+
+
+def _replace(call: Call) -> str:
+    new = call.args[2]
+    if not new.literal or new.value is None or not _plain(call, empty=False):
+        return _made(call, "replace")
+    used = [int(digit) for digit in re.findall(r"\\(\d)", new.value)]
+    if re.search(r"\\(?![0-9])", new.value) or any(group > groups(call.args[1].value) for group in used):
+        return _made(call, "replace")
+    return f"regexp_replace({call.sql(0)}, {call.sql(1)}, {call.sql(2)}, 'g')"
+
+
+def _instr(call: Call) -> str:
+    return _made(call, "instr")
+
+
+def _udfs(name: str, result: str, arguments: int = 0, texts: int = 2) -> tuple[Udf, ...]:
+    return tuple(
+        Udf(
+            f"bp_regexp_{name}{suffix}",
+            (*[held] * texts, *["BIGINT"] * arguments, "BOOLEAN"),
+            result.replace("TEXT", held),
+            f"bp_regexp_{name}{suffix}",
+        )
+        for held, suffix in (("VARCHAR", ""), ("BLOB", "_b"))
+    )
+
+
+UDFS = (
+    *_udfs("contains", "BOOLEAN"),
+    *_udfs("extract", "TEXT", 2),
+    *_udfs("extract_all", "TEXT[]"),
+    *_udfs("instr", "BIGINT", 3),
+    *_udfs("replace", "TEXT", texts=3),
+)
+
+# What the grid tries for a, with constant patterns; it tries patterns that are columns where no hints are given.
+_TRIED = (r"[a-c]+", r"^\d*$", r"(x)?", r"(\w)b", r"", r"b*", r"(?i)HELLO|é", r"\b\w", r"l+|(o)", r"(a)(b)")
+
+
+def _grid(call: str, mark: str) -> tuple[str, ...]:
+    return tuple(call.format(f"{mark}'{pattern}'") for pattern in _TRIED if mark == "r" or pattern.isascii())
+
+
+PATTERNS = (r"'[a-c]+'", r"r'(\w)\d'", r"''", r"'(x)?'", r"'b*'", r"'('", r"'(?i)a|L+'", r"r'^.'", r"r'\b'", "NULL")
+NEW = ("''", r"r'<\0>'", r"r'\1'", r"r'a\\'", r"'x'", r"r'\q'", "NULL")
+
+
+def _rules(kind: str, mark: str) -> list[Rule]:
+    two, n = f"{kind}, {kind}", ", INT64"
+    tried = {"b": PATTERNS if kind == "STRING" else tuple(_as_bytes(p) for p in PATTERNS)}
+    new = {**tried, "c": NEW if kind == "STRING" else tuple(_as_bytes(p) for p in NEW)}
+    small = {**tried, "c": ("1", "2", "4", "0", "NULL"), "d": ("1", "2", "-1"), "e": ("0", "1", "2")}
+
+    def rule(name: str, signature: str, template: Template, call: str, values: dict[str, tuple[str, ...]]) -> Rule:
+        letters = ", ".join("abcde"[: len(signature.split(", "))])
+        own = (f"{name}({letters})", f"SAFE.{name}({letters})")
+        return Rule(
+            name, signature, template, safe=template, grid=(*own, *_grid(call, mark)) if call else own, values=values
+        )
+
+    return [
+        rule("regexp_contains", two, _contains, "REGEXP_CONTAINS(a, {})", tried),
+        rule("regexp_extract", two, _extract, "REGEXP_EXTRACT(a, {})", tried),
+        rule("regexp_extract", two + n, _extract, "", small),
+        rule("regexp_extract", two + n * 2, _extract, "REGEXP_EXTRACT(a, {}, 1, 2)", small),
+        rule("regexp_extract_all", two, _extract_all, "REGEXP_EXTRACT_ALL(a, {})", tried),
+        rule("regexp_instr", two, _instr, "REGEXP_INSTR(a, {})", tried),
+        rule("regexp_instr", two + n, _instr, "", small),
+        rule("regexp_instr", two + n * 2, _instr, "", small),
+        rule("regexp_instr", two + n * 3, _instr, "REGEXP_INSTR(a, {}, 2, 1, 1)", small),
+        rule("regexp_replace", f"{two}, {kind}", _replace, f"REGEXP_REPLACE(a, {{}}, {mark}'<\\0>')", new),
+    ]
+
+
+def _as_bytes(text: str) -> str:
+    return text if text == "NULL" else f"b{text}"
+
+
+RULES = (
+    Rule(
+        "$like",
+        "STRING, STRING",
+        _like,
+        source=LIKE,
+        values={"b": ("'%a_'", r"r'\%a'", r"r'a\\%'", r"r'\a%'", "''", r"r'x\\\'", "'%'", "NULL")},
+    ),
+    Rule("$like_any", "STRING, ...", _like_each(" OR "), source=LIKE, grid=("a LIKE ANY ('%a%', b, NULL)",)),
+    Rule("$like_all", "STRING, ...", _like_each(" AND "), source=LIKE, grid=("a LIKE ALL ('%a%', b)",)),
+    Rule(
+        "$not_like_any",
+        "STRING, ...",
+        _like_each(" OR ", negated=True),
+        source=LIKE,
+        grid=("a NOT LIKE ANY ('%a%', b)",),
+    ),
+    Rule(
+        "$not_like_all",
+        "STRING, ...",
+        _like_each(" AND ", negated=True),
+        source=LIKE,
+        grid=("a NOT LIKE ALL ('%a%', b)",),
+    ),
+    *_rules("STRING", "r"),
+    *_rules("BYTES", "rb"),
+)
