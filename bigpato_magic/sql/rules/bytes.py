@@ -8,7 +8,7 @@ from bigpato_magic.sql.rules.strings import HASHES, LENGTH, guarded
 
 SOURCE = DOCS + "string_functions"
 N, NN, NNN = "BYTES", "BYTES, BYTES", "BYTES, BYTES, BYTES"
-X, I, B = "BLOB", "BIGINT", "BOOLEAN"
+X, INT, B = "BLOB", "BIGINT", "BOOLEAN"
 EVERY = str(2**62)
 
 
@@ -20,13 +20,13 @@ UDFS = (
     *(Udf(f"bp_bytes_{n}", (X,), X, f"bp_bytes_{n}") for n in ("reverse", "upper", "lower")),
     *(Udf(f"bp_bytes_{n}", (X, X), X, f"bp_bytes_{n}") for n in ("trim", "ltrim", "rtrim")),
     *(Udf(f"bp_bytes_{n}", (X, X), B, f"bp_bytes_{n}") for n in ("starts", "ends")),
-    *(Udf(f"bp_bytes_{n}", (X, I, B), X, f"bp_bytes_{n}") for n in ("left", "right", "repeat")),
-    *(Udf(f"bp_bytes_{n}", (X, I, X, B), X, f"bp_bytes_{n}") for n in ("lpad", "rpad")),
-    Udf("bp_bytes_substr", (X, I, I, B), X, "bp_bytes_substr"),
+    *(Udf(f"bp_bytes_{n}", (X, INT, B), X, f"bp_bytes_{n}") for n in ("left", "right", "repeat")),
+    *(Udf(f"bp_bytes_{n}", (X, INT, X, B), X, f"bp_bytes_{n}") for n in ("lpad", "rpad")),
+    Udf("bp_bytes_substr", (X, INT, INT, B), X, "bp_bytes_substr"),
     Udf("bp_bytes_replace", (X, X, X), X, "bp_bytes_replace"),
     Udf("bp_bytes_split", (X, X), "BLOB[]", "bp_bytes_split"),
-    Udf("bp_bytes_instr", (X, X, I, I, B), I, "bp_instr"),
-    Udf("bp_bytes_edit_distance", (X, X, I, B), I, "bp_edit_distance"),
+    Udf("bp_bytes_instr", (X, X, INT, INT, B), INT, "bp_instr"),
+    Udf("bp_bytes_edit_distance", (X, X, INT, B), INT, "bp_edit_distance"),
     Udf("bp_bytes_translate", (X, X, X, B), X, "bp_translate_bytes"),
     Udf("bp_bytes_to_code_points", (X,), "BIGINT[]", "bp_bytes_to_code_points"),
     Udf("bp_code_points_to_bytes", ("BIGINT[]", B), X, "bp_code_points_to_bytes"),

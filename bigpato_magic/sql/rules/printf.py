@@ -18,11 +18,11 @@ SOURCE = DOCS + "string_functions#format_string"
 PIECE = re.compile(r"%([-+ #'0]*)(\*|[0-9]*)(\.(?:\*|[0-9]*))?(.)|[^%]+|(%)", re.DOTALL)
 WIDEST = 100_000
 UNSIZED = ["0::BIGINT", "-1::BIGINT"]
-T, I = "VARCHAR", "BIGINT"
+T, INT = "VARCHAR", "BIGINT"
 UDFS = (
     *(
-        Udf(f"bp_format_{name}", (T, I, I, held), T, f"bp_format_{name}")
-        for name, held in (("integer", I), ("float", "DOUBLE"), ("numeric", "DECIMAL(38,9)"), ("text", T))
+        Udf(f"bp_format_{name}", (T, INT, INT, held), T, f"bp_format_{name}")
+        for name, held in (("integer", INT), ("float", "DOUBLE"), ("numeric", "DECIMAL(38,9)"), ("text", T))
     ),
     Udf("bp_string_literal", (T,), T, "bp_string_literal"),
     Udf("bp_escaped_bytes", ("BLOB",), T, "bp_escaped_bytes"),
@@ -32,8 +32,7 @@ UDFS = (
 MACROS = {
     # FLOAT64 as a literal has a point or an exponent.
     "bp_float_digits(s)": "CASE WHEN regexp_full_match(s, '-?[0-9]+') THEN s || '.0' ELSE s END",
-    "bp_float_shown(x)": "CASE WHEN x = 0 THEN CASE WHEN starts_with(CAST(x AS VARCHAR), '-') THEN '-0.0' ELSE '0.0' END "
-    "ELSE bp_float_digits(bp_float_text(x)) END",
+    "bp_float_shown(x)": "CASE WHEN x = 0 THEN CAST(x AS VARCHAR) ELSE bp_float_digits(bp_float_text(x)) END",
     "bp_float_literal(x)": "CASE WHEN isfinite(x) THEN bp_float_shown(x) "
     "ELSE 'CAST(\"' || bp_float_text(x) || '\" AS FLOAT64)' END",
     # %s stops at NUL.

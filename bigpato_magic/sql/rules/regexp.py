@@ -1,16 +1,17 @@
 r"""REGEXP functions and LIKE. DuckDB and GoogleSQL both use RE2: for plain patterns DuckDB's text is exact and fast.
 
-Positions, groups that may take no part, matches of nothing, patterns that are not constants, and BYTES are functions of `sql.udfs.regexp`.
+Positions, groups that may take no part, matches of nothing, patterns that are not constants, and BYTES are functions of
+`sql.udfs.regexp`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from bigpato_magic.sql.patterns import Malformed, compiled, groups
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
-from bigpato_magic.sql.udfs.arrow import InvalidValue
-from bigpato_magic.sql.udfs.regexp import compiled, groups
 
 SOURCE = DOCS + "string_functions#regexp_contains"
 LIKE = DOCS + "operators#like_operator"
@@ -42,11 +43,11 @@ def _like(call: Call) -> str:
 def _like_each(joined: str, negated: bool = False) -> Template:
     """LIKE ANY and LIKE ALL are ORs and ANDs of LIKEs."""
 
-    def template(call: Call) -> str:
+    def text(call: Call) -> str:
         tests = [_matched(call, i) for i in range(1, len(call.args))]
         return f"({joined.join(f'NOT {test}' if negated else test for test in tests)})"
 
-    return lambda call: call.once(template)
+    return lambda call: call.once(text)
 
 
 # ----------------------------------------------------------------------------------------------- REGEXP
@@ -59,7 +60,7 @@ def _pattern(call: Call) -> str | None:
         return None
     try:
         compiled(pattern.value)
-    except InvalidValue:
+    except Malformed:
         # BigQuery says what is wrong with it.
         if not call.safe:
             refuse(f"the regular expression {pattern.value!r}")
@@ -83,7 +84,7 @@ def _plain(call: Call, *, extracts: bool = False, empty: bool = True) -> bool:
     return not extracts or (groups(pattern) <= 1 and not optional)
 
 
-def _function(name: str, *extra: str) -> Template:
+def _function(name: str, *extra: str) -> Callable[[Call], str]:
     def template(call: Call) -> str:
         suffix = "_b" if call.args[0].key == "BYTES" else ""
         arguments = ", ".join([*(arg.sql for arg in call.args), *extra[len(call.args) - 2 :], str(call.safe).lower()])
@@ -103,9 +104,7 @@ FUNCTIONS = {
 
 def _made(call: Call, name: str) -> str:
     _pattern(call)
-    made = FUNCTIONS[name](call)
-    assert isinstance(made, str)  # noqa: S101 - as all of them
-    return made
+    return FUNCTIONS[name](call)
 
 
 def _contains(call: Call) -> str:

@@ -1,4 +1,4 @@
-"""STRING functions. Where DuckDB counts, folds case or stops otherwise than GoogleSQL, functions of `sql.udfs.strings` do it."""
+"""STRING functions; those of `sql.udfs.strings` where DuckDB counts, folds case or stops otherwise than GoogleSQL."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def guarded(name: str, signature: str, function: str, source: str = "", *, facts
 
 S, SS, SN = "STRING", "STRING, STRING", "STRING, INT64"
 SSS = "STRING, STRING, STRING"
-T, I, B = "VARCHAR", "BIGINT", "BOOLEAN"
+T, INT, B = "VARCHAR", "BIGINT", "BOOLEAN"
 UDFS = (
-    Udf("bp_instr", (T, T, I, I, B), I, "bp_instr"),
+    Udf("bp_instr", (T, T, INT, INT, B), INT, "bp_instr"),
     Udf("bp_translate", (T, T, T, B), T, "bp_translate"),
-    Udf("bp_edit_distance", (T, T, I, B), I, "bp_edit_distance"),
+    Udf("bp_edit_distance", (T, T, INT, B), INT, "bp_edit_distance"),
     *(Udf(f"bp_{name}", (T,), T, f"bp_{name}") for name in ("upper", "lower", "reverse", "initcap", "soundex")),
     Udf("bp_initcap_at", (T, T), T, "bp_initcap_at"),
     Udf("bp_normalize", (T, T), T, "bp_normalize"),
@@ -102,7 +102,7 @@ UDFS = (
     Udf("bp_code_points_to_string", ("BIGINT[]", B), T, "bp_code_points_to_string"),
     Udf("bp_from_hex", (T, B), "BLOB", "bp_from_hex"),
     Udf("bp_from_base64", (T, B), "BLOB", "bp_from_base64"),
-    Udf("bp_farm_fingerprint", ("BLOB",), I, "bp_farm_fingerprint"),
+    Udf("bp_farm_fingerprint", ("BLOB",), INT, "bp_farm_fingerprint"),
     Udf("bp_sha512", ("BLOB",), "BLOB", "bp_sha512"),
     Udf("bp_parse_numeric", (T, B), "DECIMAL(38,9)", "bp_parse_numeric"),
 )

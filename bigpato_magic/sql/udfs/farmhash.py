@@ -1,6 +1,7 @@
 """FarmHash's Fingerprint64, a fixed function of bytes: FARM_FINGERPRINT in GoogleSQL.
 
-https://github.com/google/farmhash (its `farmhashna` variant). The tests compare it with the reference implementation at every length.
+https://github.com/google/farmhash (its `farmhashna` variant). The tests compare it with the reference
+implementation at every length.
 """
 
 from __future__ import annotations

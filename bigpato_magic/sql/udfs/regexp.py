@@ -1,4 +1,4 @@
-"""REGEXP functions with RE2, the library that GoogleSQL uses: what DuckDB's own cannot say of groups, places and empty matches.
+"""REGEXP functions with RE2: what DuckDB's own cannot say of groups, places and matches of nothing.
 
 A STRING's pattern counts in characters, a pattern of BYTES in bytes.
 https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#regexp_contains
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from bigpato_magic.sql.patterns import Malformed, compiled
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
 
 Text = TypeVar("Text", str, bytes)
@@ -22,33 +23,14 @@ ANCHORED = re.compile(r"\^|\\[AbB]|\(\?[a-z]*m")
 CLASSES = re.compile(r"\\[pP]|\[\[|\\C")
 
 
-@lru_cache(maxsize=200)
-def compiled(pattern: str | bytes) -> Any:
-    """A pattern of RE2.
-
-    Raises:
-        InvalidValue: it is malformed.
-    """
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        raise InvalidValue(f"the regular expression {pattern!r}: {error}") from None
-
-
-def groups(pattern: str | bytes) -> int:
-    """How many groups a pattern has; InvalidValue if it is malformed."""
-    return int(compiled(pattern).groups)
-
-
 def _ready(text: str | bytes, pattern: str | bytes) -> Any:
     """The pattern, if this text has no characters of which versions of Unicode may tell otherwise."""
     if isinstance(text, str) and isinstance(pattern, str) and not text.isascii() and CLASSES.search(pattern):
         raise Unsure("a class of characters beyond ASCII")
-    return compiled(pattern)
+    try:
+        return compiled(pattern)
+    except Malformed as error:
+        raise InvalidValue(str(error)) from None
 
 
 def contains(text: Text, pattern: Text) -> bool:

@@ -276,7 +276,7 @@ def code_points_to_bytes(codes: list[int | None]) -> bytes | None:
 
 def safe_convert(data: bytes) -> str:
     """SAFE_CONVERT_BYTES_TO_STRING: each byte that is not UTF-8 becomes U+FFFD."""
-    found = []
+    found: list[str] = []
     while data:
         try:
             return "".join(found) + data.decode()
