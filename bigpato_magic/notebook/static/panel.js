@@ -89,9 +89,11 @@ function fold(title, body, attributes = {}) {
 function wire(model, onState) {
   let requests = 0, waiting = null, state = "";
   const become = (next) => { if (next !== state) { state = next; onState(state); } };
-  const answered = (message) => { if ("ack" in message) { clearTimeout(waiting); waiting = null; become(""); } };
+  const heard = () => { clearTimeout(waiting); waiting = null; become(""); };
+  const answered = (message) => { if ("ack" in message) heard(); };
   const link = {
     get gone() { return state === "gone"; },
+    heard, // whatever comes from the kernel shows that it lives
     lost: () => { clearTimeout(waiting); become("gone"); },
     send(action, content = {}, silent = false) {
       try { model.send({ action, request: ++requests, ...content }); } catch { link.lost(); return; }
@@ -429,8 +431,8 @@ function render({ model, el: root }) {
   const parts = Object.fromEntries([header, toolbar, plan, grid, savings, queries, settings].map((part) => [part.name, part(ctx)]));
   root.append(el("div", { className: "bp" }, ...Object.values(parts).map((part) => part.node)));
 
-  const listeners = Object.entries(PAINTED_BY).map(([name, painters]) => [`change:${name}`, () => { for (const p of painters) parts[p].paint(); }]);
-  listeners.push(["change:progress", parts.grid.progress], ["msg:custom", parts.settings.heard], ["comm_live_update", () => { if (root.closest(".jupyter-widgets-disconnected")) link.lost(); }]);
+  const listeners = Object.entries(PAINTED_BY).map(([name, painters]) => [`change:${name}`, () => { link.heard(); for (const p of painters) parts[p].paint(); }]);
+  listeners.push(["change:progress", parts.grid.progress], ["msg:custom", parts.settings.heard], ["comm_live_update", () => { link.lost(); link.send("visible", { view, visible: true }, true); }]);
   for (const [event, listener] of listeners) model.on(event, listener);
   for (const part of Object.values(parts)) part.paint();
   setTimeout(() => hideStatic(root), 0);
