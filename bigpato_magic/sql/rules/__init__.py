@@ -15,8 +15,10 @@ from bigpato_magic.sql.rules import (
     json,
     numbers,
     operators,
+    parses,
     printf,
     regexp,
+    statistics,
     strings,
     structs,
     windows,
@@ -36,10 +38,12 @@ FAMILIES: tuple[ModuleType, ...] = (
     zones,
     dates,
     formats,
+    parses,
     arrays,
     structs,
     json,
     aggregates,
+    statistics,
     windows,
 )
 

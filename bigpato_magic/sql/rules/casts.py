@@ -7,20 +7,56 @@ routes.
 from __future__ import annotations
 
 from bigpato_magic.sql.expr import Expr, Facts, between
-from bigpato_magic.sql.rules.base import DOCS, Call, FactsOf, Rule, Template, route
+from bigpato_magic.sql.rules.base import DOCS, Call, FactsOf, Rule, Template, Udf
 
 SOURCE = DOCS + "conversion_functions#cast"
 CLOCK = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d([.]\d{1,6})?"
-DAY = r"\d{4}-\d{2}-\d{2}"
+DAY = r"[1-9]\d{3}-\d{2}-\d{2}"
 ZONE = r"([+]00(:00)?|Z| UTC)"
 INTEGER = "[+-]?[0-9]+"
-# Texts that are surely no number in GoogleSQL, though they have a digit.
-NO_NUMBER = INTEGER + "|[A-Za-z0-9]*[G-WYZg-wyz][A-Za-z0-9]*|[0-9]+[.][0-9]+"
+# What DuckDB reads as GoogleSQL does; other texts are read by `sql.udfs.texts`.
+PLAIN = {
+    "DATE": DAY,
+    "DATETIME": f"{DAY}([ T]{CLOCK})?",
+    "FLOAT64": f"{INTEGER}([.][0-9]+)?",
+    "INT64": "-?[0-9]{1,18}",
+    "NUMERIC": "-?[0-9]{1,28}([.][0-9]{1,9})?",
+    "TIME": CLOCK,
+    "TIMESTAMP": f"{DAY}([ T]{CLOCK})?{ZONE}?",
+}
+READ = {
+    "DATE": ("CAST({a} AS DATE)", "bp_text_day({a}, {safe})"),
+    "DATETIME": ("CAST({a} AS TIMESTAMP)", "make_timestamp(bp_text_datetime({a}, {safe}))"),
+    "FLOAT64": ("CAST({a} AS DOUBLE)", "bp_text_float({a}, {safe})"),
+    "INT64": ("CAST({a} AS BIGINT)", "bp_text_integer({a}, {safe})"),
+    "NUMERIC": ("CAST({a} AS DECIMAL(38,9))", "bp_text_numeric({a}, {safe})"),
+    "TIME": ("CAST({a} AS TIME)", "bp_text_time({a}, {safe})"),
+    "TIMESTAMP": (
+        f"make_timestamptz(epoch_us(CAST(regexp_replace({{a}}, '{ZONE}$', '') AS TIMESTAMP)))",
+        "make_timestamptz(bp_text_timestamp({a}, 'UTC', true, {safe}))",
+    ),
+}
 
+
+def _reader(kind: str, safe: bool) -> str:
+    plain, other = READ[kind]
+    plain = plain.replace("CAST(", "TRY_CAST(", 1) if safe else plain
+    other = other.replace("{safe}", str(safe).lower())
+    return f"CASE WHEN regexp_full_match({{a}}, '{PLAIN[kind]}') THEN {plain} ELSE {other} END".replace("{a}", "x")
+
+
+UDFS = (
+    Udf("bp_text_day", ("VARCHAR", "BOOLEAN"), "DATE", "bp_text_day"),
+    Udf("bp_text_datetime", ("VARCHAR", "BOOLEAN"), "BIGINT", "bp_text_datetime"),
+    Udf("bp_text_float", ("VARCHAR", "BOOLEAN"), "DOUBLE", "bp_text_float"),
+    Udf("bp_text_integer", ("VARCHAR", "BOOLEAN"), "BIGINT", "bp_text_integer"),
+    Udf("bp_text_numeric", ("VARCHAR", "BOOLEAN"), "DECIMAL(38,9)", "bp_text_numeric"),
+    Udf("bp_text_time", ("VARCHAR", "BOOLEAN"), "TIME", "bp_text_time"),
+    Udf("bp_text_timestamp", ("VARCHAR", "VARCHAR", "BOOLEAN", "BOOLEAN"), "BIGINT", "bp_text_timestamp"),
+)
 MACROS = {
-    # The result `r` where all of `x` has the form `p`.
-    "bp_form(x, p, r)": "CASE WHEN x IS NULL THEN NULL WHEN regexp_full_match(x, p) THEN r "
-    "ELSE error('route: a text form that only BigQuery reads') END",
+    **{f"bp_read_{kind.lower()}(x)": _reader(kind, False) for kind in READ},
+    **{f"bp_try_{kind.lower()}(x)": _reader(kind, True) for kind in READ},
     "bp_fraction(us)": "CASE WHEN us % 1000000 = 0 THEN '' "
     "WHEN us % 1000 = 0 THEN '.' || lpad(CAST(us % 1000000 // 1000 AS VARCHAR), 3, '0') "
     "ELSE '.' || lpad(CAST(us % 1000000 AS VARCHAR), 6, '0') END",
@@ -83,41 +119,11 @@ RULES = (
         "STRING",
         "BOOL",
         "(CASE WHEN lower({a}) = 'true' THEN true WHEN lower({a}) = 'false' THEN false "
-        f"WHEN {{a}} IS NULL THEN NULL ELSE {route('not a BOOL')} END)",
+        "WHEN {a} IS NOT NULL THEN error('Bad bool value') END)",
         "(CASE WHEN lower({a}) = 'true' THEN true WHEN lower({a}) = 'false' THEN false END)",
     ),
     _cast("STRING", "BYTES", "encode({a})"),
-    _cast(
-        "STRING",
-        "DATE",
-        f"bp_form({{a}}, '{DAY}', bp_date(CAST({{a}} AS DATE)))",
-        f"(CASE WHEN NOT regexp_matches({{a}}, '[0-9]') THEN NULL ELSE bp_form({{a}}, '{DAY}', "
-        f"TRY_CAST({{a}} AS DATE)) END)",
-    ),
-    _cast("STRING", "DATETIME", f"bp_form({{a}}, '{DAY}([ T]{CLOCK})?', bp_datetime(CAST({{a}} AS TIMESTAMP)))", None),
-    _cast(
-        "STRING",
-        "FLOAT64",
-        f"bp_form({{a}}, '{INTEGER}([.][0-9]+)?([eE][+-]?[0-9]{{1,2}})?', CAST({{a}} AS DOUBLE))",
-        None,
-    ),
-    _cast(
-        "STRING",
-        "INT64",
-        f"bp_form({{a}}, '{INTEGER}', CAST({{a}} AS BIGINT))",
-        "(CASE WHEN NOT regexp_matches({a}, '[0-9]') THEN NULL "
-        f"ELSE bp_form({{a}}, '{NO_NUMBER}', CASE WHEN regexp_full_match({{a}}, '{INTEGER}') THEN "
-        f"TRY_CAST({{a}} AS BIGINT) END) END)",
-    ),
-    _cast("STRING", "NUMERIC", "bp_form({a}, '[+-]?[0-9]{1,28}([.][0-9]{1,9})?', CAST({a} AS DECIMAL(38,9)))", None),
-    _cast("STRING", "TIME", f"bp_form({{a}}, '{CLOCK}', CAST({{a}} AS TIME))", None),
-    _cast(
-        "STRING",
-        "TIMESTAMP",
-        f"bp_form({{a}}, '{DAY}([ T]{CLOCK})?{ZONE}?', "
-        f"bp_timestamp(epoch_us(CAST(regexp_replace({{a}}, '{ZONE}$', '') AS TIMESTAMP))))",
-        None,
-    ),
+    *(_cast("STRING", kind, f"bp_read_{kind.lower()}({{a}})", f"bp_try_{kind.lower()}({{a}})") for kind in READ),
     _cast("TIME", "STRING", "bp_time_text({a})", facts=Facts(ascii=True)),
     _cast("TIMESTAMP", "DATE", "CAST(bp_utc({a}) AS DATE)"),
     _cast("TIMESTAMP", "DATETIME", "bp_utc({a})"),

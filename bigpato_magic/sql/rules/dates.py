@@ -239,19 +239,6 @@ def _timestamp_array(call: Call) -> str:
     return f"list_transform(generate_series({first}, {end}, {step}), lambda x: bp_timestamp(x))"
 
 
-PARSED = {"%Y-%m-%d": r"\d{4}-\d{2}-\d{2}", "%Y%m%d": r"\d{8}"}
-
-
-def _parse_date(call: Call) -> str:
-    form, value = call.constant(0), call.sql(1)
-    if form not in PARSED:
-        call.refuse(f"PARSE_DATE with {form!r}")
-    day = value
-    if form == "%Y%m%d":
-        day = f"substring({value}, 1, 4) || '-' || substring({value}, 5, 2) || '-' || substring({value}, 7, 2)"
-    return f"bp_form({value}, '{PARSED[form]}', bp_date(CAST({day} AS DATE)))"
-
-
 def _from_cast(name: str, pair: str, signature: str, source: str) -> Rule:
     return Rule(name, signature, casts.TEMPLATES[pair], source=source)
 
@@ -426,5 +413,4 @@ RULES = (
         grid=_each("GENERATE_TIMESTAMP_ARRAY(a, b, INTERVAL c PART)", ["HOUR", "DAY"]),
         source=TIMESTAMPS,
     ),
-    Rule("parse_date", "STRING, STRING", _parse_date),
 )

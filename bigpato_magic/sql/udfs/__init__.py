@@ -14,3 +14,4 @@ from bigpato_magic.sql.udfs.strings import *  # noqa: F403
 from bigpato_magic.sql.udfs.parse import *  # noqa: F403
 from bigpato_magic.sql.udfs.texts import *  # noqa: F403
 from bigpato_magic.sql.udfs.zones import *  # noqa: F403
+from bigpato_magic.sql.udfs.statistics import *  # noqa: F403

@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
+from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, strict
 
+__all__ = ["bp_zone_clock", "bp_zone_moment"]
 EPOCH = datetime(1970, 1, 1)
 EPOCH_UTC = EPOCH.replace(tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -88,4 +89,3 @@ def moment(micros: int, name: str) -> int:
 
 bp_zone_clock = strict(clock, pa.int64())
 bp_zone_moment = strict(moment, pa.int64())
-bp_zone_moment_safe = strict(guarded(moment), pa.int64())
