@@ -23,20 +23,20 @@ from typing import Any
 
 FIRST = date(2026, 1, 1)
 SETUP = [
-    "CREATE TABLE day.orders (id INT64, day DATE, customer INT64, amount NUMERIC, note STRING) PARTITION BY day",
-    "CREATE TABLE day.customers (id INT64, country STRING)",
-    "CREATE TABLE day.clicks (id INT64, customer INT64)",
+    "CREATE TABLE shop.orders (id INT64, day DATE, customer INT64, amount NUMERIC, note STRING) PARTITION BY day",
+    "CREATE TABLE shop.customers (id INT64, country STRING)",
+    "CREATE TABLE shop.clicks (id INT64, customer INT64)",
 ]
 TEMPLATES = [
-    "SELECT COUNT(*) AS n, SUM(amount) AS total FROM day.orders",
-    "SELECT day, COUNT(*) AS n FROM day.orders WHERE day >= DATE '{day}' GROUP BY day",
-    "SELECT SUM(amount) AS total FROM day.orders WHERE day = DATE '{day}'",
-    "SELECT id, amount FROM day.orders WHERE customer = {k} AND day BETWEEN DATE '{day}' AND DATE '2026-01-31'",
-    "SELECT c.country, SUM(o.amount) AS total FROM day.orders o JOIN day.customers c ON c.id = o.customer GROUP BY 1",
-    "SELECT c.id, COUNT(o.id) AS n FROM day.customers c LEFT JOIN day.orders o "
+    "SELECT COUNT(*) AS n, SUM(amount) AS total FROM shop.orders",
+    "SELECT day, COUNT(*) AS n FROM shop.orders WHERE day >= DATE '{day}' GROUP BY day",
+    "SELECT SUM(amount) AS total FROM shop.orders WHERE day = DATE '{day}'",
+    "SELECT id, amount FROM shop.orders WHERE customer = {k} AND day BETWEEN DATE '{day}' AND DATE '2026-01-31'",
+    "SELECT c.country, SUM(o.amount) AS total FROM shop.orders o JOIN shop.customers c ON c.id = o.customer GROUP BY 1",
+    "SELECT c.id, COUNT(o.id) AS n FROM shop.customers c LEFT JOIN shop.orders o "
     "ON o.customer = c.id AND o.day = DATE '{day}' GROUP BY c.id",
-    "SELECT COUNT(*) AS n, MAX(id) AS last FROM day.clicks",
-    "SELECT country, COUNT(*) AS n FROM day.customers GROUP BY country",
+    "SELECT COUNT(*) AS n, MAX(id) AS last FROM shop.clicks",
+    "SELECT country, COUNT(*) AS n FROM shop.customers GROUP BY country",
 ]
 
 
@@ -50,15 +50,15 @@ def open_here(home: Path) -> Any:
 def prepare(home: Path) -> None:
     """Three tables with a month of orders."""
     warehouse = open_here(home)
-    warehouse.execute("CREATE SCHEMA day")
+    warehouse.execute("CREATE SCHEMA shop")
     for statement in SETUP:
         warehouse.execute(statement)
     for i in range(30):
         rows = ", ".join(orders(random.Random(i), FIRST + timedelta(days=i), 60))
-        warehouse.execute(f"INSERT INTO day.orders (id, day, customer, amount, note) VALUES {rows}")
+        warehouse.execute(f"INSERT INTO shop.orders (id, day, customer, amount, note) VALUES {rows}")
     people = ", ".join(f"({i}, '{('DE', 'FR', 'JP', 'US')[i % 4]}')" for i in range(50))
-    warehouse.execute(f"INSERT INTO day.customers (id, country) VALUES {people}")
-    warehouse.execute("INSERT INTO day.clicks (id, customer) VALUES (1, 1), (2, 7)")
+    warehouse.execute(f"INSERT INTO shop.customers (id, country) VALUES {people}")
+    warehouse.execute("INSERT INTO shop.clicks (id, customer) VALUES (1, 1), (2, 7)")
 
 
 def orders(rng: random.Random, day: date, count: int) -> list[str]:
@@ -77,18 +77,18 @@ def change(warehouse: Any, rng: random.Random, number: int) -> str:
     day = FIRST + timedelta(days=rng.randrange(30))
     kind = rng.choice(["insert", "insert", "insert", "delete", "update", "stream", "flush", "schema", "replace"])
     if kind == "stream":
-        warehouse.stream_rows("day.clicks", [{"id": number, "customer": rng.randrange(50)}])
+        warehouse.stream_rows("shop.clicks", [{"id": number, "customer": rng.randrange(50)}])
     elif kind == "flush":
-        warehouse.flush_buffer("day.clicks")
+        warehouse.flush_buffer("shop.clicks")
     else:
         rows = ", ".join(orders(rng, day, 3))
         warehouse.execute(
             {
-                "insert": f"INSERT INTO day.orders (id, day, customer, amount, note) VALUES {rows}",
-                "delete": f"DELETE FROM day.orders WHERE day = DATE '{day}' AND customer = {rng.randrange(50)}",
-                "update": f"UPDATE day.customers SET country = 'IT' WHERE id = {rng.randrange(50)}",
-                "schema": f"ALTER TABLE day.customers ADD COLUMN extra{number} INT64",
-                "replace": "CREATE OR REPLACE TABLE day.customers AS SELECT id, country FROM day.customers",
+                "insert": f"INSERT INTO shop.orders (id, day, customer, amount, note) VALUES {rows}",
+                "delete": f"DELETE FROM shop.orders WHERE day = DATE '{day}' AND customer = {rng.randrange(50)}",
+                "update": f"UPDATE shop.customers SET country = 'IT' WHERE id = {rng.randrange(50)}",
+                "schema": f"ALTER TABLE shop.customers ADD COLUMN extra{number} INT64",
+                "replace": "CREATE OR REPLACE TABLE shop.customers AS SELECT id, country FROM shop.customers",
             }[kind]
         )
     return kind
@@ -120,7 +120,7 @@ def kernel(home: Path, seed: int, queries: int) -> dict[str, Any]:
 
     googlesql.warm(background=False)
     warehouse, rng = open_here(home), random.Random(seed)
-    client = BigPato(warehouse=warehouse, project=warehouse.project, dataset="day", directory=str(home / "tier"))
+    client = BigPato(warehouse=warehouse, project=warehouse.project, dataset="shop", directory=str(home / "tier"))
     found: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     for number in range(queries):
@@ -148,7 +148,7 @@ def compare(warehouse: Any, sql: str, result: Any, asked: Any, found: Counter[st
     mine, billed = content(result.arrow), 0
     for instant in (result.fresh_as_of, asked):
         options = QueryOptions(snapshot=instant, use_query_cache=False)
-        answer = warehouse.query(sql, dataset=(warehouse.project, "day"), options=options)
+        answer = warehouse.query(sql, dataset=(warehouse.project, "shop"), options=options)
         billed = answer.bytes_billed
         if content(answer.arrow) == mine:
             return int(billed)
