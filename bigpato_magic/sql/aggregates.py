@@ -15,12 +15,15 @@ from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.relation import Relation
 from bigpato_magic.sql.rules import AGGREGATES
 from bigpato_magic.sql.rules.base import LETTERS, AggregateRule, Call, fill
+from bigpato_magic.sql.rules.operators import ORDERED
 from bigpato_magic.sql.scans import order_items
 from bigpato_magic.types import Kind, SqlType
 
 Node = Any
 BYTES = SqlType(Kind.BYTES)
 INT64 = SqlType(Kind.INT64)
+# What may say IGNORE NULLS; other aggregates ignore them anyway, or must not.
+IGNORING = ("array_agg", "percentile_cont", "percentile_disc")
 
 
 @scan("AggregateScan")
@@ -29,7 +32,9 @@ def _aggregate(c: Compiler, found: Node) -> Relation:
     no_collation(base)
     relation = c.opened(c.scan(base.input_scan))
     relation, keys = _keys(c, relation, base.group_by_list)
-    results = [result for item in base.aggregate_list for result in _result(c, tree.node(item))]
+    items = [tree.node(item) for item in base.aggregate_list]
+    relation, keys, extremes = _extremes(c, relation, keys, items, totals=bool(base.grouping_set_list))
+    results = [result for item in items for result in _result(c, item, extremes)]
     results += [_grouping(call, keys) for call in base.grouping_call_list]
     c.columns.update(keys)
     c.columns.update(results)
@@ -55,10 +60,48 @@ def _keys(c: Compiler, relation: Relation, items: Iterable[Node]) -> tuple[Relat
     return relation, keys
 
 
-def _result(c: Compiler, item: Node) -> list[tuple[int, Expr]]:
+def _extremes(
+    c: Compiler, relation: Relation, keys: dict[int, Expr], items: list[Node], *, totals: bool
+) -> tuple[Relation, dict[int, Expr], dict[int, int]]:
+    """For each `f(x HAVING MAX y)` a column below the GROUP BY that says whether `y` is its group's largest.
+
+    Returns:
+        the relation and its keys, and the columns by the aggregates' own columns.
+    """
+    flags: dict[int, int] = {}
+    for item in items:
+        call = tree.node(tree.get(item, "expr"))
+        if call.HasField("having_modifier"):
+            if totals:
+                refuse("HAVING inside an aggregate function with ROLLUP, CUBE or GROUPING SETS")
+            flag = c.own_column()
+            c.columns[flag] = _is_extreme(c, call.having_modifier, keys)
+            flags[tree.get(item, "column").column_id] = flag
+    if not flags:
+        return relation, keys, {}
+    c.columns.update(keys)
+    relation = c.wrap(relation, [*relation.columns, *keys, *flags.values()])
+    return relation, {i: c.columns[i] for i in keys}, flags
+
+
+def _is_extreme(c: Compiler, modifier: Node, keys: dict[int, Expr]) -> Expr:
+    """True where the value is the largest or smallest of the group; NULL and NaN never are, and a NaN is both."""
+    e = c.expr(modifier.having_expr)
+    if e.key not in (*ORDERED, "FLOAT64"):
+        refuse(f"HAVING inside an aggregate function over {e.type} values", code="type")
+    over = f"OVER (PARTITION BY {', '.join(key.sql for key in keys.values())})" if keys else "OVER ()"
+    text = f"({e.sql} = {tree.enum(modifier, 'kind').lower()}({e.sql}) {over})"
+    if e.facts.nan and e.type.kind is Kind.FLOAT64:
+        text = f"({text} AND NOT coalesce(bool_or(isnan({e.sql})) {over}, false))"
+    return Expr(text, SqlType(Kind.BOOL))
+
+
+def _result(c: Compiler, item: Node, extremes: dict[int, int]) -> list[tuple[int, Expr]]:
     """An aggregate's column, and the one for its error where it has one: never set here, because DuckDB raises."""
     kind, column = tree.name(item), tree.get(item, "column")
-    results = [(column.column_id, aggregate(c, tree.node(tree.get(item, "expr")), c.type_of(column)))]
+    flag = extremes.get(column.column_id)
+    only = c.columns[flag].sql if flag is not None else ""
+    results = [(column.column_id, aggregate(c, tree.node(tree.get(item, "expr")), c.type_of(column), only))]
     if kind == "DeferredComputedColumn":
         results.append((item.side_effect_column.column_id, literal(None, BYTES)))
     elif kind != "ComputedColumn":
@@ -103,6 +146,7 @@ class Clauses:
         nulls: ` IGNORE NULLS`.
         filter: ` FILTER (WHERE …)`.
         over: ` OVER (…)`.
+        limit: `[1:n]`, what is kept of a list.
     """
 
     distinct: str = ""
@@ -110,6 +154,7 @@ class Clauses:
     nulls: str = ""
     filter: str = ""
     over: str = ""
+    limit: str = ""
 
 
 def find_rule(name: str, args: list[Expr]) -> AggregateRule:
@@ -125,8 +170,8 @@ def find_rule(name: str, args: list[Expr]) -> AggregateRule:
     return rule
 
 
-def aggregate(c: Compiler, found: Node, type_: SqlType) -> Expr:
-    """One call of an aggregate function in a GROUP BY."""
+def aggregate(c: Compiler, found: Node, type_: SqlType, only: str = "") -> Expr:
+    """One call of an aggregate function in a GROUP BY; `only` is a condition that its rows must pass."""
     duck_type(type_)
     name, args = function_name(found), arguments(c, found)
     _no_modifiers(found)
@@ -134,23 +179,23 @@ def aggregate(c: Compiler, found: Node, type_: SqlType) -> Expr:
     if not rule.aggregate:
         refuse(f"{name.upper()} without OVER")
     clauses = Clauses(
-        distinct=distinct(rule, found, args), order=_order(c, found), filter=ignore_nulls(rule, found, args)
+        distinct=distinct(rule, found, args),
+        order=_order(c, found),
+        filter=row_filter(rule, found, args, only),
+        limit=_limit(c, rule, found),
     )
-    e = written(c, rule, Call(name, args, type_, c), clauses)
-    if found.HasField("limit"):
-        limit = c.expr(found.limit)
-        if name != "array_agg" or not limit.literal:
-            refuse(f"LIMIT in {name.upper()}")
-        return e.text(f"({e.sql})[1:{limit.value}]")
-    return e
+    return written(c, rule, Call(name, args, type_, c, respects_nulls=respects_nulls(found)), clauses)
+
+
+def respects_nulls(found: Node) -> bool:
+    """RESPECT NULLS is said."""
+    return tree.enum(found, "null_handling_modifier") == "RESPECT_NULLS"
 
 
 def _no_modifiers(found: Node) -> None:
     if tree.enum(found, "error_mode") == "SAFE_ERROR_MODE":
         refuse("SAFE. with an aggregate function")
-    if found.HasField("having_modifier") or found.HasField("having_expr"):
-        refuse("HAVING inside an aggregate function")
-    if tree.has(found, "where_expr") or found.group_by_list:
+    if tree.has(found, "where_expr") or found.HasField("having_expr") or found.group_by_list:
         refuse("WHERE or GROUP BY inside an aggregate function")
 
 
@@ -165,20 +210,33 @@ def distinct(rule: AggregateRule, found: Node, args: list[Expr]) -> str:
     return "DISTINCT "
 
 
-def ignore_nulls(rule: AggregateRule, found: Node, args: list[Expr]) -> str:
-    """IGNORE NULLS of an aggregate is a FILTER."""
-    if tree.enum(found, "null_handling_modifier") != "IGNORE_NULLS":
-        return ""
-    if rule.name != "array_agg":
-        refuse(f"IGNORE NULLS in {rule.name.upper()}")
-    return f" FILTER (WHERE {args[0].sql} IS NOT NULL)"
+def row_filter(rule: AggregateRule, found: Node, args: list[Expr], only: str = "") -> str:
+    """` FILTER (WHERE …)` for what an aggregate leaves out: IGNORE NULLS, HAVING MAX."""
+    conditions = [only] if only else []
+    if tree.enum(found, "null_handling_modifier") == "IGNORE_NULLS":
+        if rule.name not in IGNORING:
+            refuse(f"IGNORE NULLS in {rule.name.upper()}")
+        conditions.append(f"{args[0].sql} IS NOT NULL")
+    elif rule.skips_nulls:
+        conditions.append(f"{args[0].sql} IS NOT NULL")
+    return f" FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
 
 
 def _order(c: Compiler, found: Node) -> str:
     items = order_items(c, found.order_by_item_list)
-    if items and tree.get(found, "distinct"):
-        refuse("DISTINCT with ORDER BY inside an aggregate function")
+    if len(items) > len(found.order_by_item_list) and tree.get(found, "distinct"):
+        # DuckDB orders distinct values by themselves only, and NaN needs a second key.
+        refuse("DISTINCT with ORDER BY over FLOAT64 that may be NaN")
     return f" ORDER BY {', '.join(items)}" if items else ""
+
+
+def _limit(c: Compiler, rule: AggregateRule, found: Node) -> str:
+    if not found.HasField("limit"):
+        return ""
+    limit = c.expr(found.limit)
+    if rule.limited is None or not limit.literal or limit.value is None:
+        refuse(f"LIMIT in {rule.name.upper()}")
+    return f"[1:{limit.value}]"
 
 
 def written(c: Compiler, rule: AggregateRule, call: Call, clauses: Clauses) -> Expr:
@@ -186,11 +244,12 @@ def written(c: Compiler, rule: AggregateRule, call: Call, clauses: Clauses) -> E
     c.use(rule.id)
     if not rule.narrow:
         call.args = full_width(call.args)
-    made = rule.template(call) if callable(rule.template) else rule.template or ""
+    chosen = rule.limited if clauses.limit else rule.template
+    made = chosen(call) if callable(chosen) else chosen or ""
     template = made.sql if isinstance(made, Expr) else made
     values = {letter: arg.sql for letter, arg in zip(LETTERS, call.args, strict=False)}
     values |= {"distinct": clauses.distinct, "order": clauses.order, "nulls": clauses.nulls}
-    values["tail"] = clauses.filter + clauses.over
+    values |= {"tail": clauses.filter + clauses.over, "limit": clauses.limit}
     text = fill(template, values)
     if isinstance(made, Expr):
         return Expr(text, made.type, made.facts)

@@ -24,6 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 SCANS: dict[str, ScanCompiler] = {}
 EXPRESSIONS: dict[str, ExprCompiler] = {}
+# Larger than any number that the analyzer gives.
+OWN = 1 << 40
 NESTED = (Kind.ARRAY, Kind.STRUCT)
 UNGROUPED = (Kind.JSON, Kind.INTERVAL, Kind.RANGE, Kind.GEOGRAPHY)
 
@@ -84,6 +86,11 @@ class Compiler:
         """A name that is used nowhere else in the query."""
         self.count += 1
         return f"{prefix}{self.count}"
+
+    def own_column(self) -> int:
+        """The id of a column that is not in the resolved tree."""
+        self.count += 1
+        return OWN + self.count
 
     def use(self, rule: str) -> None:
         """Note that the answer rests on a rule.

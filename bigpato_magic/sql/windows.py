@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bigpato_magic.googlesql import tree
-from bigpato_magic.sql.aggregates import Clauses, distinct, find_rule, ignore_nulls, written
+from bigpato_magic.sql.aggregates import Clauses, distinct, find_rule, respects_nulls, row_filter, written
 from bigpato_magic.sql.compiler import Compiler, comparable, no_collation, scan
 from bigpato_magic.sql.expr import Expr
 from bigpato_magic.sql.expressions import arguments, function_name
@@ -62,10 +62,12 @@ def _call(c: Compiler, found: Node, partition: list[Expr], items: list[Node], ty
     clauses = Clauses(over=_over(c, found, rule, partition, items), distinct=distinct(rule, found, args))
     if clauses.distinct and items:
         refuse("DISTINCT with ORDER BY in a window")
-    if tree.enum(found, "null_handling_modifier") == "IGNORE_NULLS":
-        clauses.nulls = " IGNORE NULLS" if not rule.aggregate else ""
-        clauses.filter = ignore_nulls(rule, found, args) if rule.aggregate else ""
-    return written(c, rule, Call(name, args, type_, c), clauses)
+    if rule.aggregate:
+        clauses.filter = row_filter(rule, found, args)
+    elif tree.enum(found, "null_handling_modifier") == "IGNORE_NULLS":
+        clauses.nulls = " IGNORE NULLS"
+    call = Call(name, args, type_, c, over=True, respects_nulls=respects_nulls(found))
+    return written(c, rule, call, clauses)
 
 
 def _over(c: Compiler, found: Node, rule: AggregateRule, partition: list[Expr], items: list[Node]) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts, between
-from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, FactsOf, Template, route
+from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, FactsOf, Template
 from bigpato_magic.sql.rules.operators import ORDERED
 
 SOURCE = DOCS + "aggregate_functions"
-STATISTICS = DOCS + "statistical_aggregate_functions"
 COUNT = between(0, 2**63 - 1)
 
 
@@ -21,13 +20,6 @@ def _same(call: Call) -> Facts:
         magnitude=facts.magnitude,
         decimal=facts.decimal,
     )
-
-
-def _finite(template: str, args: str = "{a}") -> str:
-    """A template that routes where infinity or NaN is among the values."""
-    tests = " AND ".join(f"isfinite({arg})" for arg in args.split())
-    why = route("infinity or NaN in an aggregate")
-    return f"(CASE WHEN NOT bool_and({tests}){{tail}} OR NOT isfinite({template}) THEN {why} ELSE {template} END)"
 
 
 def _sum_float(call: Call) -> str:
@@ -52,10 +44,6 @@ def _min_float(call: Call) -> str:
     return "(CASE WHEN coalesce(bool_or(isnan({a})){tail}, false) THEN 'nan'::DOUBLE ELSE min({a}){tail} END)"
 
 
-def _moment(name: str) -> AggregateRule:
-    return _rule(name, "FLOAT64", _finite(f"{name}({{distinct}}{{a}}){{tail}}"), distinct=True, source=STATISTICS)
-
-
 def _rule(
     name: str,
     signature: str,
@@ -77,13 +65,22 @@ def _extremes(key: str) -> list[AggregateRule]:
     return [_rule(n, key, f"{n}({{a}}){{tail}}", distinct="ignored", facts=_same, narrow=True) for n in names]
 
 
+def _joined(key: str, *, given: bool) -> AggregateRule:
+    """STRING_AGG; with a LIMIT it is a list that is joined, NULL where nothing is left."""
+    separator, signature = ("{b}", f"{key}, {key}") if given else ("','", key)
+    if key == "STRING":
+        plain = f"string_agg({{distinct}}{{a}}, {separator}{{order}}){{tail}}"
+        first = f"list_filter({LIST}{{tail}}, lambda s: s IS NOT NULL){{limit}}"
+        limited = f"array_to_string(nullif({first}, []), {separator})"
+        return AggregateRule("string_agg", signature, plain, distinct=True, limited=limited)
+    plain = f"unhex(string_agg({{distinct}}hex({{a}}), hex({separator}){{order}}){{tail}})"
+    return AggregateRule("string_agg", signature, plain, distinct=True)
+
+
+# What any two values of it are is not told apart here.
+UNCOMPARED = ("STRUCT", "JSON", "INTERVAL")
+LIST = "list({distinct}{a}{order})"
 AVERAGE = Facts(nan=False, magnitude=float(2**63))
-PAIR = "FLOAT64, FLOAT64"
-CORR = (
-    f"(CASE WHEN NOT bool_and(isfinite({{a}}) AND isfinite({{b}})){{tail}} THEN {route('infinity or NaN in CORR')} "
-    "WHEN var_pop({a}){tail} = 0 OR var_pop({b}){tail} = 0 OR regr_count({a}, {b}){tail} < 2 "
-    f"THEN {route('CORR without variance')} ELSE corr({{a}}, {{b}}){{tail}} END)"
-)
 AGGREGATES = (
     _rule("$count_star", "", "count(*){tail}", facts=COUNT),
     _rule("count", "ANY", "count({distinct}{a}){tail}", distinct=True, facts=COUNT, narrow=True),
@@ -92,29 +89,33 @@ AGGREGATES = (
     _rule("sum", "FLOAT64", _sum_float, distinct=True),
     _rule("sum", "NUMERIC", _sum_numeric, narrow=True),
     _rule("avg", "INT64", "avg({distinct}{a}){tail}", distinct=True, facts=AVERAGE),
-    _rule("avg", "FLOAT64", _finite("avg({distinct}{a}){tail}"), distinct=True),
     _rule("avg", "NUMERIC", "bp_navg(sum({distinct}{a}){tail}, count({distinct}{a}){tail})", narrow=True),
     *(rule for key in ORDERED for rule in _extremes(key)),
     _rule("max", "FLOAT64", "max({a}){tail}", distinct="ignored", facts=_same),
     _rule("min", "FLOAT64", _min_float, distinct="ignored", facts=_same),
     *(
         _rule("any_value", key, "any_value({a}){tail}", distinct="ignored", facts=_same)
-        for key in ("FLOAT64", "ARRAY", "STRUCT")
+        for key in ("FLOAT64", "ARRAY", *UNCOMPARED)
     ),
     _rule("logical_and", "BOOL", "bool_and({a}){tail}", distinct="ignored"),
     _rule("logical_or", "BOOL", "bool_or({a}){tail}", distinct="ignored"),
     *(_rule(n, "INT64", f"{n}({{distinct}}{{a}}){{tail}}", distinct=True) for n in ("bit_and", "bit_or", "bit_xor")),
-    _rule("string_agg", "STRING", "string_agg({distinct}{a}, ','{order}){tail}", distinct=True),
-    _rule("string_agg", "STRING, STRING", "string_agg({distinct}{a}, {b}{order}){tail}", distinct=True),
+    *(_joined(key, given=given) for key in ("STRING", "BYTES") for given in (False, True)),
     *(
-        _rule("array_agg", key, "list({distinct}{a}{order}){tail}", distinct=key != "STRUCT")
-        for key in (*ORDERED, "FLOAT64", "STRUCT")
+        AggregateRule(
+            "array_agg",
+            key,
+            f"{LIST}{{tail}}",
+            distinct=key not in UNCOMPARED,
+            limited=f"nullif(({LIST}{{tail}}){{limit}}, [])",
+        )
+        for key in (*ORDERED, "FLOAT64", *UNCOMPARED)
     ),
-    _rule("array_concat_agg", "ARRAY", "flatten(list({a}{order}) FILTER (WHERE {a} IS NOT NULL))", window=False),
-    *(_moment(name) for name in ("var_samp", "var_pop", "stddev_samp", "stddev_pop")),
-    *(
-        _rule(n, PAIR, _finite(f"{n}({{a}}, {{b}}){{tail}}", "{a} {b}"), source=STATISTICS)
-        for n in ("covar_samp", "covar_pop")
+    AggregateRule(
+        "array_concat_agg",
+        "ARRAY",
+        f"flatten({LIST}{{tail}})",
+        limited=f"flatten(nullif(({LIST}{{tail}}){{limit}}, []))",
+        skips_nulls=True,
     ),
-    _rule("corr", PAIR, CORR, window=False, source=STATISTICS),
 )

@@ -79,8 +79,10 @@ class Call:
         name: GoogleSQL's, as in the rule.
         args: compiled arguments.
         type: of the result.
-        safe: `SAFE.` or SAFE_CAST.
         names: makes names.
+        safe: `SAFE.` or SAFE_CAST.
+        over: a window function.
+        respects_nulls: RESPECT NULLS is said.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Call:
     type: SqlType
     names: Names
     safe: bool = False
+    over: bool = False
+    respects_nulls: bool = False
 
     @property
     def signature(self) -> str:
@@ -227,6 +231,8 @@ class AggregateRule:
         narrow: takes NUMERIC arguments as they are held.
         why: a sentence for a person.
         source: Google's page.
+        limited: the template where there is a LIMIT inside; it knows `{limit}` too (`[1:3]`, to follow a list).
+        skips_nulls: rows whose first argument is NULL are left out by a FILTER.
     """
 
     name: str
@@ -240,6 +246,8 @@ class AggregateRule:
     narrow: bool = False
     why: str = ""
     source: str = ""
+    limited: Template | None = None
+    skips_nulls: bool = False
 
     @property
     def id(self) -> str:
