@@ -34,8 +34,8 @@ MOST_PARTITIONS = 5_000
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS habits (
         principal TEXT, project TEXT, dataset TEXT, name TEXT, turn INTEGER, uses INTEGER, last_used REAL, score REAL,
-        weight REAL, recent REAL, recent_weight REAL, seconds REAL, paid REAL, paid_uses INTEGER, saved REAL, saved_uses INTEGER,
-        all_columns REAL, all_partitions REAL, PRIMARY KEY (principal, project, dataset, name));
+        weight REAL, recent REAL, recent_weight REAL, seconds REAL, paid REAL, paid_uses INTEGER, saved REAL,
+        saved_uses INTEGER, all_columns REAL, all_partitions REAL, PRIMARY KEY (principal, project, dataset, name));
     CREATE TABLE IF NOT EXISTS habit_parts (
         principal TEXT, project TEXT, dataset TEXT, name TEXT, kind TEXT, part TEXT, last_used REAL,
         PRIMARY KEY (principal, project, dataset, name, kind, part)) WITHOUT ROWID
