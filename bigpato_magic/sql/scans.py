@@ -176,19 +176,24 @@ def order_items(c: Compiler, items: Any) -> list[str]:
 
 
 def _order_item(e: Expr, item: Node) -> list[str]:
-    down = bool(item.is_descending)
-    order = tree.enum(item, "null_order")
-    nulls_first = order == "NULLS_FIRST" or (order == "ORDER_UNSPECIFIED" and not down)
     if e.type.kind in UNORDERED:
         refuse(f"ORDER BY {e.type.kind}", code="type")
     if e.literal:
         return []
-    nulls = "FIRST" if nulls_first else "LAST"
-    item_text = f"{e.sql} {'DESC' if down else 'ASC'} NULLS {nulls}"
     if e.type.kind is Kind.FLOAT64 and e.facts.nan:
-        is_null = f"({e.sql} IS NULL) {'DESC' if nulls_first else 'ASC'}"
-        return [is_null, f"isnan({e.sql}) {'ASC' if down else 'DESC'}", item_text]
-    return [item_text]
+        is_null = f"({e.sql} IS NULL) {'DESC' if _nulls_first(item) else 'ASC'}"
+        return [is_null, f"isnan({e.sql}) {'ASC' if item.is_descending else 'DESC'}", order_item(e, item)]
+    return [order_item(e, item)]
+
+
+def order_item(e: Expr, item: Node) -> str:
+    """An ORDER BY item's text, NaN as DuckDB has it."""
+    return f"{e.sql} {'DESC' if item.is_descending else 'ASC'} NULLS {'FIRST' if _nulls_first(item) else 'LAST'}"
+
+
+def _nulls_first(item: Node) -> bool:
+    order = tree.enum(item, "null_order")
+    return order == "NULLS_FIRST" or (order == "ORDER_UNSPECIFIED" and not item.is_descending)
 
 
 @scan("OrderByScan")

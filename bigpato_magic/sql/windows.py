@@ -9,19 +9,15 @@ from bigpato_magic.sql.aggregates import Clauses, distinct, find_rule, respects_
 from bigpato_magic.sql.compiler import Compiler, comparable, no_collation, scan
 from bigpato_magic.sql.expr import Expr
 from bigpato_magic.sql.expressions import arguments, function_name
+from bigpato_magic.sql.frames import BOUNDS, constant_offset, distance
 from bigpato_magic.sql.physical import duck_type
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.relation import Relation
 from bigpato_magic.sql.rules.base import AggregateRule, Call
 from bigpato_magic.sql.scans import order_items
-from bigpato_magic.types import Kind, SqlType
+from bigpato_magic.types import SqlType
 
 Node = Any
-BOUNDS = {
-    "UNBOUNDED_PRECEDING": "UNBOUNDED PRECEDING",
-    "CURRENT_ROW": "CURRENT ROW",
-    "UNBOUNDED_FOLLOWING": "UNBOUNDED FOLLOWING",
-}
 
 
 @scan("AnalyticScan")
@@ -71,29 +67,27 @@ def _call(c: Compiler, found: Node, partition: list[Expr], items: list[Node], ty
 
 
 def _over(c: Compiler, found: Node, rule: AggregateRule, partition: list[Expr], items: list[Node]) -> str:
-    order = order_items(c, items)
-    parts = [f"PARTITION BY {', '.join(key.sql for key in partition)}"] if partition else []
-    if order:
-        parts.append(f"ORDER BY {', '.join(order)}")
+    keys, order, frame = [key.sql for key in partition], order_items(c, items), ""
     if rule.framed and found.HasField("window_frame"):
-        parts.append(_frame(c, found.window_frame, items))
+        bounds = [found.window_frame.start_expr, found.window_frame.end_expr]
+        if tree.enum(found.window_frame, "frame_unit") == "RANGE" and any(b.HasField("expression") for b in bounds):
+            near = distance(c, items, bounds)
+            keys, order, frame = keys + near.partition, [near.order], near.frame
+        else:
+            frame = _frame(c, found.window_frame)
+    parts = [f"PARTITION BY {', '.join(keys)}"] if keys else []
+    parts += [f"ORDER BY {', '.join(order)}"] if order else []
+    parts += [frame] if frame else []
     return f" OVER ({' '.join(parts)})"
 
 
-def _frame(c: Compiler, frame: Node, items: list[Node]) -> str:
-    unit = tree.enum(frame, "frame_unit")
-    key = c.columns[items[0].column_ref.column.column_id] if len(items) == 1 else None
-    bounds = (_bound(c, bound, unit, key) for bound in (frame.start_expr, frame.end_expr))
-    return f"{unit} BETWEEN {' AND '.join(bounds)}"
+def _frame(c: Compiler, frame: Node) -> str:
+    bounds = (_bound(c, bound) for bound in (frame.start_expr, frame.end_expr))
+    return f"{tree.enum(frame, 'frame_unit')} BETWEEN {' AND '.join(bounds)}"
 
 
-def _bound(c: Compiler, bound: Node, unit: str, key: Expr | None) -> str:
+def _bound(c: Compiler, bound: Node) -> str:
     kind = tree.enum(bound, "boundary_type")
     if kind in BOUNDS:
         return BOUNDS[kind]
-    offset = c.expr(bound.expression)
-    if not offset.literal or offset.value is None or offset.value < 0:
-        refuse("a window frame whose bound is not a constant")
-    if unit == "RANGE" and (key is None or key.type.kind is not Kind.INT64):
-        refuse("a RANGE frame over other values than INT64")
-    return f"{offset.sql} {kind.removeprefix('OFFSET_')}"
+    return f"{constant_offset(c, bound).sql} {kind.removeprefix('OFFSET_')}"

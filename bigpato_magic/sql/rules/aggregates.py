@@ -80,6 +80,7 @@ def _joined(key: str, *, given: bool) -> AggregateRule:
 # What any two values of it are is not told apart here.
 UNCOMPARED = ("STRUCT", "JSON", "INTERVAL")
 LIST = "list({distinct}{a}{order})"
+FIRST_ONES = f"nullif(({LIST}{{tail}}){{limit}}, [])"
 AVERAGE = Facts(nan=False, magnitude=float(2**63))
 AGGREGATES = (
     _rule("$count_star", "", "count(*){tail}", facts=COUNT),
@@ -115,7 +116,7 @@ AGGREGATES = (
         "array_concat_agg",
         "ARRAY",
         f"flatten({LIST}{{tail}})",
-        limited=f"flatten(nullif(({LIST}{{tail}}){{limit}}, []))",
+        limited=f"flatten({FIRST_ONES})",
         skips_nulls=True,
     ),
 )
