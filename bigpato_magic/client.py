@@ -6,9 +6,7 @@ The work is done elsewhere: `runner` takes a query's way, `tier` a table's way, 
 from __future__ import annotations
 
 import atexit
-import logging
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +17,8 @@ from traitlets import Bool, CaselessStrEnum, Dict, Float, Instance, Int, Unicode
 from traitlets.config import LoggingConfigurable
 
 from bigpato_magic import overview
-from bigpato_magic.errors import ConfigurationError, WarehouseError
+from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.original import OriginalFace
 from bigpato_magic.status import Cancel, Status
 from bigpato_magic.traits import Size
 from bigpato_magic.types import (
@@ -27,14 +26,11 @@ from bigpato_magic.types import (
     Plan,
     QueryResult,
     Route,
-    RunLocal,
     TableId,
     TransferEvent,
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bigpato_magic.explain import Explanation
     from bigpato_magic.local.duck import LocalEngine
     from bigpato_magic.runner import QueryRunner, Request, RunProgress
@@ -44,13 +40,8 @@ if TYPE_CHECKING:
     from bigpato_magic.verification import Verdict, Verifier
     from bigpato_magic.warehouse.base import DryRun, Warehouse
 
-log = logging.getLogger("bigpato_magic")
 
-LRU_TABLE_CAPACITY = overview.LRU_CAPACITY
-"""How many of the last used tables `get_cache()` remembers."""
-
-
-class BigPato(LoggingConfigurable):
+class BigPato(OriginalFace, LoggingConfigurable):
     """BigQuery SQL, answered on this machine where that gives BigQuery's answer.
 
     Args:
@@ -263,14 +254,15 @@ class BigPato(LoggingConfigurable):
         from bigpato_magic.runner import Request
         from bigpato_magic.warehouse.base import QueryOptions
 
-        home, name = self._default_dataset(project, dataset)
+        home, name = self.home(project, dataset)
         more = {key: value for key, value in more.items() if value is not None}
         options = QueryOptions(labels=dict(self.labels), location=self.location or None)
         return Request(
             sql, tuple(params), Route(route or self.route), project=home, dataset=name, options=options, **more
         )
 
-    def _default_dataset(self, project: str | None, dataset: str | None) -> tuple[str | None, str | None]:
+    def home(self, project: str | None = None, dataset: str | None = None) -> tuple[str | None, str | None]:
+        """The (project, dataset) of unqualified names, with these in place of the settings."""
         home, name = project or self.project or None, dataset or self.dataset or None
         if name and "." in name:
             home, name = name.rsplit(".", 1)
@@ -399,7 +391,7 @@ class BigPato(LoggingConfigurable):
         """
         if isinstance(name, TableId):
             return name
-        project, dataset = self._default_dataset(None, None)
+        project, dataset = self.home()
         try:
             return TableId.parse(name, project=project, dataset=dataset)
         except ValueError as error:
@@ -432,42 +424,6 @@ class BigPato(LoggingConfigurable):
     def purge(self) -> None:
         """Remove every copy, journal and setting of this tier from the disk."""
         self.tier.purge()
-
-    # ------------------------------------------------------------------------- the original's face
-
-    def exec_query(self, query: str) -> pd.DataFrame:
-        """Run a query and give its frame, as the original did."""
-        from bigpato_magic import frames
-
-        result = self.run(query)
-        engine = "BigQuery" if result.job_id or not isinstance(result.decision, RunLocal) else "duckDB"
-        log.info("Executed query %s with %s", query, engine)
-        return frames.to_pandas(result.arrow)
-
-    def get_metadata_dict(self) -> dict[str, dict[str, Any]]:
-        """`{table: {'location': 'local'|'bigquery', 'usage': n}}` of the dataset, as the original gave it."""
-        found: dict[str, dict[str, Any]] = {}
-        project, dataset = self._default_dataset(None, None)
-        try:
-            for table in self.warehouse.tables(project, dataset) if dataset else ():
-                found[table.table] = {"location": "bigquery", "usage": 0}
-        except WarehouseError as error:
-            log.warning("the tables of %s could not be listed: %s", dataset, error)
-        for row in self.tables():
-            if (row.id.project, row.id.dataset) == (project, dataset):
-                found[row.id.table] = {"location": row.where, "usage": row.uses}
-        return found
-
-    def get_cache(self) -> OrderedDict[str, str]:
-        """The last used tables, oldest first, at most `LRU_TABLE_CAPACITY`, as the original gave it."""
-        return OrderedDict((t.table, t.table) for t in self.tier.usage.lru(LRU_TABLE_CAPACITY))
-
-    def launch_balance_storage(self) -> None:
-        """Bring the last used tables here, as the original did, whatever they cost or save."""
-        log.info("Start rebalancing storage")
-        last_used = list(self.tier.usage.lru(LRU_TABLE_CAPACITY))
-        if last_used:
-            self.rebalance(last_used)
 
     def __repr__(self) -> str:
         where = ".".join(filter(None, (self.project, self.dataset)))
