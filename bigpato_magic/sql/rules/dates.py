@@ -12,8 +12,8 @@ from collections.abc import Callable
 from bigpato_magic.sql.expr import Facts, between
 from bigpato_magic.sql.physical import text
 from bigpato_magic.sql.rules import casts
-from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, route
-from bigpato_magic.sql.rules.zones import clock_of, local_clock, moment_of
+from bigpato_magic.sql.rules.base import DOCS, TRY, Call, Rule, Template, route
+from bigpato_magic.sql.rules.zones import UTC, clock_of, local_clock, moment_of, offset_micros
 
 SOURCE = DOCS + "date_functions"
 DATETIMES = DOCS + "datetime_functions"
@@ -22,6 +22,21 @@ TIMES = DOCS + "time_functions"
 
 MACROS = {
     "bp_date(d)": "CASE WHEN d < DATE '0001-01-01' OR d > DATE '9999-12-31' THEN error('date out of range') ELSE d END",
+    "bp_time_us(t)": "(extract(hour FROM t) * 3600000000 + extract(minute FROM t) * 60000000 "
+    "+ extract(microseconds FROM t))",
+    "bp_time(us)": "CAST(make_timestamp(CAST((us % 86400000000 + 86400000000) % 86400000000 AS BIGINT)) AS TIME)",
+    "bp_short_offset(us)": "CASE WHEN us < 0 THEN '-' ELSE '+' END || lpad(CAST(abs(us) // 3600000000 AS VARCHAR), 2, '0') "
+    "|| CASE WHEN abs(us) // 60000000 % 60 = 0 THEN '' "
+    "ELSE ':' || lpad(CAST(abs(us) // 60000000 % 60 AS VARCHAR), 2, '0') END",
+    "bp_zoned_text(t, c)": "bp_datetime_text(c) || bp_short_offset(epoch_us(c) - epoch_us(t))",
+    "bp_month_number(d)": "(extract(year FROM d) * 12 + extract(month FROM d))",
+    # From the 29th on it matters whether steps are taken from the first element or from the one before.
+    "bp_months_array(a, b, s)": "CASE WHEN a IS NULL OR b IS NULL OR s IS NULL THEN NULL "
+    f"WHEN extract(day FROM a) > 28 OR s = 0 THEN {route('months from the 29th on, or step 0')} "
+    "ELSE list_filter(list_transform("
+    "range(0, greatest(0, 1 + (bp_month_number(b) - bp_month_number(a)) // CASE WHEN s = 0 THEN 1 ELSE s END)), "
+    "lambda i: CAST(a + to_months(CAST(i * s AS INTEGER)) AS DATE)), "
+    "lambda d: CASE WHEN s > 0 THEN d <= b ELSE d >= b END) END",
     # The number of the week that begins on weekday k (Sunday is 0); only differences mean something.
     "bp_week(d, k)": "(d - DATE '0001-01-07' - k + 14) // 7",
     "bp_week_start(d, k)": "bp_date(CAST(d - CAST((d - DATE '0001-01-07' - k + 14) % 7 AS INTEGER) AS DATE))",
@@ -107,10 +122,6 @@ def truncate_date(call: Call, day: str, part: str) -> str:
     return call.refuse(f"truncation to {part}")
 
 
-def _date_trunc(call: Call) -> str:
-    return truncate_date(call, call.sql(0), call.keyword(1))
-
-
 def _truncate_clock(call: Call, value: str, part: str) -> str:
     if part in ("MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", *MONTHS):
         return f"CAST(date_trunc('{part}', {value}) AS TIMESTAMP)"
@@ -118,17 +129,30 @@ def _truncate_clock(call: Call, value: str, part: str) -> str:
 
 
 def _timestamp_trunc(call: Call) -> str:
-    part = call.keyword(1)
-    if len(call.args) > 2 and call.constant(2) not in UTC:
-        call.refuse("TIMESTAMP_TRUNC in a time zone other than UTC")
+    part, moment = call.keyword(1), call.sql(0)
     if part == "MICROSECOND":
-        return call.sql(0)
-    return f"bp_timestamp(epoch_us({_truncate_clock(call, f'bp_utc({call.sql(0)})', part)}))"
+        return moment
+    if part in ("SECOND", "MILLISECOND") or len(call.args) < 3 or (call.args[2].literal and call.constant(2) in UTC):
+        return f"bp_timestamp(epoch_us({_truncate_clock(call, f'bp_utc({moment})', part)}))"
+    return call.once(lambda bound: _zoned_trunc(bound, part))
+
+
+def _zoned_trunc(call: Call, part: str) -> str:
+    clock = local_clock(call, 0, 2)
+    cut = _truncate_clock(call, clock, part)
+    if part in ("MINUTE", "HOUR"):
+        # What the clock shows more than the full hour is taken away, whatever the zone did within it.
+        return f"bp_timestamp(epoch_us({call.sql(0)}) - (epoch_us({clock}) - epoch_us({cut})))"
+    return moment_of(call, cut, 2)
 
 
 def _datetime_trunc(call: Call) -> str:
     part = call.keyword(1)
     return call.sql(0) if part == "MICROSECOND" else _truncate_clock(call, call.sql(0), part)
+
+
+def _date_trunc(call: Call) -> str:
+    return truncate_date(call, call.sql(0), call.keyword(1))
 
 
 def _date_add(sign: str) -> Template:
@@ -224,6 +248,8 @@ DAYS = (
 
 def _date_array(call: Call) -> str:
     part = call.keyword(3)
+    if part in MONTHS:
+        return call.once(lambda bound: bound.fill(f"bp_months_array({{a}}, {{b}}, {{c}} * {MONTHS[part]})"))
     if part not in ("DAY", "WEEK"):
         call.refuse(f"GENERATE_DATE_ARRAY with a step of {part}")
     return call.fill(DAYS % ("{c} = 0 OR", f"to_days(CAST({{c}} * {1 if part == 'DAY' else 7} AS INTEGER))"))
@@ -237,6 +263,47 @@ def _timestamp_array(call: Call) -> str:
     long = f"{call.sql(2)} = 0 OR abs(({last} - {first}) // ({step})) > 15999"
     end = f"CASE WHEN {long} THEN {route('a long array, or step 0')} ELSE {last} END"
     return f"list_transform(generate_series({first}, {end}, {step}), lambda x: bp_timestamp(x))"
+
+
+def _time_add(sign: str) -> Template:
+    def rule(call: Call) -> str:
+        part = call.keyword(2)
+        if part not in MICROS or part in ("DAY", "WEEK"):
+            call.refuse(f"TIME_ADD of a {part}")
+        size = MICROS[part]
+        return call.fill(f"bp_time(bp_time_us({{a}}) {sign} ({{b}} % {MICROS['DAY'] // size}) * {size})")
+
+    return rule
+
+
+def _time_diff(call: Call) -> str:
+    part = call.keyword(2)
+    if part not in MICROS or part in ("DAY", "WEEK"):
+        call.refuse(f"TIME_DIFF in {part}")
+    return call.fill(f"(bp_time_us({{a}}) // {MICROS[part]} - bp_time_us({{b}}) // {MICROS[part]})")
+
+
+def _time_trunc(call: Call) -> str:
+    part = call.keyword(1)
+    if part not in MICROS or part in ("DAY", "WEEK"):
+        call.refuse(f"TIME_TRUNC to {part}")
+    return call.fill(f"bp_time(bp_time_us({{a}}) // {MICROS[part]} * {MICROS[part]})")
+
+
+def _timestamp_of_text(call: Call) -> str:
+    if any(arg.is_null for arg in call.args):
+        return "CAST(NULL AS TIMESTAMPTZ)"
+    if call.args[1].literal and call.constant(1) not in UTC:
+        offset_micros(call, call.constant(1))
+    return f"make_timestamptz(bp_text_timestamp({call.sql(0)}, {call.sql(1)}, false, {str(call.safe).lower()}))"
+
+
+def _string_of_timestamp(call: Call) -> str:
+    if any(arg.is_null for arg in call.args):
+        return "CAST(NULL AS VARCHAR)"
+    return call.once(
+        lambda bound: f"bp_zoned_text({bound.sql(0)}, {clock_of(bound, bound.sql(0), 1, 'bp_minute_clock')})"
+    )
 
 
 def _from_cast(name: str, pair: str, signature: str, source: str) -> Rule:
@@ -268,13 +335,58 @@ EXTRACTED = [
 CLOCK = ["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"]
 ADDED = ["DAY", "WEEK", "MONTH", "QUARTER", "YEAR"]
 SIX = "INT64, INT64, INT64, INT64, INT64, INT64"
+# A 60th second is the first one of the next minute.
 FROM_SIX = (
-    f"(CASE WHEN {{f}} > 59 THEN {route('a leap second')} "
-    "ELSE bp_datetime(make_timestamp({a}, {b}, {c}, {d}, {e}, CAST({f} AS DOUBLE))) END)"
+    "(CASE WHEN {f} NOT BETWEEN 0 AND 60 THEN error('second out of range') "
+    "ELSE bp_datetime(make_timestamp({a}, {b}, {c}, {d}, {e}, 0.0) + to_seconds({f})) END)"
 )
 FROM_THREE = (
-    f"(CASE WHEN {{c}} > 59 THEN {route('a leap second')} ELSE make_time({{a}}, {{b}}, CAST({{c}} AS DOUBLE)) END)"
+    "(CASE WHEN {c} NOT BETWEEN 0 AND 60 THEN error('second out of range') "
+    "ELSE make_time({a}, {b}, 0.0) + to_seconds({c}) END)"
 )
+NAMES = ("date", "datetime", "timestamp")
+TRUNCATED: dict[str, Template] = {"DATE": _date_trunc, "DATETIME": _datetime_trunc, "TIMESTAMP": _timestamp_trunc}
+ADDERS = {"DATE": _date_add, "DATETIME": _datetime_add, "TIMESTAMP": _timestamp_add}
+DIFFERED: dict[str, Template] = {"DATE": _date_diff, "DATETIME": _datetime_diff, "TIMESTAMP": _timestamp_diff}
+TRIED = {
+    ("trunc", "DATE"): UNITS,
+    ("trunc", "DATETIME"): UNITS + FINE,
+    ("trunc", "TIMESTAMP"): UNITS + FINE,
+    ("diff", "DATE"): UNITS,
+    ("diff", "DATETIME"): UNITS + FINE,
+    ("diff", "TIMESTAMP"): [*FINE, "DAY"],
+    ("add", "DATE"): ADDED,
+    ("add", "DATETIME"): FINE + ADDED,
+    ("add", "TIMESTAMP"): [*FINE, "DAY"],
+}
+
+
+def _by_kind(verb: str, more: str, templates: dict[str, Template], arguments: str) -> list[Rule]:
+    """DATE_f, DATETIME_f and TIMESTAMP_f each take all three types; the argument's type decides."""
+    return [
+        Rule(
+            f"{name}_{verb}",
+            f"{kind}, {more.replace('SAME', kind)}",
+            template,
+            safe=True if verb == "diff" else TRY,
+            grid=_each(f"{name}_{verb}(a, {arguments})", TRIED["add" if verb == "sub" else verb, kind])
+            if name == kind.lower()
+            else _each(f"{name}_{verb}(a, {arguments})", ["DAY"]),
+        )
+        for name in NAMES
+        for kind, template in templates.items()
+    ]
+
+
+NEARLY = {
+    "a": ("2024", "1", "9999", "0", "10000"),
+    "b": ("1", "2", "12", "13", "0"),
+    "c": ("1", "29", "31", "0"),
+    "d": ("0", "23", "24"),
+    "e": ("0", "59", "60"),
+    "f": ("0", "59", "60", "61", "-1"),
+}
+HOURS = {"a": ("0", "23", "24", "-1"), "b": ("0", "59", "60"), "c": ("0", "59", "60", "61", "NULL")}
 ZONED = ("EXTRACT(PART FROM a AT TIME ZONE 'America/New_York')",)
 RULES = (
     Rule("$extract", "DATE, ENUM", _extract("DATE"), facts=_extracted, grid=_each("EXTRACT(PART FROM a)", EXTRACTED)),
@@ -304,72 +416,39 @@ RULES = (
     Rule("$extract_time", T, "CAST(bp_utc({a}) AS TIME)", grid=("EXTRACT(TIME FROM a)",)),
     Rule("$extract_time", TZ, _on_clock("CAST({a} AS TIME)", 1), grid=_each(ZONED[0], ["TIME"])),
     Rule("$extract_datetime", TZ, _on_clock("{a}", 1), grid=_each(ZONED[0], ["DATETIME"])),
-    Rule("date_trunc", "DATE, ENUM", _date_trunc, grid=_each("DATE_TRUNC(a, PART)", UNITS)),
-    Rule(
-        "timestamp_trunc",
-        f"{T}, ENUM",
-        _timestamp_trunc,
-        grid=_each("TIMESTAMP_TRUNC(a, PART)", UNITS + FINE),
-        source=TIMESTAMPS,
+    *_by_kind("trunc", "ENUM", TRUNCATED, "PART"),
+    *(
+        Rule(
+            f"{name}_trunc",
+            f"{T}, ENUM, STRING",
+            _timestamp_trunc,
+            grid=tuple(
+                pattern
+                for zone in ("UTC", "America/New_York", "Asia/Kathmandu", "-03:30")
+                for pattern in _each(
+                    f"{name}_trunc(a, PART, '{zone}')", UNITS + FINE if name == "timestamp" else ["DAY"]
+                )
+            ),
+            values={"b": ("'UTC'",)},
+            source=TIMESTAMPS,
+        )
+        for name in NAMES
     ),
-    Rule(
-        "timestamp_trunc",
-        f"{T}, ENUM, STRING",
-        _timestamp_trunc,
-        grid=_each("TIMESTAMP_TRUNC(a, PART, 'UTC')", UNITS),
-        source=TIMESTAMPS,
-    ),
-    Rule(
-        "datetime_trunc",
-        "DATETIME, ENUM",
-        _datetime_trunc,
-        grid=_each("DATETIME_TRUNC(a, PART)", UNITS + FINE),
-        source=DATETIMES,
-    ),
-    Rule("date_add", "DATE, INT64, ENUM", _date_add(""), grid=_each("DATE_ADD(a, INTERVAL b PART)", ADDED)),
-    Rule("date_sub", "DATE, INT64, ENUM", _date_add("-"), grid=_each("DATE_SUB(a, INTERVAL b PART)", ADDED)),
-    Rule("$add", "DATE, INT64", "bp_date({a} + CAST({b} AS INTEGER))"),
-    Rule("$subtract", "DATE, INT64", "bp_date({a} - CAST({b} AS INTEGER))"),
-    Rule(
-        "timestamp_add",
-        f"{T}, INT64, ENUM",
-        _timestamp_add(""),
-        grid=_each("TIMESTAMP_ADD(a, INTERVAL b PART)", [*FINE, "DAY"]),
-    ),
-    Rule(
-        "timestamp_sub",
-        f"{T}, INT64, ENUM",
-        _timestamp_add("-"),
-        grid=_each("TIMESTAMP_SUB(a, INTERVAL b PART)", [*FINE, "DAY"]),
-    ),
-    Rule(
-        "datetime_add",
-        "DATETIME, INT64, ENUM",
-        _datetime_add(""),
-        grid=_each("DATETIME_ADD(a, INTERVAL b PART)", FINE + ADDED),
-    ),
-    Rule(
-        "datetime_sub",
-        "DATETIME, INT64, ENUM",
-        _datetime_add("-"),
-        grid=_each("DATETIME_SUB(a, INTERVAL b PART)", FINE + ADDED),
-    ),
-    Rule("date_diff", "DATE, DATE, ENUM", _date_diff, grid=_each("DATE_DIFF(a, b, PART)", UNITS)),
-    Rule(
-        "timestamp_diff", f"{T}, {T}, ENUM", _timestamp_diff, grid=_each("TIMESTAMP_DIFF(a, b, PART)", [*FINE, "DAY"])
-    ),
-    Rule(
-        "datetime_diff",
-        "DATETIME, DATETIME, ENUM",
-        _datetime_diff,
-        grid=_each("DATETIME_DIFF(a, b, PART)", UNITS + FINE),
-    ),
+    *_by_kind("add", "INT64, ENUM", {kind: rule("") for kind, rule in ADDERS.items()}, "INTERVAL b PART"),
+    *_by_kind("sub", "INT64, ENUM", {kind: rule("-") for kind, rule in ADDERS.items()}, "INTERVAL b PART"),
+    *_by_kind("diff", "SAME, ENUM", DIFFERED, "b, PART"),
+    Rule("time_add", "TIME, INT64, ENUM", _time_add("+"), safe=True, grid=_each("TIME_ADD(a, INTERVAL b PART)", FINE)),
+    Rule("time_sub", "TIME, INT64, ENUM", _time_add("-"), safe=True, grid=_each("TIME_SUB(a, INTERVAL b PART)", FINE)),
+    Rule("time_diff", "TIME, TIME, ENUM", _time_diff, safe=True, grid=_each("TIME_DIFF(a, b, PART)", FINE)),
+    Rule("time_trunc", "TIME, ENUM", _time_trunc, safe=True, grid=_each("TIME_TRUNC(a, PART)", FINE)),
+    Rule("$add", "DATE, INT64", "bp_date({a} + CAST({b} AS INTEGER))", safe=TRY),
+    Rule("$subtract", "DATE, INT64", "bp_date({a} - CAST({b} AS INTEGER))", safe=TRY),
     *(Rule("last_day", kind, _last_day) for kind in ("DATE", "DATETIME")),
     *(
         Rule("last_day", f"{kind}, ENUM", _last_day, grid=_each("LAST_DAY(a, PART)", UNITS))
         for kind in ("DATE", "DATETIME")
     ),
-    Rule("date", "INT64, INT64, INT64", "bp_date(make_date({a}, {b}, {c}))"),
+    Rule("date", "INT64, INT64, INT64", "bp_date(make_date({a}, {b}, {c}))", safe=TRY, values=NEARLY),
     Rule("date", T, _on_clock("CAST({a} AS DATE)", 1)),
     Rule("date", TZ, _on_clock("CAST({a} AS DATE)", 1), grid=("DATE(a, 'Europe/Zurich')",)),
     Rule("date", "DATETIME", "CAST({a} AS DATE)"),
@@ -380,17 +459,45 @@ RULES = (
     Rule("datetime", "DATE", "CAST({a} AS TIMESTAMP)", source=DATETIMES),
     Rule("datetime", "DATETIME", "{a}", source=DATETIMES),
     Rule("datetime", "DATE, TIME", "({a} + {b})", source=DATETIMES),
-    Rule("datetime", SIX, FROM_SIX, source=DATETIMES),
+    Rule("datetime", SIX, FROM_SIX, safe=TRY, source=DATETIMES, values=NEARLY),
     _from_cast("datetime", "STRING AS DATETIME", "STRING", DATETIMES),
     Rule("timestamp", "DATETIME", "bp_timestamp(epoch_us({a}))", source=TIMESTAMPS),
     Rule("timestamp", "DATE", "bp_timestamp(epoch_us(CAST({a} AS TIMESTAMP)))", source=TIMESTAMPS),
     Rule("timestamp", T, "{a}", source=TIMESTAMPS),
+    *(
+        Rule(
+            "timestamp",
+            f"{kind}, STRING",
+            lambda call: moment_of(call, f"CAST({call.sql(0)} AS TIMESTAMP)", 1),
+            source=TIMESTAMPS,
+            grid=("TIMESTAMP(a, 'America/New_York')", "TIMESTAMP(a, '+05:30')", "TIMESTAMP(a, 'UTC')"),
+        )
+        for kind in ("DATE", "DATETIME")
+    ),
+    Rule(
+        "timestamp",
+        "STRING, STRING",
+        _timestamp_of_text,
+        safe=_timestamp_of_text,
+        source=TIMESTAMPS,
+        grid=("SAFE.TIMESTAMP(a, 'America/New_York')",),
+        values={"a": ("'2021-03-14 02:30:00'", "'2021-11-07 01:30:00'", "'2021-1-2'", "'2021-01-02Z'", "'x'", "NULL")},
+    ),
+    Rule(
+        "string",
+        TZ,
+        _string_of_timestamp,
+        source=TIMESTAMPS,
+        grid=("STRING(a, 'America/New_York')", "STRING(a, 'Asia/Kathmandu')", "STRING(a, '-03')"),
+    ),
+    *(_from_cast("string", f"{kind} AS STRING", kind, DOCS) for kind in ("DATE", "DATETIME", "TIME")),
     _from_cast("timestamp", "STRING AS TIMESTAMP", "STRING", TIMESTAMPS),
     _from_cast("string", "TIMESTAMP AS STRING", T, TIMESTAMPS),
     Rule("time", T, "CAST(bp_utc({a}) AS TIME)", source=TIMES),
     Rule("time", TZ, _on_clock("CAST({a} AS TIME)", 1), source=TIMES, grid=("TIME(a, 'America/Sao_Paulo')",)),
     Rule("time", "DATETIME", "CAST({a} AS TIME)", source=TIMES),
-    Rule("time", "INT64, INT64, INT64", FROM_THREE, source=TIMES),
+    Rule("time", "TIME", "{a}", safe=True, source=TIMES),
+    Rule("time", "INT64, INT64, INT64", FROM_THREE, safe=TRY, source=TIMES, values=HOURS),
     Rule("unix_seconds", T, "bp_floor_div(epoch_us({a}), 1000000)", source=TIMESTAMPS),
     Rule("unix_millis", T, "bp_floor_div(epoch_us({a}), 1000)", source=TIMESTAMPS),
     Rule("unix_micros", T, "epoch_us({a})", source=TIMESTAMPS),
@@ -404,7 +511,12 @@ RULES = (
         "generate_date_array",
         "DATE, DATE, INT64, ENUM",
         _date_array,
-        grid=_each("GENERATE_DATE_ARRAY(a, b, INTERVAL c PART)", ["DAY", "WEEK"]),
+        grid=_each("GENERATE_DATE_ARRAY(a, b, INTERVAL c PART)", ["DAY", "WEEK", "MONTH", "QUARTER", "YEAR"]),
+        values={
+            "a": ("DATE '2024-01-28'", "DATE '2024-03-15'", "NULL"),
+            "b": ("DATE '2026-01-30'", "DATE '2023-01-31'"),
+            "c": ("1", "-1", "2", "7", "NULL"),
+        },
     ),
     Rule(
         "generate_timestamp_array",
