@@ -41,7 +41,7 @@ def uv() -> Path:
     program = TOOLS / "bin" / "uv"
     if not program.exists():
         # --target: also where the system's Python is "externally managed" (PEP 668).
-        run(sys.executable, "-m", "pip", "install", "--quiet", "--target", TOOLS, "uv")
+        run(sys.executable, "-m", "pip", "install", "--quiet", "--root-user-action=ignore", "--target", TOOLS, "uv")
     return program
 
 

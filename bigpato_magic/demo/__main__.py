@@ -10,6 +10,8 @@ from typing import Any
 
 from bigpato_magic import demo
 
+QUIET = ["--IPKernelApp.log_level=ERROR"]
+
 
 def main() -> int:
     """Read the command line."""
@@ -32,7 +34,7 @@ def tour(notebook: Path) -> int:
 
     book: Any = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     where = {"metadata": {"path": str(notebook.parent)}}
-    client = NotebookClient(book, kernel_name="python3", timeout=600, resources=where)
+    client = NotebookClient(book, kernel_name="python3", timeout=600, resources=where, extra_arguments=QUIET)
     failed: CellExecutionError | None = None
     try:
         client.execute()
