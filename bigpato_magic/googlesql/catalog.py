@@ -57,7 +57,8 @@ def entries(tables: Mapping[Path, Described]) -> tuple[Entry, ...]:
     """The catalogue of these tables: equal tables, equal entries.
 
     Raises:
-        AnalyzerUnavailable: a path is not the table's name letter by letter, or two differ by case only.
+        AnalyzerUnavailable: a path is not the table's name letter by letter, two differ by case only, or a column has a
+            collation.
     """
     found: dict[Path, Entry] = {}
     for written, table in tables.items():
@@ -75,11 +76,19 @@ def _entry(written: Path, table: Described) -> Entry:
     key = written, table.id, id(table.columns), table.partitioning
     seen = _SEEN.get(key)
     if seen is None:
+        _plain(table)
         entry = _interned(split(written), table.id, tuple((c.name, c.type) for c in table.columns), _pseudo(table))
         if len(_SEEN) >= _MOST:
             _SEEN.clear()
         seen = _SEEN[key] = (table.columns, entry)  # the tuple is held, so that no other gets its identity
     return seen[1]
+
+
+def _plain(table: Described) -> None:
+    """Refuse a column that compares by a collation: the analyzer is not told of it, and would resolve otherwise."""
+    for column in table.columns:
+        if column.collation:
+            raise AnalyzerUnavailable(f"the collation {column.collation} of {table.id}.{column.name} is BigQuery's")
 
 
 @lru_cache(maxsize=1000)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, ParameterError
 from bigpato_magic.googlesql import analysis, catalog, functions, rows, tree
 from bigpato_magic.googlesql.analysis import Declared
 from bigpato_magic.googlesql.catalog import Described, Entry, Path
+from bigpato_magic.googlesql.effort import Effort
 from bigpato_magic.googlesql.evaluable import foreign
 from bigpato_magic.googlesql.instance import Refusal
 from bigpato_magic.googlesql.rebuild import Rebuilt, rebuilt
@@ -36,13 +36,16 @@ class Limits:
 
     Args:
         rows: of all tables together.
-        product: of the tables' numbers of rows, as a join may look at each combination.
+        product: of what the query may look at, as a join looks at each combination; see `effort`.
         bytes: of the Arrow columns that the query reads.
+        measured: the query's own work counts too, and must be known beforehand: nothing can stop the evaluator. False
+            is for queries that are known to be small.
     """
 
     rows: int = 20_000
     product: int = 2_000_000
     bytes: int = 16_000_000
+    measured: bool = True
 
 
 def evaluate(
@@ -74,8 +77,7 @@ def evaluate(
         data = {table.id: held for table, held in contents.values()}
         if left := foreign(query.tree):
             raise AnalyzerUnavailable(f"{left} is left to BigQuery")
-        scans = [entries[s.table.serialization_id - 1].id for s in tree.walk(query.tree, ("TableScan",))]
-        _check_size(query, data, scans, limits)
+        _check_size(query, data, entries, limits)
         written = _written(instance, source, query, entries)
         request = _request(instance, written, told)
         for entry in written.scans:
@@ -99,16 +101,25 @@ def _only(path: Path, tables: list[tuple[Described, pa.Table]]) -> tuple[Describ
     return found[0]
 
 
-def _check_size(query: AnalyzedQuery, data: Mapping[TableId, pa.Table], scans: list[TableId], limits: Limits) -> None:
+def _check_size(
+    query: AnalyzedQuery, data: Mapping[TableId, pa.Table], entries: tuple[Entry, ...], limits: Limits
+) -> None:
     """Every scan counts: a table that is joined with itself is handed over twice."""
+    scans = [entries[s.table.serialization_id - 1].id for s in tree.walk(query.tree, ("TableScan",))]
     for table, read in query.tables.items():
         missing = read.columns - {name.lower() for name in data[table].column_names}
         if missing:
             raise AnalyzerUnavailable(f"the copy of {table} has no column {min(missing)}")
     counts = [data[table].num_rows for table in scans]
     size = sum(_bytes(data[table], query.tables[table]) for table in scans)
-    if sum(counts) > limits.rows or prod(counts) > limits.product or size > limits.bytes:
+    if sum(counts) > limits.rows or size > limits.bytes:
         raise AnalyzerUnavailable(f"{sum(counts):,} rows are too many for the reference implementation")
+    if not limits.measured:
+        return
+    # A table's number is its place, from 1.
+    steps = Effort(lambda scan: data[entries[scan.table.serialization_id - 1].id].num_rows).of(query.tree)
+    if steps > limits.product:
+        raise AnalyzerUnavailable(f"{steps:,} combinations of rows are too many for the reference implementation")
 
 
 def _bytes(held: pa.Table, read: TableRead) -> int:

@@ -267,9 +267,14 @@ def shares(bytes_billed: float, estimates: Mapping[TableId, float]) -> dict[Tabl
 
 
 def copyable(columns: Iterable[Column], kinds: Collection[Kind] | None = None) -> tuple[Column, ...]:
-    """The columns that a copy may hold: no policy tag, and of a kind that DuckDB keeps without loss."""
+    """The columns that a copy may hold: no policy tag, no collation, and of a type that DuckDB keeps without loss."""
     lost = UNCOPYABLE if kinds is None else kinds
-    return tuple(c for c in columns if not c.policy_tagged and all(t.kind not in lost for t in c.type.walk()))
+    free = (c for c in columns if not c.policy_tagged and not c.collation and PICOSECONDS not in c.parameters)
+    return tuple(c for c in free if all(t.kind not in lost for t in c.type.walk()))
+
+
+PICOSECONDS = ("timestamp_precision", 12)
+"""Of a TIMESTAMP whose last six digits DuckDB would lose."""
 
 
 UNCOPYABLE = frozenset({Kind.BIGNUMERIC, Kind.GEOGRAPHY, Kind.RANGE, Kind.INTERVAL})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
 from bigpato_magic.googlesql import tree
 from bigpato_magic.types import (
     AnalyzedQuery,
+    Column,
     Kind,
     Parameter,
     Partitioning,
@@ -98,6 +100,12 @@ def test_the_same_name_in_two_datasets_is_two_tables():
 def test_letters_of_another_case_name_another_table():
     with pytest.raises(AnalyzerUnavailable, match="case"):
         googlesql.analyze("SELECT 1 FROM shop.Orders", {("shop", "Orders"): ORDERS})
+
+
+def test_a_collation_is_left_to_bigquery():
+    named = replace(ORDERS, columns=(*ORDERS.columns, Column("name", of("STRING"), collation="und:ci")))
+    with pytest.raises(AnalyzerUnavailable, match="collation"):
+        googlesql.analyze("SELECT id FROM orders", {("orders",): named})
 
 
 def test_two_tables_that_only_case_tells_apart_are_left_to_bigquery():

@@ -164,6 +164,42 @@ def test_functions_that_may_be_evaluated_are_functions():
     assert not {name.upper() for name in PURE} - googlesql.builtin_functions().keys()
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT GENERATE_ARRAY(1, 1000000000)",
+        "SELECT GENERATE_ARRAY(1, id) FROM orders",
+        "SELECT GENERATE_DATE_ARRAY(day, '2024-01-01') FROM orders",
+        "SELECT GENERATE_DATE_ARRAY('0001-01-01', '9999-12-31')",
+        "SELECT GENERATE_TIMESTAMP_ARRAY('2020-01-01', '2021-01-01', INTERVAL 1 SECOND)",
+        "SELECT a FROM UNNEST(GENERATE_ARRAY(1, 9000)) AS a, UNNEST(GENERATE_ARRAY(1, 9000)) AS b",
+        "SELECT LENGTH(REPEAT(country, id)) FROM orders, UNNEST(GENERATE_ARRAY(1, 9000))",
+        "SELECT LENGTH(LPAD(country, 1000000)) FROM orders, UNNEST(GENERATE_ARRAY(1, 9000))",
+        "SELECT (SELECT COUNT(*) FROM UNNEST(SPLIT(o.country)), UNNEST(SPLIT(o.country)), UNNEST(SPLIT(o.country)))"
+        " FROM orders AS o",
+        "WITH t AS (SELECT 1 AS x UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4)"
+        f" SELECT t0.x FROM {', '.join(f't AS t{i}' for i in range(12))}",
+    ],
+)
+def test_work_that_may_explode_is_left_to_others(sql):
+    with pytest.raises(AnalyzerUnavailable):
+        rows(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "count"),
+    [
+        ("SELECT x FROM UNNEST(GENERATE_ARRAY(10, -10, -5)) AS x", 5),
+        ("SELECT d FROM UNNEST(GENERATE_DATE_ARRAY('2020-01-01', '2024-01-01', INTERVAL 1 MONTH)) AS d", 49),
+        ("SELECT t FROM UNNEST(GENERATE_TIMESTAMP_ARRAY('2020-01-01', '2020-01-02', INTERVAL 1 HOUR)) AS t", 25),
+        ("SELECT REPEAT(country, id), LPAD(country, 9) FROM orders", 3),
+        ("SELECT a, b FROM UNNEST(SPLIT('a,b')) AS a, UNNEST([1, 2]) AS b UNION ALL SELECT country, id FROM orders", 7),
+    ],
+)
+def test_small_work_is_evaluated(sql, count):
+    assert len(rows(sql)) == count
+
+
 @pytest.mark.parametrize("limit", [{"rows": 2}, {"product": 8}, {"bytes": 10}])
 def test_too_much_is_left_to_others(limit):
     with pytest.raises(AnalyzerUnavailable, match="too many"):

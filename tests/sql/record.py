@@ -7,14 +7,14 @@ import sys
 from typing import Any
 
 from bigpato_magic.errors import QueryError
-from bigpato_magic.googlesql.evaluation import evaluate
+from bigpato_magic.googlesql.evaluation import Limits, evaluate
 from tests.faithfulness.engine import ready
 from tests.sql import recorded
 
 
 def answer(sql: str) -> dict[str, Any]:
     try:
-        return recorded.as_json(evaluate(sql))
+        return recorded.as_json(evaluate(sql, limits=Limits(measured=False)))
     except QueryError:
         return {"error": True}
 

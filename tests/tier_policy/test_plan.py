@@ -11,7 +11,7 @@ import pytest
 from bigpato_magic.errors import PermissionDenied, TableNotFound, WarehouseUnavailable
 from bigpato_magic.tier.hold import SMALL, choose_refresh, what_to_hold
 from bigpato_magic.tier.plan import REFUSALS, Limits, make_plan
-from bigpato_magic.tier.score import Prices
+from bigpato_magic.tier.score import Prices, copyable
 from bigpato_magic.types import (
     Column,
     Holding,
@@ -34,6 +34,7 @@ from bigpato_magic.types import (
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GB = 10**9
 COLUMNS = (Column("day", SqlType(Kind.DATE)), Column("a", SqlType(Kind.INT64)), Column("b", SqlType(Kind.STRING)))
+PICOSECONDS = Column("at", SqlType(Kind.TIMESTAMP), parameters=(("timestamp_precision", 12),))
 BY_DAY = Partitioning(PartitionUnit.DAY, "day")
 
 
@@ -104,6 +105,8 @@ def test_who_asks_by_name_gets_it_without_arithmetic():
         (facts("t", row_policies=True), "row-policies"),
         (facts("t", streaming=True), "streaming"),
         (facts("t", columns=(Column("a", SqlType(Kind.INT64), policy_tagged=True),)), "no-columns"),
+        (facts("t", columns=(Column("a", SqlType(Kind.STRING), collation="und:ci"),)), "no-columns"),
+        (facts("t", columns=(PICOSECONDS,)), "no-columns"),
         (facts("t", columns=(Column("a", SqlType(Kind.BIGNUMERIC)),)), "no-columns"),
         (replace(facts("t"), version=replace(facts("t").version, kind=TableKind.VIEW)), "view"),
         (replace(facts("t"), version=replace(facts("t").version, kind=TableKind.EXTERNAL)), "external"),
@@ -116,6 +119,12 @@ def test_what_can_have_no_copy_is_refused_with_its_reason_even_by_name(known, co
         found = plan([used("t", size=100 * GB)], known=[known], wanted=wanted, policy=policy)
         assert not found.promote
         assert refused(found) == {"t": code}
+
+
+def test_columns_that_compare_or_count_otherwise_stay_away_and_the_others_come():
+    collated = Column("name", SqlType(Kind.STRING), collation="und:ci")
+    bound = Column("code", SqlType(Kind.STRING), parameters=(("max_length", 10),))
+    assert copyable((*COLUMNS, collated, PICOSECONDS, bound)) == (*COLUMNS, bound)
 
 
 def test_policy_tagged_columns_stay_away_and_the_others_come():
