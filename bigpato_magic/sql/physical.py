@@ -9,7 +9,7 @@ import math
 import re
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from bigpato_magic import bignumeric
@@ -35,6 +35,8 @@ SCALARS = {
     Kind.TIMESTAMP: "TIMESTAMPTZ",
 }
 FULL = (38, 9)
+# Python's own context rounds to 28 digits.
+EXACT = Context(prec=100)
 EPOCH = datetime(1970, 1, 1)
 
 
@@ -83,7 +85,7 @@ def text(value: str) -> str:
 
 def decimal_facts(value: Decimal) -> tuple[int, int]:
     """The smallest DECIMAL(p, s) that holds `value`."""
-    _, digits, exponent = value.normalize().as_tuple()
+    _, digits, exponent = value.normalize(EXACT).as_tuple()
     scale = max(-int(exponent), 0)
     return max(len(digits) + max(int(exponent), 0), scale, 1), scale
 

@@ -17,6 +17,8 @@ MIN, MAX = -(2**63), 2**63 - 1
 SMALL = 1e300
 # 10 to this power has few enough bits for an exact product with a FLOAT64's halves.
 EXACT_DIGITS = 4
+# Digits of a NUMERIC after the point.
+SCALE = 9
 
 MACROS = {
     "bp_fadd(a, b)": "CASE WHEN isinf(a + b) AND isfinite(a) AND isfinite(b) THEN error('float overflow') "
@@ -43,17 +45,21 @@ MACROS = {
     f"WHEN abs(x * c) > 1e15 THEN {route('ROUND of a large FLOAT64')} "
     "WHEN abs(x * c - trunc(x * c)) = 0.5 AND bp_product_rest(x, c) * x < 0 THEN trunc(x * c) / c ELSE "
     "round(x * c) / c END",
-    "bp_round_guarded(x, c)": "CASE WHEN NOT isfinite(x) THEN x WHEN abs(x * c) > 1e15 "
-    "OR abs(abs(x * c - trunc(x * c)) - 0.5) <= abs(x * c) * 1e-15 "
-    f"THEN {route('a rounding tie')} ELSE round(x * c) / c END",
     # NUMERIC division over the unscaled integers, rounded half away from zero.
     "bp_round_div(n, d)": "(CASE WHEN (n < 0) = (d < 0) THEN 1 ELSE -1 END) * ((abs(n) + abs(d) // 2) // abs(d))",
     "bp_unscaled(a)": "CAST(CAST(a AS DECIMAL(38,9)) * 1000000000::DECIMAL(10,0) AS HUGEINT)",
     "bp_scaled(h)": "CAST(CAST(h AS DECIMAL(38,0)) * CAST('0.000000001' AS DECIMAL(9,9)) AS DECIMAL(38,9))",
+    # Larger numbers leave no room for the unscaled quotient; the guard stands inside because constants are folded.
+    "bp_small(a)": "CASE WHEN abs(a) < 100000000000000000000 THEN a END",
+    "bp_nquotient(a, b)": "bp_scaled(bp_round_div(bp_unscaled(bp_small(a)) * 1000000000::HUGEINT, "
+    "bp_unscaled(bp_small(b))))",
     "bp_ndiv(a, b)": "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN b = 0 THEN error('division by zero') "
-    "ELSE bp_scaled(bp_round_div(bp_unscaled(a) * 1000000000::HUGEINT, bp_unscaled(b))) END",
+    "WHEN abs(a) >= 100000000000000000000 OR abs(b) >= 100000000000000000000 "
+    "THEN bp_numeric_divide(a, b, false) ELSE bp_nquotient(a, b) END",
+    # A quotient of less than 1e29 is certain.
     "bp_nsafediv(a, b)": "CASE WHEN a IS NULL OR b IS NULL OR b = 0 THEN NULL "
-    "ELSE bp_scaled(bp_round_div(bp_unscaled(a) * 1000000000::HUGEINT, bp_unscaled(b))) END",
+    "WHEN abs(a) >= 100000000000000000000 OR abs(b) >= 100000000000000000000 OR abs(b) < 0.00000001 "
+    "THEN bp_numeric_divide(a, b, true) ELSE bp_nquotient(a, b) END",
     "bp_navg(s, n)": "CASE WHEN n = 0 THEN NULL ELSE bp_scaled(bp_round_div(bp_unscaled(s), CAST(n AS HUGEINT))) END",
 }
 
@@ -147,22 +153,26 @@ def _same_nan(call: Call) -> Facts:
     return Facts(nan=first.nan, magnitude=first.magnitude)
 
 
-def _round_float(call: Call) -> str:
-    """Up to four digits the scaled value is known exactly; beyond, what is too near to a tie is BigQuery's to round."""
-    digits = call.constant(1)
-    if not 0 < digits <= 12:
-        call.refuse(f"ROUND of FLOAT64 to {digits} digits")
-    factor = f"'1e{digits}'::DOUBLE"
-    if digits <= EXACT_DIGITS:
-        return call.once(lambda bound: f"bp_round_exact({bound.sql(0)}, {factor})")
-    return call.once(lambda bound: f"bp_round_guarded({bound.sql(0)}, {factor})")
+def _round_float(*, safe: bool) -> Template:
+    """Up to four digits the scaled value is known exactly; beyond, exact arithmetic tells which results are certain."""
+
+    def rule(call: Call) -> str:
+        digits = call.args[1].value if call.args[1].literal else None
+        if digits is None or not 0 < digits <= EXACT_DIGITS:
+            return f"bp_float_round({call.sql(0)}, {call.sql(1)}, {str(safe).lower()})"
+        return call.once(lambda bound: f"bp_round_exact({bound.sql(0)}, '1e{digits}'::DOUBLE)")
+
+    return rule
 
 
-def _round_numeric(call: Call) -> str:
-    digits = call.constant(1)
-    if not 0 <= digits <= 9:
-        call.refuse(f"ROUND of NUMERIC to {digits} digits")
-    return f"CAST(round({call.sql(0)}, {digits}) AS DECIMAL(38,9))"
+def _round_numeric(*, safe: bool) -> Template:
+    def rule(call: Call) -> str:
+        digits = call.args[1].value if call.args[1].literal else None
+        if safe or digits is None or not 0 <= digits <= SCALE:
+            return f"bp_numeric_round({call.sql(0)}, {call.sql(1)}, {str(safe).lower()})"
+        return f"CAST(round({call.sql(0)}, {digits}) AS DECIMAL(38,9))"
+
+    return rule
 
 
 def _domain(name: str, excluded: str) -> Rule:
@@ -198,19 +208,6 @@ RULES = (
     Rule("$bitwise_or", INTS, "({a} | {b})", safe=True, source=OPERATORS),
     Rule("$bitwise_xor", INTS, "xor({a}, {b})", safe=True, source=OPERATORS),
     Rule("$bitwise_not", "INT64", "(~ {a})", safe=True, source=OPERATORS),
-    Rule(
-        "$bitwise_right_shift",
-        INTS,
-        f"(CASE WHEN {{a}} < 0 OR {{b}} < 0 THEN {route('a shift of a negative number')} "
-        "WHEN {b} > 63 AND {a} IS NOT NULL THEN 0 ELSE {a} >> {b} END)",
-        source=OPERATORS,
-    ),
-    Rule(
-        "$bitwise_left_shift",
-        INTS,
-        f"(CASE WHEN {{a}} < 0 OR {{b}} < 0 OR {{b}} > 62 THEN {route('a far shift')} ELSE {{a}} << {{b}} END)",
-        source=OPERATORS,
-    ),
     Rule("bit_count", "INT64", "CAST(bit_count({a}) AS BIGINT)", safe=True, facts=between(0, 64)),
     Rule("safe_add", INTS, _attempt("({a} + {b})"), safe=True),
     Rule("safe_subtract", INTS, _attempt("({a} - {b})"), safe=True),
@@ -237,9 +234,6 @@ RULES = (
         Rule(name, "FLOAT64", f"bp_finite({{a}}, {name}({{a}}))")
         for name in [
             "exp",
-            "sin",
-            "cos",
-            "tan",
             "asin",
             "acos",
             "atan",
@@ -258,14 +252,44 @@ RULES = (
         Rule(name, "FLOAT64", f"{name}({{a}})", safe=True, facts=_same_nan)
         for name in ("floor", "ceil", "trunc", "round")
     ),
-    Rule("round", "FLOAT64, INT64", _round_float, grid=("ROUND(a, 2)", "ROUND(a, 5)"), facts=_same_nan),
+    Rule(
+        "round",
+        "FLOAT64, INT64",
+        _round_float(safe=False),
+        safe=_round_float(safe=True),
+        grid=("ROUND(a, 2)", "ROUND(a, 5)", "ROUND(a, b)", "ROUND(a, -1)"),
+        facts=lambda call: Facts(nan=call.args[0].facts.nan),
+    ),
     Rule("$add", NUMERICS, _numeric("+"), safe=TRY, narrow=True, source=OPERATORS),
     Rule("$subtract", NUMERICS, _numeric("-"), safe=TRY, narrow=True, source=OPERATORS),
     Rule("$multiply", NUMERICS, _numeric_multiply, narrow=True, source=OPERATORS),
-    Rule("$divide", NUMERICS, _numeric_divide, narrow=True, source=OPERATORS),
-    Rule("safe_divide", NUMERICS, "bp_nsafediv({a}, {b})"),
+    Rule("$divide", NUMERICS, _numeric_divide, safe="bp_nsafediv({a}, {b})", narrow=True, source=OPERATORS),
+    Rule("safe_divide", NUMERICS, "bp_nsafediv({a}, {b})", safe=True),
+    *(
+        Rule(f"safe_{name}", NUMERICS, _attempt(f"({{a}} {op} {{b}})"), safe=True)
+        for name, op in (("add", "+"), ("subtract", "-"))
+    ),
+    Rule("safe_multiply", NUMERICS, "bp_numeric_multiply({a}, {b}, true)", safe=True),
+    Rule("safe_negate", "NUMERIC", "(- {a})", safe=True),
+    *(
+        Rule(
+            f"safe_{name}",
+            FLOATS,
+            f"(CASE WHEN isfinite({{a}}) AND isfinite({{b}}) AND NOT isfinite({{a}} {op} {{b}}) "
+            f"THEN NULL ELSE {{a}} {op} {{b}} END)",
+            safe=True,
+        )
+        for name, op in (("add", "+"), ("subtract", "-"), ("multiply", "*"))
+    ),
+    Rule("safe_negate", "FLOAT64", "(- {a})", safe=True, facts=_same_nan),
     Rule("$unary_minus", "NUMERIC", "(- {a})", safe=True, narrow=True, facts=_same_width, source=OPERATORS),
     Rule("abs", "NUMERIC", "abs({a})", safe=True, narrow=True, facts=_same_width),
     *(Rule(name, "NUMERIC", f"CAST({name}({{a}}) AS DECIMAL(38,9))") for name in ("floor", "ceil", "round", "sign")),
-    Rule("round", "NUMERIC, INT64", _round_numeric, grid=("ROUND(a, 2)", "ROUND(a, 0)")),
+    Rule(
+        "round",
+        "NUMERIC, INT64",
+        _round_numeric(safe=False),
+        safe=_round_numeric(safe=True),
+        grid=("ROUND(a, 2)", "ROUND(a, 0)", "ROUND(a, b)", "SAFE.ROUND(a, b)", "ROUND(a, -1)"),
+    ),
 )

@@ -21,7 +21,7 @@ NAVIGATION = DOCS + "navigation_functions"
 MOMENTS = {"var_pop": 1, "var_samp": 2, "stddev_pop": 1, "stddev_samp": 2}
 COMOMENTS = {"covar_pop": 1, "covar_samp": 2, "corr": 2}
 """How many values they need; NULL for fewer."""
-EXACT = {"NUMERIC": ("numeric", "DECIMAL(38,9)"), "BIGNUMERIC": ("big", "BLOB")}
+EXACT = {"NUMERIC": "numeric", "BIGNUMERIC": "big"}
 SMALL = 1e140
 NAN = "'nan'::DOUBLE"
 
@@ -78,7 +78,7 @@ def _comoment(name: str, least: int) -> str:
 
 SHORT = 64
 """With OVER, so many values of a partition are handed to Python for each of its rows."""
-# DuckDB's place between two values is off by less than 2e-16 of the whole; a move of 1e-12 shows what that could matter.
+# DuckDB's place between two values is off by less than 2e-16 of the whole; a move of 1e-12 shows what that matters.
 STEP, HARMLESS = 1e-12, 5e-10
 
 
@@ -137,7 +137,7 @@ def _discrete(call: Call) -> str:
 
 
 def _native_place(share: Any, otherwise: str) -> str:
-    """DuckDB counts exactly with a DECIMAL; so many digits of a FLOAT64 decide for all tables of fewer rows than 1e8."""
+    """DuckDB counts exactly with a DECIMAL; so many digits of a FLOAT64 decide for fewer than 1e8 rows."""
     exact = Fraction(share)
     if 0 < exact < Fraction(1, 1000):
         return otherwise
@@ -154,7 +154,7 @@ def _rule(name: str, signature: str, template: Template, **more: Any) -> Aggrega
 
 
 def _exact(type_: str) -> list[AggregateRule]:
-    kind, _ = EXACT[type_]
+    kind = EXACT[type_]
     pairs = "list(struct_pack(x := {a}, y := {b})){tail}"
     return [
         *(_rule(name, type_, f"bp_{kind}_{name}(list({{distinct}}{{a}}){{tail}})", distinct=True) for name in MOMENTS),
@@ -162,7 +162,7 @@ def _exact(type_: str) -> list[AggregateRule]:
     ]
 
 
-def _percentile_udfs(kind: str, type_: str, held: str) -> list[Udf]:
+def _udfs(kind: str, held: str) -> list[Udf]:
     return [
         *(
             Udf(f"bp_{kind}_{name}", (f"{held}[]",), "DOUBLE", f"bp_{kind}_{name}")
@@ -180,7 +180,7 @@ def _percentile_udfs(kind: str, type_: str, held: str) -> list[Udf]:
 
 
 KINDS = (("float", "FLOAT64"), ("numeric", "NUMERIC"), ("big", "BIGNUMERIC"))
-UDFS = tuple(udf for kind, type_ in KINDS for udf in _percentile_udfs(kind, type_, duck_type(SqlType(Kind(type_)))))
+UDFS = tuple(udf for kind, type_ in KINDS for udf in _udfs(kind, duck_type(SqlType(Kind(type_)))))
 AGGREGATES = (
     _rule("avg", "FLOAT64", _average, distinct=True, source=AVERAGES),
     *(_rule(name, "FLOAT64", _moment(name, least), distinct=True) for name, least in MOMENTS.items()),
