@@ -20,6 +20,3 @@ def __getattr__(name: str) -> Any:
             if found is not None:
                 return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-from bigpato_magic.sql.udfs.decimals import *  # noqa: F403
-from bigpato_magic.sql.udfs.statistics import *  # noqa: F403
-from bigpato_magic.sql.udfs.floats import *  # noqa: F403
