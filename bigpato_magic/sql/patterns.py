@@ -22,6 +22,7 @@ def compiled(pattern: str | bytes) -> Any:
 
     options = re2.Options()
     options.log_errors = False
+    options.encoding = re2.Options.Encoding.LATIN1 if isinstance(pattern, bytes) else re2.Options.Encoding.UTF8
     try:
         return re2.compile(pattern, options)
     except re2.error as error:

@@ -19,7 +19,7 @@ def _concat(call: Call) -> str:
 UDFS = (
     *(Udf(f"bp_bytes_{n}", (X,), X, f"bp_bytes_{n}") for n in ("reverse", "upper", "lower")),
     *(Udf(f"bp_bytes_{n}", (X, X), X, f"bp_bytes_{n}") for n in ("trim", "ltrim", "rtrim")),
-    *(Udf(f"bp_bytes_{n}", (X, X), B, f"bp_bytes_{n}") for n in ("starts", "ends")),
+    *(Udf(f"bp_bytes_{n}", (X, X), B, f"bp_bytes_{n}") for n in ("starts", "ends", "like")),
     *(Udf(f"bp_bytes_{n}", (X, INT, B), X, f"bp_bytes_{n}") for n in ("left", "right", "repeat")),
     *(Udf(f"bp_bytes_{n}", (X, INT, X, B), X, f"bp_bytes_{n}") for n in ("lpad", "rpad")),
     Udf("bp_bytes_substr", (X, INT, INT, B), X, "bp_bytes_substr"),
@@ -53,6 +53,13 @@ RULES = (
     *(Rule(name, NN, f"bp_bytes_{name}({{a}}, {{b}})", safe=True) for name in ("trim", "ltrim", "rtrim")),
     Rule("starts_with", NN, "bp_bytes_starts({a}, {b})", safe=True),
     Rule("ends_with", NN, "bp_bytes_ends({a}, {b})", safe=True),
+    Rule(
+        "$like",
+        NN,
+        "bp_bytes_like({a}, {b})",
+        source=DOCS + "operators#like_operator",
+        values={"b": (r"rb'%\xff_'", "b'a%'", r"rb'\%'", "b'_b_'", "b''", r"rb'a\\%'", "NULL")},
+    ),
     Rule("replace", NNN, "bp_bytes_replace({a}, {b}, {c})", safe=True),
     guarded("translate", NNN, "bp_bytes_translate"),
     Rule("split", NN, "bp_bytes_split({a}, {b})", safe=True),

@@ -42,18 +42,20 @@ MACROS = {
 # ------------------------------------------------------------------------------------- %t and %T
 
 _SHOWN = {
+    Kind.BIGNUMERIC: "bp_big_text({a})",
     Kind.BYTES: "bp_escaped_bytes({a})",
     Kind.FLOAT64: "bp_float_shown({a})",
     Kind.JSON: "{a}",
     Kind.STRING: "{a}",
 }
 _LITERAL = {
+    Kind.BIGNUMERIC: "bp_big_text({a})",
     Kind.BYTES: "bp_bytes_literal({a})",
     Kind.FLOAT64: "bp_float_literal({a})",
     Kind.JSON: "'JSON ' || bp_string_literal({a})",
     Kind.STRING: "bp_string_literal({a})",
 }
-_NAMED = (Kind.DATE, Kind.DATETIME, Kind.INTERVAL, Kind.NUMERIC, Kind.TIME, Kind.TIMESTAMP)
+_NAMED = (Kind.BIGNUMERIC, Kind.DATE, Kind.DATETIME, Kind.INTERVAL, Kind.NUMERIC, Kind.TIME, Kind.TIMESTAMP)
 
 
 def shown(call: Call, sql: str, type_: SqlType, *, literal: bool) -> str:
@@ -192,7 +194,10 @@ _BY_KIND = {
     "NUMERIC": _hints(_REAL),
     "STRING": _hints(("%s|%5s|%-8s|%.2s", "%t %T %5.1t|%-20T")),
     "JSON": _hints(("%p %t %T", "%P|%30p")),
-    **{kind: _hints(("%t %T|%30t",)) for kind in ("BOOL", "BYTES", "DATE", "DATETIME", "TIME", "TIMESTAMP")},
+    **{
+        kind: _hints(("%t %T|%30t",))
+        for kind in ("BIGNUMERIC", "BOOL", "BYTES", "DATE", "DATETIME", "TIME", "TIMESTAMP")
+    },
     **{f"ARRAY<{kind}>": _hints(("%t %T",)) for kind in ("INT64", "STRING", "FLOAT64", "DATE")},
 }
 RULES = (

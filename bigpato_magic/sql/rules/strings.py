@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bigpato_magic.sql.expr import ASCII, Facts, between
 from bigpato_magic.sql.physical import text
-from bigpato_magic.sql.rules.base import DOCS, TRY, Call, Rule, Template, Udf, route
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf, route
 
 SOURCE = DOCS + "string_functions"
 HASHES = DOCS + "hash_functions"
@@ -51,19 +53,21 @@ def _concat(call: Call) -> str:
     return f"({' || '.join(arg.sql for arg in call.args)})"
 
 
-def _bounded(argument: str, extra: str = "") -> str:
+def _bounded(argument: str, *, safe: bool = False) -> str:
     """A length that is not negative and not so long that making the text would take minutes."""
-    return f"CASE WHEN {argument} > {LONG}{extra} THEN {route('a long text')} ELSE bp_not_negative({argument}) END"
+    allowed = f"CASE WHEN {argument} >= 0 THEN {argument} END" if safe else f"bp_not_negative({argument})"
+    return f"CASE WHEN {argument} > {LONG} THEN {route('a long text')} ELSE {allowed} END"
 
 
 def _pad(name: str) -> Template:
     """LPAD and RPAD: an empty pattern and a negative length raise, whatever else."""
 
     def template(call: Call) -> str:
-        length = f"CAST({_bounded(call.sql(1))} AS INTEGER)"
+        length = f"CAST({_bounded(call.sql(1), safe=call.safe)} AS INTEGER)"
         if len(call.args) == 2:
             return f"{name}({call.sql(0)}, {length}, ' ')"
-        pattern = f"CASE WHEN {call.sql(2)} = '' THEN error('an empty pattern') ELSE {call.sql(2)} END"
+        empty = "NULL" if call.safe else "error('an empty pattern')"
+        pattern = f"CASE WHEN {call.sql(2)} = '' THEN {empty} ELSE {call.sql(2)} END"
         return f"{name}({call.sql(0)}, {length}, {pattern})"
 
     return template
@@ -75,7 +79,14 @@ def _normalize(call: Call) -> str:
     return call.sql(0) if call.args[0].facts.ascii else f"bp_normalize({call.sql(0)}, {text(form)})"
 
 
-def guarded(name: str, signature: str, function: str, source: str = "", *, facts: Facts = Facts()) -> Rule:
+def guarded(
+    name: str,
+    signature: str,
+    function: str,
+    source: str = "",
+    *,
+    values: Mapping[str, tuple[str, ...]] | None = None,
+) -> Rule:
     """A rule for a function of `sql.udfs` whose last argument says that it is the SAFE form."""
     letters = ", ".join(f"{{{letter}}}" for letter, _ in zip("abcdef", signature.split(", "), strict=False))
     return Rule(
@@ -84,7 +95,7 @@ def guarded(name: str, signature: str, function: str, source: str = "", *, facts
         f"{function}({letters}, false)",
         safe=f"{function}({letters}, true)",
         source=source,
-        facts=facts,
+        values=values or {},
     )
 
 
@@ -97,7 +108,7 @@ UDFS = (
     Udf("bp_edit_distance", (T, T, INT, B), INT, "bp_edit_distance"),
     *(Udf(f"bp_{name}", (T,), T, f"bp_{name}") for name in ("upper", "lower", "reverse", "initcap", "soundex")),
     Udf("bp_initcap_at", (T, T), T, "bp_initcap_at"),
-    Udf("bp_normalize", (T, T), T, "bp_normalize"),
+    *(Udf(f"bp_{name}", (T, T), T, f"bp_{name}") for name in ("normalize", "casefold")),
     Udf("bp_to_code_points", (T,), "BIGINT[]", "bp_to_code_points"),
     Udf("bp_code_points_to_string", ("BIGINT[]", B), T, "bp_code_points_to_string"),
     Udf("bp_from_hex", (T, B), "BLOB", "bp_from_hex"),
@@ -134,11 +145,34 @@ RULES = (
     guarded("instr", f"{SS}, INT64, INT64", "bp_instr"),
     guarded("edit_distance", f"{SS}, INT64", "bp_edit_distance"),
     Rule("substr", SN, "bp_substr({a}, {b})", safe=True, facts=same_ascii),
-    Rule("substr", f"{SN}, INT64", "bp_substr3({a}, {b}, {c})", safe=TRY, facts=same_ascii),
-    Rule("left", SN, "left({a}, bp_not_negative({b}))", safe=TRY, facts=same_ascii),
-    Rule("right", SN, "right({a}, bp_not_negative({b}))", safe=TRY, facts=same_ascii),
-    Rule("repeat", SN, f"repeat({{a}}, {_bounded('{b}')})"),
-    *(Rule(name, SN + more, _pad(name)) for name in ("lpad", "rpad") for more in ("", ", STRING")),
+    Rule(
+        "substr",
+        f"{SN}, INT64",
+        "bp_substr3({a}, {b}, {c})",
+        safe="bp_substr3({a}, {b}, CASE WHEN {c} >= 0 THEN {c} END)",
+        facts=same_ascii,
+    ),
+    Rule(
+        "left",
+        SN,
+        "left({a}, bp_not_negative({b}))",
+        safe="left({a}, CASE WHEN {b} >= 0 THEN {b} END)",
+        facts=same_ascii,
+    ),
+    Rule(
+        "right",
+        SN,
+        "right({a}, bp_not_negative({b}))",
+        safe="right({a}, CASE WHEN {b} >= 0 THEN {b} END)",
+        facts=same_ascii,
+    ),
+    Rule(
+        "repeat",
+        SN,
+        f"repeat({{a}}, {_bounded('{b}')})",
+        safe=f"repeat({{a}}, {_bounded('{b}', safe=True)})",
+    ),
+    *(Rule(name, SN + more, _pad(name), safe=_pad(name)) for name in ("lpad", "rpad") for more in ("", ", STRING")),
     Rule("split", S, "string_split({a}, ',')", strict=True, safe=True),
     Rule(
         "split",
@@ -153,7 +187,7 @@ RULES = (
         S,
         "(CASE WHEN {a} = '' THEN 0 WHEN unicode({a}) > 127 THEN error('not ASCII') "
         "ELSE CAST(unicode({a}) AS BIGINT) END)",
-        safe=TRY,
+        safe="(CASE WHEN {a} = '' THEN 0 WHEN unicode({a}) < 128 THEN CAST(unicode({a}) AS BIGINT) END)",
         facts=between(0, 127),
     ),
     Rule("unicode", S, "(CASE WHEN {a} = '' THEN 0 ELSE CAST(unicode({a}) AS BIGINT) END)", safe=True),
@@ -167,6 +201,14 @@ RULES = (
     ),
     Rule("normalize", S, _normalize, safe=True),
     Rule("normalize", "STRING, ENUM", _normalize, safe=True, grid=("NORMALIZE(a, NFD)", "NORMALIZE(a, NFKC)")),
+    Rule("normalize_and_casefold", S, "bp_casefold({a}, 'NFC')", safe=True),
+    Rule(
+        "normalize_and_casefold",
+        "STRING, ENUM",
+        lambda call: f"bp_casefold({call.sql(0)}, {text(call.keyword(1))})",
+        safe=True,
+        grid=("NORMALIZE_AND_CASEFOLD(a, NFD)",),
+    ),
     guarded("from_hex", S, "bp_from_hex"),
     guarded("from_base64", S, "bp_from_base64"),
     *(Rule(name, S, f"unhex({name}({{a}}))", safe=True, source=HASHES) for name in ("md5", "sha1", "sha256")),

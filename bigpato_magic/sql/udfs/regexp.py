@@ -19,7 +19,7 @@ from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
 Text = TypeVar("Text", str, bytes)
 
 # Where it depends on what is before the first place, and on the text's classes of characters in Unicode's versions.
-ANCHORED = re.compile(r"\^|\\[AbB]|\(\?[a-z]*m")
+ANCHORED = re.compile(r"(?<!\[)\^|\\[AbB]|\(\?[a-z]*m")
 CLASSES = re.compile(r"\\[pP]|\[\[|\\C")
 
 
@@ -55,7 +55,11 @@ def _nth(text: Text, pattern: Text, position: int, occurrence: int) -> Any:
     if position < 1 or occurrence < 1:
         raise InvalidValue("a position or an occurrence below 1")
     _ready(text, pattern)
-    if position > len(text) and not (not text and position == 1):
+    if position > len(text) and text:
+        if isinstance(text, str) and position <= len(text.encode()):
+            raise Unsure("a position after the last character that is no place after the last byte")
+        return None
+    if position > 1 and not text:
         return None
     as_text = pattern if isinstance(pattern, str) else pattern.decode("latin-1")
     if position > 1 and ANCHORED.search(as_text):

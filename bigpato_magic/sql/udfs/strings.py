@@ -158,6 +158,20 @@ def replace(text: Text, old: Text, new: Text) -> Text:
     return text.replace(old, new) if old else text
 
 
+def like(text: bytes, pattern: bytes) -> bool:
+    """LIKE of BYTES."""
+    return _like(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=100)
+def _like(pattern: bytes) -> re.Pattern[bytes]:
+    pieces = re.findall(rb"\\?.|\\$", pattern, re.DOTALL)
+    if pieces and pieces[-1] == b"\\":
+        raise InvalidValue("LIKE pattern ends with a backslash")
+    wild = {b"%": b".*", b"_": b"."}
+    return re.compile(b"".join(wild.get(p) or re.escape(p[-1:]) for p in pieces), re.DOTALL)
+
+
 def reverse(text: Text) -> Text:
     """REVERSE, character by character."""
     return text[::-1]
@@ -241,6 +255,11 @@ def normalize(text: str, form: str) -> str:
     if any(unicodedata.category(character) == "Cn" for character in text):
         raise Unsure("a character that is new in Unicode")
     return unicodedata.normalize(form, text)  # type: ignore[arg-type]
+
+
+def casefold(text: str, form: str) -> str:
+    """NORMALIZE_AND_CASEFOLD."""
+    return normalize(_stable(text), form).casefold()
 
 
 # ----------------------------------------------------------------------------------------- code points
@@ -387,6 +406,7 @@ bp_initcap = strict(lambda text: initcap(text, None), TEXT)
 bp_initcap_at = strict(initcap, TEXT)
 bp_soundex = strict(soundex, TEXT)
 bp_normalize = strict(normalize, TEXT)
+bp_casefold = strict(casefold, TEXT)
 bp_to_code_points = strict(to_code_points, pa.list_(INT))
 bp_bytes_to_code_points = strict(list, pa.list_(INT))
 bp_code_points_to_string = strict(guarded(code_points_to_string), TEXT)
@@ -412,5 +432,6 @@ bp_bytes_replace = strict(replace, BYTES)
 bp_bytes_reverse = strict(reverse, BYTES)
 bp_bytes_upper = strict(bytes.upper, BYTES)
 bp_bytes_lower = strict(bytes.lower, BYTES)
+bp_bytes_like = strict(like, pa.bool_())
 bp_bytes_starts = strict(bytes.startswith, pa.bool_())
 bp_bytes_ends = strict(bytes.endswith, pa.bool_())
