@@ -60,7 +60,7 @@ def test_killed_at_a_random_moment(seed, processes, template, tmp_path):
     assert _killed_at_random(processes, template, tmp_path / "home", random.Random(seed), 1.5) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("batch", range(20))
 def test_killed_at_many_random_moments(batch, processes, template, tmp_path):
     generator = random.Random(1000 + batch)
