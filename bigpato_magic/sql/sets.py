@@ -72,8 +72,8 @@ def _chained(operator: str, texts: list[str]) -> str:
 def _with(c: Compiler, found: Node) -> Relation:
     entries, recursive = [], False
     for entry in found.with_entry_list:
-        text, again = _entry(c, entry)
-        entries.append(text)
+        texts, again = _entry(c, entry)
+        entries += texts
         recursive = recursive or again
     relation = c.scan(found.query)
     relation.ctes = entries + relation.ctes
@@ -81,17 +81,22 @@ def _with(c: Compiler, found: Node) -> Relation:
     return c.keep(relation, found)
 
 
-def _entry(c: Compiler, entry: Node) -> tuple[str, bool]:
-    """The text of one WITH entry, and whether it is recursive."""
-    inner = tree.node(entry.with_subquery)
+def _entry(c: Compiler, entry: Node) -> tuple[list[str], bool]:
+    """The text of one WITH entry, after those of entries inside it that it needs, and whether one is recursive."""
+    inner, before = tree.node(entry.with_subquery), list[str]()
+    if tree.name(inner) == "WithScan" and tree.name(tree.node(inner.query)) == "RecursiveScan":
+        for each in inner.with_entry_list:
+            before += _entry(c, each)[0]
+        inner = tree.node(inner.query)
     name = c.fresh("w")
     if tree.name(inner) == "RecursiveScan":
-        return _recursive_entry(c, entry.with_query_name, name, inner), True
+        write = _distinct_recursion if tree.enum(inner, "op_type") == "UNION_DISTINCT" else _recursion
+        return [*before, write(c, entry.with_query_name, name, inner)], True
     relation = c.scan(inner)
     columns = tuple(c.columns[column.column_id] for column in tree.get(inner, "column_list"))
     c.ctes[entry.with_query_name] = Cte(name, columns)
     listed = ", ".join(f"{e.sql} AS k{j}" for j, e in enumerate(columns)) or "1 AS k0"
-    return f"{name} AS ({relation.select(listed, order=False)})", False
+    return [f"{name} AS ({relation.select(listed, order=False)})"], False
 
 
 @scan("WithRefScan")
@@ -106,39 +111,81 @@ def _reference(c: Compiler, cte: Cte, found: Node) -> Relation:
         c.columns[column.column_id] = Expr(f"{alias}.k{j}", inside.type, inside.facts, plain=True)
         relation.columns.append(column.column_id)
     if cte.depth:
-        hidden = -c.count
+        hidden = c.own_column()
         c.columns[hidden] = Expr(f"{alias}.{cte.depth}", INT64, plain=True)
         relation.columns.append(hidden)
         relation.hidden = [hidden]
     return relation
 
 
-def _recursive_entry(c: Compiler, query: str, name: str, found: Node) -> str:
+def _recursion(c: Compiler, query: str, name: str, found: Node) -> str:
     """A recursion over UNION ALL, which counts its iterations: DuckDB would go on for ever."""
     if tree.enum(found, "op_type") != "UNION_ALL" or found.HasField("recursion_depth_modifier"):
-        refuse("WITH RECURSIVE with UNION DISTINCT or a depth")
+        refuse("WITH RECURSIVE with a depth")
     types = [c.type_of(column) for column in tree.get(found, "column_list")]
     columns = tuple(Expr("", type_) for type_ in types)
-    first = c.scan(found.non_recursive_term.scan)
-    start = _recursive_row(c, found.non_recursive_term, types)
+    first, start = _term_of_recursion(c, found.non_recursive_term, types)
     c.recursion.append(Cte(name, columns, depth="depth"))
-    again = c.scan(found.recursive_term.scan)
+    again, step = _term_of_recursion(c, found.recursive_term, types)
     c.recursion.pop()
     if len(again.hidden) != 1:
         refuse("WITH RECURSIVE in such a form")
-    depth = c.columns[again.hidden[0]].sql
-    stop = f"CASE WHEN {depth} >= {MOST_ITERATIONS} THEN {route('a long recursion')} ELSE {depth} + 1 END"
-    step = _recursive_row(c, found.recursive_term, types)
-    names = ", ".join([*(f"k{j}" for j in range(len(types))), "depth"])
-    one = first.select(f"{start}, 0::BIGINT", order=False)
-    two = again.select(f"{step}, {stop}", order=False)
+    one = first.select(f"{', '.join(start)}, 0::BIGINT", order=False)
+    two = again.select(f"{', '.join(step)}, {_next(c.columns[again.hidden[0]].sql)}", order=False)
     c.ctes[query] = Cte(name, columns)
+    names = ", ".join([*(f"k{j}" for j in range(len(types))), "depth"])
     return f"{name}({names}) AS ({one} UNION ALL {two})"
 
 
-def _recursive_row(c: Compiler, term: Node, types: list[SqlType]) -> str:
+def _next(depth: str) -> str:
+    """The count of iterations after this one."""
+    return f"CASE WHEN {depth} >= {MOST_ITERATIONS} THEN {route('a long recursion')} ELSE {depth} + 1 END"
+
+
+def _distinct_recursion(c: Compiler, query: str, name: str, found: Node) -> str:
+    """A recursion over UNION DISTINCT: each row of the CTE is one iteration, with all rows so far and the new ones.
+
+    A column that counts iterations would make all rows distinct.
+    """
+    if found.HasField("recursion_depth_modifier"):
+        refuse("WITH RECURSIVE with a depth")
+    types = [c.type_of(column) for column in tree.get(found, "column_list")]
+    for type_ in types:
+        comparable(type_, "UNION")
+    columns = tuple(Expr("", type_) for type_ in types)
+    keys = [f"k{j}" for j in range(len(types))]
+    new, seen = (_unnested(name, field, keys) for field in ("new", "seen"))
+    first, start = _term_of_recursion(c, found.non_recursive_term, types)
+    c.recursion.append(Cte(f"({new})", columns))
+    again, step = _term_of_recursion(c, found.recursive_term, types)
+    c.recursion.pop()
+    row = f"list(struct_pack({', '.join(f'{k} := {k}' for k in keys)}))"
+    one, two = (
+        relation.select(", ".join(f"{text} AS {k}" for k, text in zip(keys, texts, strict=True)), order=False)
+        for relation, texts in ((first, start), (again, step))
+    )
+    c.ctes[query] = Cte(f"({new})", columns)
+    begin = f"SELECT 0::BIGINT AS depth, {row} AS seen, {row} AS new FROM (SELECT DISTINCT * FROM ({one}))"
+    fresh = f"SELECT {row} AS new FROM ({two} EXCEPT {seen})"
+    go_on = (
+        f"SELECT {_next('s.depth')}, list_concat(s.seen, f.new), f.new "
+        f"FROM {name} AS s CROSS JOIN ({fresh}) AS f WHERE f.new IS NOT NULL"
+    )
+    return f"{name} AS ({begin} UNION ALL {go_on})"
+
+
+def _unnested(name: str, field: str, keys: list[str]) -> str:
+    columns = ", ".join(f"u.{k} AS {k}" for k in keys)
+    return f"SELECT {columns} FROM (SELECT unnest({field}) AS u FROM {name})"
+
+
+def _term_of_recursion(c: Compiler, term: Node, types: list[SqlType]) -> tuple[Relation, list[str]]:
+    """A term's relation, which can stand in a UNION, and its row, each value of the exact type."""
+    relation = c.scan(term.scan)
+    if relation.limit or relation.ctes:
+        relation = c.wrap(relation)
     row = [full(c.columns[column.column_id]) for column in term.output_column_list]
-    return ", ".join(f"CAST({e.sql} AS {duck_type(type_)})" for e, type_ in zip(row, types, strict=True))
+    return relation, [f"CAST({e.sql} AS {duck_type(type_)})" for e, type_ in zip(row, types, strict=True)]
 
 
 @scan("RecursiveRefScan")
