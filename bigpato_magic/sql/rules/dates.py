@@ -6,11 +6,7 @@ the clock of a zone by arithmetic where the zone is UTC, and by DuckDB's own zon
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
 from bigpato_magic.sql.expr import Facts, between
-from bigpato_magic.sql.physical import text
 from bigpato_magic.sql.rules import casts
 from bigpato_magic.sql.rules.base import DOCS, TRY, Call, Rule, Template, route
 from bigpato_magic.sql.rules.zones import UTC, clock_of, local_clock, moment_of, offset_micros
@@ -265,6 +261,14 @@ def _timestamp_array(call: Call) -> str:
     return f"list_transform(generate_series({first}, {end}, {step}), lambda x: bp_timestamp(x))"
 
 
+# One moment for the whole query, in BigQuery and here.
+NOW = "make_timestamptz(epoch_us(now()))"
+
+
+def _current(template: str) -> Template:
+    return lambda call: template.replace("{a}", clock_of(call, NOW, 0))
+
+
 def _time_add(sign: str) -> Template:
     def rule(call: Call) -> str:
         part = call.keyword(2)
@@ -498,6 +502,12 @@ RULES = (
     Rule("time", "DATETIME", "CAST({a} AS TIME)", source=TIMES),
     Rule("time", "TIME", "{a}", safe=True, source=TIMES),
     Rule("time", "INT64, INT64, INT64", FROM_THREE, safe=TRY, source=TIMES, values=HOURS),
+    Rule("current_timestamp", "", NOW, safe=True, source=TIMESTAMPS),
+    *(
+        Rule(f"current_{kind}", zone, _current(f"CAST({{a}} AS {held})"), safe=True, source=DOCS + f"{kind}_functions")
+        for kind, held in (("date", "DATE"), ("datetime", "TIMESTAMP"), ("time", "TIME"))
+        for zone in ("", "STRING")
+    ),
     Rule("unix_seconds", T, "bp_floor_div(epoch_us({a}), 1000000)", source=TIMESTAMPS),
     Rule("unix_millis", T, "bp_floor_div(epoch_us({a}), 1000)", source=TIMESTAMPS),
     Rule("unix_micros", T, "epoch_us({a})", source=TIMESTAMPS),

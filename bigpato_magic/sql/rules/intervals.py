@@ -5,7 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/interval_functions
 
 from __future__ import annotations
 
-from bigpato_magic.sql.expr import ASCII, Facts, between
+from bigpato_magic.sql.expr import ASCII, between
 from bigpato_magic.sql.rules.base import DOCS, TRY, Call, Rule, Template, route
 
 SOURCE = DOCS + "interval_functions"
@@ -30,14 +30,16 @@ PARTS = {
 MACROS = {
     "bp_im(i)": "(extract(year FROM i) * 12 + extract(month FROM i))",
     "bp_id(i)": "extract(day FROM i)",
-    "bp_iu(i)": "(extract(hour FROM i) * 3600000000 + extract(minute FROM i) * 60000000 + extract(microseconds FROM i))",
+    "bp_iu(i)": "(extract(hour FROM i) * 3600000000 + extract(minute FROM i) * 60000000 "
+    "+ extract(microseconds FROM i))",
     "bp_interval(m, d, u)": f"CASE WHEN abs(m) > {FARTHEST[0]} OR abs(d) > {FARTHEST[1]} OR abs(u) > {FARTHEST[2]} "
     "THEN error('interval out of range') "
     "ELSE to_months(CAST(m AS INTEGER)) + to_days(CAST(d AS INTEGER)) + to_microseconds(CAST(u AS BIGINT)) END",
     # Days and what is left, of one sign.
     "bp_one_sign(m, d, u)": f"CASE WHEN d > 0 AND u < 0 THEN bp_interval(m, d - 1, u + {DAY}) "
     f"WHEN d < 0 AND u > 0 THEN bp_interval(m, d + 1, u - {DAY}) ELSE bp_interval(m, d, u) END",
-    "bp_one_sign_months(m, d, u)": "CASE WHEN m > 0 AND (d < 0 OR (d = 0 AND u < 0)) THEN bp_one_sign(m - 1, d + 30, u) "
+    "bp_one_sign_months(m, d, u)": "CASE WHEN m > 0 AND (d < 0 OR (d = 0 AND u < 0)) "
+    "THEN bp_one_sign(m - 1, d + 30, u) "
     "WHEN m < 0 AND (d > 0 OR (d = 0 AND u > 0)) THEN bp_one_sign(m + 1, d - 30, u) ELSE bp_one_sign(m, d, u) END",
     "bp_justify_days(m, d, u)": "CASE WHEN m > 0 AND d < 0 THEN bp_interval(m - 1, d + 30, u) "
     "WHEN m < 0 AND d > 0 THEN bp_interval(m + 1, d - 30, u) ELSE bp_interval(m, d, u) END",
@@ -46,11 +48,13 @@ MACROS = {
     "bp_exact_interval(i)": "CASE WHEN bp_im(i) <> 0 THEN error('an interval with months or years') "
     f"ELSE bp_id(i) * {DAY} + bp_iu(i) END",
     "bp_hms(u)": "(u // 3600000000) || ':' || (u // 60000000 % 60) || ':' || (u // 1000000 % 60) || bp_fraction(u)",
-    "bp_interval_text(i)": "CASE WHEN bp_im(i) < 0 THEN '-' ELSE '' END || (abs(bp_im(i)) // 12) || '-' || (abs(bp_im(i)) % 12) "
+    "bp_interval_text(i)": "CASE WHEN bp_im(i) < 0 THEN '-' ELSE '' END || (abs(bp_im(i)) // 12) || '-' "
+    "|| (abs(bp_im(i)) % 12) "
     "|| ' ' || bp_id(i) || ' ' || CASE WHEN bp_iu(i) < 0 THEN '-' ELSE '' END || bp_hms(abs(bp_iu(i)))",
     # The width of a bucket in microseconds; months, and days beside a time, are not for here.
     "bp_bucket_width(i)": "CASE WHEN bp_im(i) <> 0 OR (bp_id(i) <> 0 AND bp_iu(i) <> 0) "
-    f"OR bp_id(i) * {DAY} + bp_iu(i) <= 0 THEN {route('such a width of a bucket')} ELSE bp_id(i) * {DAY} + bp_iu(i) END",
+    f"OR bp_id(i) * {DAY} + bp_iu(i) <= 0 THEN {route('such a width of a bucket')} "
+    f"ELSE bp_id(i) * {DAY} + bp_iu(i) END",
     "bp_bucket(t, w, o)": "o + bp_floor_div(t - o, w) * w",
 }
 _PLUS = "bp_interval(bp_im({a}) + bp_im({b}), bp_id({a}) + bp_id({b}), bp_iu({a}) + bp_iu({b}))"
@@ -69,6 +73,10 @@ def _extract(call: Call) -> str:
     if part not in PARTS:
         call.refuse(f"EXTRACT({part} FROM INTERVAL)")
     return call.once(lambda bound: f"CAST({bound.fill(PARTS[part])} AS BIGINT)")
+
+
+def _in(call: Call) -> str:
+    return f"({call.sql(0)} IN ({', '.join(arg.sql for arg in call.args[1:])}))"
 
 
 def _once(template: str) -> Template:
@@ -119,9 +127,35 @@ INTERVALS = (
 SPANS = ("INTERVAL 3 DAY", "INTERVAL 7 HOUR", "INTERVAL '0.1' SECOND", "INTERVAL -1 DAY", "INTERVAL 1 MONTH", "NULL")
 _A = {"a": INTERVALS}
 _B = {"b": INTERVALS}
+# Some of them are equal to those above, though they are made otherwise.
+_EQUAL = {
+    "b": (
+        "INTERVAL '-1 -5' MONTH TO DAY",
+        "INTERVAL '4 4' DAY TO HOUR",
+        "INTERVAL '-1 23:59:59.999999' DAY TO SECOND",
+        "INTERVAL -1 HOUR",
+        "NULL",
+    ),
+    "c": ("INTERVAL 100 HOUR", "NULL"),
+}
 _SMALL = ("0", "1", "-1", "7", "1000000", "9223372036854775807", "NULL")
 _PARTS_TRIED = ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND")
+COMPARED = {"$equal": "=", "$not_equal": "<>", "$less": "<", "$less_or_equal": "<=", "$greater": ">"}
+COMPARED |= {"$greater_or_equal": ">=", "$is_distinct_from": "IS DISTINCT FROM"}
+COMPARED |= {"$is_not_distinct_from": "IS NOT DISTINCT FROM"}
+PAIR = "INTERVAL, INTERVAL"
 RULES = (
+    *(Rule(name, PAIR, f"({{a}} {op} {{b}})", safe=True, values=_A | _EQUAL) for name, op in COMPARED.items()),
+    Rule("$between", f"{PAIR}, INTERVAL", "({a} BETWEEN {b} AND {c})", safe=True, values=_A | _EQUAL),
+    Rule("$in", "INTERVAL, ...", _in, safe=True, grid=("a IN (INTERVAL -1 MONTH, a, NULL)",), values=_A),
+    Rule(
+        "nullif",
+        PAIR,
+        "nullif({a}, {b})",
+        safe=True,
+        grid=("CAST(NULLIF(a, b) AS STRING)",),
+        values=_A | _EQUAL,
+    ),
     Rule(
         "$interval",
         "INT64, ENUM",
