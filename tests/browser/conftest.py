@@ -43,7 +43,8 @@ def chromium():
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     if not Path(CHROMIUM).exists():
-        pytest.skip("Chromium is not installed (apt-get install chromium)")
+        missing = pytest.fail if os.environ.get("BIGPATO_REQUIRE_BROWSER") == "1" else pytest.skip
+        missing("Chromium is not installed (apt-get install chromium)")
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS.split())
         yield browser

@@ -9,7 +9,14 @@ from decimal import Decimal
 import pytest
 
 from bigpato_magic import frames, googlesql
-from bigpato_magic.errors import Cancelled, ConfigurationError, QueryError, RouteRefused, TableNotFound, WarehouseUnavailable
+from bigpato_magic.errors import (
+    Cancelled,
+    ConfigurationError,
+    QueryError,
+    RouteRefused,
+    TableNotFound,
+    WarehouseUnavailable,
+)
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import Kind, Parameter, RunLocal, RunOnBigQuery, RunOnReference, SqlType
 
@@ -235,7 +242,9 @@ def test_a_local_query_stops_within_a_moment(client):
     client.rebalance(["events"])
     cancel = Cancel()
     threading.Timer(0.5, cancel.set).start()
-    endless = "SELECT COUNT(*) FROM events AS a, events AS b, events AS c, events AS d WHERE a.amount + b.amount > d.amount"
+    endless = (
+        "SELECT COUNT(*) FROM events AS a, events AS b, events AS c, events AS d WHERE a.amount + b.amount > d.amount"
+    )
     with pytest.raises(Cancelled):
         client.run(endless, cancel=cancel, route="local")
 

@@ -100,18 +100,14 @@ def test_the_readme_of_the_original(original, caplog):
 
 def walk_through(bigpato_client, original, caplog):
     metadata = bigpato_client.get_metadata_dict()
-    assert {name: metadata[name] for name in TABLES} == {
-        name: {"location": "bigquery", "usage": 0} for name in TABLES
-    }
+    assert {name: metadata[name] for name in TABLES} == {name: {"location": "bigquery", "usage": 0} for name in TABLES}
 
     df = bigpato_client.exec_query("SELECT * FROM catalog_page")
     assert len(df) == 50
     df = bigpato_client.exec_query("SELECT * FROM call_center")
     assert sorted(df["cc_name"]) == ["Mid Atlantic", "NY Metro"]
 
-    assert bigpato_client.get_cache() == OrderedDict(
-        [("catalog_page", "catalog_page"), ("call_center", "call_center")]
-    )
+    assert bigpato_client.get_cache() == OrderedDict([("catalog_page", "catalog_page"), ("call_center", "call_center")])
 
     bigpato_client.launch_balance_storage()
     for line in (
@@ -141,7 +137,5 @@ def test_a_missing_key_file_is_one_sentence(original):
     from bigpato_magic.errors import CredentialsError
 
     client = bigpato.BigPato(**{**original, "bq_key": "/no/such/file.json"})
-    with pytest.raises(CredentialsError, match="/no/such/file.json"):
+    with pytest.raises(CredentialsError, match=r"/no/such/file\.json"):
         client.exec_query("SELECT 1")
-
-

@@ -99,7 +99,7 @@ STRINGIFIED = TO_JSON | {Kind.INT64: "bp_json_wide({x})"}
 
 
 def printed(call: Call, sql: str, type_: SqlType, how: dict[Kind, str]) -> str:
-    """DuckDB text that prints a value as JSON, `null` for NULL; `how` prints the kinds that TO_JSON and TO_JSON_STRING print apart."""
+    """DuckDB text that prints a value as JSON, `null` for NULL; `how` prints what TO_JSON and TO_JSON_STRING print apart."""
     return f"coalesce({_printed(call, sql, type_, how)}, 'null')"
 
 
