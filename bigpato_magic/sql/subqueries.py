@@ -6,11 +6,12 @@ from typing import Any
 
 from bigpato_magic.googlesql import tree
 from bigpato_magic.sql.compiler import Compiler, expression, is_nested
+from bigpato_magic.sql.equality import in_array
 from bigpato_magic.sql.expr import NOT_NULL, Expr, Facts
 from bigpato_magic.sql.physical import duck_type, full
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.relation import Relation
-from bigpato_magic.types import Kind, SqlType
+from bigpato_magic.types import Kind, SqlType, array_of
 
 Node = Any
 
@@ -65,8 +66,14 @@ def ranked(c: Compiler, relation: Relation, column: int) -> Relation:
 
 def _in(c: Compiler, needle: Expr, relation: Relation, column: int, type_: SqlType) -> Expr:
     value = c.columns[column]
-    if needle.type.kind is Kind.FLOAT64 and needle.facts.nan and value.facts.nan:
-        refuse("IN over FLOAT64 values that may be NaN")
+    if needle.type.kind is Kind.STRUCT:
+        array = _array(c, relation, column, array_of(value.type))
+        return Expr(in_array(needle, array.sql, value.type, c.fresh("x")), type_)
     if is_nested(needle.type) or needle.type.kind in (Kind.JSON, Kind.INTERVAL):
         refuse(f"IN over {needle.type.kind} values")
+    if needle.type.kind is Kind.FLOAT64 and needle.facts.nan and value.facts.nan:
+        # NaN equals nothing, and DuckDB's itself: those of the subquery cannot matter.
+        relation = c.wrap(relation, [column])
+        value = c.columns[column]
+        relation.where.append(f"(isnan({value.sql}) IS NOT TRUE)")
     return Expr(f"({needle.sql} IN ({relation.select(value.sql, order=False)}))", type_)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bigpato_magic.sql import decimals
+from bigpato_magic.sql import decimals, equality
+from bigpato_magic.sql.equality import compare_floats
 from bigpato_magic.sql.expr import Expr, either
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template
 from bigpato_magic.types import Kind
@@ -26,33 +27,10 @@ COMPARISONS = {
 }
 
 MACROS = {
-    "bp_float_eq(a, b)": "CASE WHEN isnan(a) AND isnan(b) THEN false ELSE a = b END",
-    "bp_float_ne(a, b)": "CASE WHEN isnan(a) AND isnan(b) THEN true ELSE a <> b END",
-    "bp_float_lt(a, b)": "CASE WHEN isnan(b) AND a IS NOT NULL THEN false ELSE a < b END",
-    "bp_float_le(a, b)": "CASE WHEN isnan(b) AND a IS NOT NULL THEN false ELSE a <= b END",
+    **equality.MACROS,
     "bp_in_array(x, a)": "CASE WHEN a IS NULL OR len(a) = 0 THEN false WHEN x IS NULL THEN NULL "
     "WHEN list_contains(a, x) THEN true WHEN len(a) <> list_aggregate(a, 'count') THEN NULL ELSE false END",
 }
-FLOAT_MACROS = {"=": "bp_float_eq", "<>": "bp_float_ne", "<": "bp_float_lt", "<=": "bp_float_le"}
-MIRRORED = {">": "<", ">=": "<="}
-
-
-def compare_floats(op: str, a: Expr, b: Expr) -> str:
-    """`a op b` as IEEE 754 says: false (for `<>` true) where either is NaN."""
-    exact = not (a.facts.nan or b.facts.nan)
-    # One side free of NaN: equality is false anyway. DuckDB's NaN is the largest: only a NaN on the larger side
-    # matters.
-    if op in ("=", "<>"):
-        exact = not (a.facts.nan and b.facts.nan)
-    elif op in ("<", "<="):
-        exact = not b.facts.nan
-    elif op in MIRRORED:
-        exact = not a.facts.nan
-    if exact:
-        return f"({a.sql} {op} {b.sql})"
-    if op in MIRRORED:
-        return f"{FLOAT_MACROS[MIRRORED[op]]}({b.sql}, {a.sql})"
-    return f"{FLOAT_MACROS[op]}({a.sql}, {b.sql})"
 
 
 def _floats(op: str) -> Template:
@@ -70,8 +48,17 @@ def _in(call: Call) -> str:
 
 def _float_in(call: Call) -> str:
     if call.args[0].facts.nan and any(arg.facts.nan for arg in call.args[1:]):
-        call.refuse("IN with FLOAT64 values that may be NaN")
+        return _in_by_parts(call)
     return _in(call)
+
+
+def _in_by_parts(call: Call) -> str:
+    return call.once(lambda bound: equality.equals_any(bound.args[0], bound.args[1:]))
+
+
+def _in_array_by_parts(call: Call) -> str:
+    element = call.args[1].type.element or call.args[0].type
+    return call.once(lambda bound: equality.in_array(bound.args[0], bound.sql(1), element, call.fresh()))
 
 
 def _extreme(name: str) -> Template:
@@ -125,9 +112,16 @@ def _case_value(call: Call) -> Expr:
     """CASE x WHEN key THEN value … [ELSE value] END."""
     rest = call.args[1:]
     keys, values = rest[: len(rest) // 2 * 2 : 2], rest[1::2]
-    if call.args[0].type.kind is Kind.FLOAT64 and call.args[0].facts.nan and any(k.facts.nan for k in keys):
-        call.refuse("CASE over FLOAT64 values that may be NaN")
-    return _branches(call, f" {call.sql(0)}", keys, values, rest[-1] if len(rest) % 2 else None)
+    default = rest[-1] if len(rest) % 2 else None
+    value = call.args[0]
+    if value.type.kind is Kind.STRUCT or (
+        value.type.kind is Kind.FLOAT64 and value.facts.nan and any(k.facts.nan for k in keys)
+    ):
+        if not value.simple and len(keys) > 1:
+            call.refuse(f"CASE over {value.type.kind} values that are computed")
+        conditions = [k.text(equality.equal(value, k)) for k in keys]
+        return _branches(call, "", conditions, values, default)
+    return _branches(call, f" {call.sql(0)}", keys, values, default)
 
 
 def _branches(call: Call, head: str, keys: list[Expr], values: list[Expr], default: Expr | None) -> Expr:
@@ -137,8 +131,23 @@ def _branches(call: Call, head: str, keys: list[Expr], values: list[Expr], defau
     return _value(call, f"(CASE{head}{whens}{tail} END)", unified, nulls=default is None)
 
 
-def _float_nullif(call: Call) -> str:
-    return f"(CASE WHEN {compare_floats('=', *call.args)} THEN NULL ELSE {call.sql(0)} END)"
+def _nullif_by_parts(call: Call) -> str:
+    return call.once(lambda c: f"(CASE WHEN {equality.equal(*c.args)} THEN NULL ELSE {c.sql(0)} END)")
+
+
+def _equal_structs(call: Call) -> str:
+    return call.once(lambda bound: equality.equal(*bound.args))
+
+
+def _distinct_structs(word: str) -> Template:
+    def rule(call: Call) -> str:
+        # Inside a STRUCT, DuckDB compares FLOAT64 byte by byte.
+        kinds = {inner.kind for arg in call.args for inner in arg.type.walk()}
+        if kinds & {Kind.FLOAT64, *equality.UNEQUAL}:
+            call.refuse(f"IS DISTINCT FROM over {call.args[0].type} values")
+        return f"({call.sql(0)} {word} {call.sql(1)})"
+
+    return rule
 
 
 def _comparisons(key: str) -> list[Rule]:
@@ -158,6 +167,7 @@ def _comparisons(key: str) -> list[Rule]:
 
 
 FLOATS = "FLOAT64, FLOAT64"
+STRUCTS = "STRUCT, STRUCT"
 RULES = (
     *(rule for key in ORDERED for rule in _comparisons(key)),
     *(Rule(name, FLOATS, _floats(op), safe=True) for name, op in COMPARISONS.items()),
@@ -167,8 +177,17 @@ RULES = (
     Rule("$is_not_distinct_from", FLOATS, "({a} IS NOT DISTINCT FROM {b})", safe=True),
     Rule("greatest", "FLOAT64, ...", _float_extreme("greatest"), safe=True),
     Rule("least", "FLOAT64, ...", _float_extreme("least"), safe=True),
-    Rule("nullif", FLOATS, _float_nullif, safe=True, source=CONDITIONALS),
+    Rule("nullif", FLOATS, _nullif_by_parts, safe=True, source=CONDITIONALS),
     Rule("$case_with_value", f"{FLOATS}, ...", _case_value, source=CONDITIONALS),
+    Rule("$in_array", "FLOAT64, ARRAY<FLOAT64>", _in_array_by_parts, safe=True),
+    Rule("$equal", STRUCTS, _equal_structs, safe=True),
+    Rule("$not_equal", STRUCTS, lambda call: f"(NOT {_equal_structs(call)})", safe=True),
+    Rule("$in", f"{STRUCTS}, ...", _in_by_parts, safe=True),
+    Rule("$in_array", "STRUCT, ARRAY<STRUCT>", _in_array_by_parts, safe=True),
+    Rule("$is_distinct_from", STRUCTS, _distinct_structs("IS DISTINCT FROM"), safe=True),
+    Rule("$is_not_distinct_from", STRUCTS, _distinct_structs("IS NOT DISTINCT FROM"), safe=True),
+    Rule("nullif", STRUCTS, _nullif_by_parts, safe=True, source=CONDITIONALS),
+    Rule("$case_with_value", f"{STRUCTS}, ...", _case_value, source=CONDITIONALS),
     Rule("$is_null", "ANY", "({a} IS NULL)", safe=True, narrow=True),
     Rule("$is_true", "BOOL", "({a} IS TRUE)", safe=True),
     Rule("$is_false", "BOOL", "({a} IS FALSE)", safe=True),
