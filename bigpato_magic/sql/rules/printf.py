@@ -45,6 +45,7 @@ _SHOWN = {
     Kind.BIGNUMERIC: "bp_big_text({a})",
     Kind.BYTES: "bp_escaped_bytes({a})",
     Kind.FLOAT64: "bp_float_shown({a})",
+    Kind.INTERVAL: "bp_interval_text({a})",
     Kind.JSON: "{a}",
     Kind.STRING: "{a}",
 }
@@ -52,6 +53,7 @@ _LITERAL = {
     Kind.BIGNUMERIC: "bp_big_text({a})",
     Kind.BYTES: "bp_bytes_literal({a})",
     Kind.FLOAT64: "bp_float_literal({a})",
+    Kind.INTERVAL: "bp_interval_text({a})",
     Kind.JSON: "'JSON ' || bp_string_literal({a})",
     Kind.STRING: "bp_string_literal({a})",
 }
@@ -196,7 +198,7 @@ _BY_KIND = {
     "JSON": _hints(("%p %t %T", "%P|%30p")),
     **{
         kind: _hints(("%t %T|%30t",))
-        for kind in ("BIGNUMERIC", "BOOL", "BYTES", "DATE", "DATETIME", "TIME", "TIMESTAMP")
+        for kind in ("BIGNUMERIC", "BOOL", "BYTES", "DATE", "DATETIME", "INTERVAL", "TIME", "TIMESTAMP")
     },
     **{f"ARRAY<{kind}>": _hints(("%t %T",)) for kind in ("INT64", "STRING", "FLOAT64", "DATE")},
 }

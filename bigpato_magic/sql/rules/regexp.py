@@ -29,25 +29,11 @@ MACROS = {
 # ------------------------------------------------------------------------------------------------- LIKE
 
 
-def _matched(call: Call, i: int) -> str:
-    value, pattern = call.sql(0), call.args[i]
+def _like(call: Call) -> str:
+    value, pattern = call.sql(0), call.args[1]
     if not pattern.literal or (pattern.value is not None and "\\" in pattern.value):
         return f"bp_like({value}, {pattern.sql})"
     return f"({value} LIKE {pattern.sql})"
-
-
-def _like(call: Call) -> str:
-    return _matched(call, 1)
-
-
-def _like_each(joined: str, negated: bool = False) -> Template:
-    """LIKE ANY and LIKE ALL are ORs and ANDs of LIKEs."""
-
-    def text(call: Call) -> str:
-        tests = [_matched(call, i) for i in range(1, len(call.args))]
-        return f"({joined.join(f'NOT {test}' if negated else test for test in tests)})"
-
-    return lambda call: call.once(text)
 
 
 # ----------------------------------------------------------------------------------------------- REGEXP
@@ -209,22 +195,6 @@ RULES = (
         _like,
         source=LIKE,
         values={"b": ("'%a_'", r"r'\%a'", r"r'a\\%'", r"r'\a%'", "''", r"r'x\\\'", "'%'", "NULL")},
-    ),
-    Rule("$like_any", "STRING, ...", _like_each(" OR "), source=LIKE, grid=("a LIKE ANY ('%a%', b, NULL)",)),
-    Rule("$like_all", "STRING, ...", _like_each(" AND "), source=LIKE, grid=("a LIKE ALL ('%a%', b)",)),
-    Rule(
-        "$not_like_any",
-        "STRING, ...",
-        _like_each(" OR ", negated=True),
-        source=LIKE,
-        grid=("a NOT LIKE ANY ('%a%', b)",),
-    ),
-    Rule(
-        "$not_like_all",
-        "STRING, ...",
-        _like_each(" AND ", negated=True),
-        source=LIKE,
-        grid=("a NOT LIKE ALL ('%a%', b)",),
     ),
     *_rules("STRING", "r"),
     *_rules("BYTES", "rb"),

@@ -177,6 +177,39 @@ def reverse(text: Text) -> Text:
     return text[::-1]
 
 
+def edit_distance(one: str, other: str, most: int) -> int:
+    """EDIT_DISTANCE (Levenshtein's), cut at `most`."""
+    if most < 0:
+        raise InvalidValue("max_distance cannot be negative")
+    if len(one) * len(other) > LONGEST:
+        raise Unsure("the distance of long texts")
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return min(row[-1], most)
+
+
+def like(text: bytes, pattern: bytes) -> bool:
+    """LIKE of BYTES."""
+    return _like(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=100)
+def _like(pattern: bytes) -> re.Pattern[bytes]:
+    pieces = re.findall(rb"\\?.|\\$", pattern, re.DOTALL)
+    if pieces and pieces[-1] == b"\\":
+        raise InvalidValue("LIKE pattern ends with a backslash")
+    wild = {b"%": b".*", b"_": b"."}
+    return re.compile(b"".join(wild.get(p) or re.escape(p[-1:]) for p in pieces), re.DOTALL)
+
+
+def reverse(text: Text) -> Text:
+    """REVERSE, character by character."""
+    return text[::-1]
+
+
 def edit_distance(one: Text, other: Text, most: int | None) -> int:
     """EDIT_DISTANCE (Levenshtein's), cut at `most`."""
     if most is not None and most < 0:
@@ -384,22 +417,11 @@ def parse_numeric(text: str) -> Decimal:
 TEXT, BYTES, INT = pa.string(), pa.binary(), pa.int64()
 
 
-def _optional(function: Any, result: pa.DataType) -> Any:
-    """As `strict(guarded(…))`, but the last argument before `safe` may be NULL."""
-
-    def run(*columns: pa.Array) -> pa.Array:
-        rows = zip(*(column.to_pylist() for column in columns), strict=True)
-        one = guarded(function)
-        return pa.array([None if any(v is None for v in row[:-2]) else one(*row) for row in rows], result)
-
-    return run
-
-
 bp_instr = strict(guarded(instr), INT)
 bp_translate = strict(guarded(translate), TEXT)
 bp_translate_bytes = strict(guarded(translate_bytes), BYTES)
 bp_reverse = strict(reverse, TEXT)
-bp_edit_distance = _optional(edit_distance, INT)
+bp_edit_distance = strict(guarded(edit_distance), INT)
 bp_upper = strict(upper, TEXT)
 bp_lower = strict(lower, TEXT)
 bp_initcap = strict(lambda text: initcap(text, None), TEXT)
