@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, strict
-from bigpato_magic.sql.udfs.json import held, print_json
+from bigpato_magic.sql.udfs.json_values import held, print_json
 
 WIDEST = 100_000
 """Characters: FORMAT makes wider ones, but not here."""

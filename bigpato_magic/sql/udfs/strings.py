@@ -191,39 +191,6 @@ def edit_distance(one: str, other: str, most: int) -> int:
     return min(row[-1], most)
 
 
-def like(text: bytes, pattern: bytes) -> bool:
-    """LIKE of BYTES."""
-    return _like(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=100)
-def _like(pattern: bytes) -> re.Pattern[bytes]:
-    pieces = re.findall(rb"\\?.|\\$", pattern, re.DOTALL)
-    if pieces and pieces[-1] == b"\\":
-        raise InvalidValue("LIKE pattern ends with a backslash")
-    wild = {b"%": b".*", b"_": b"."}
-    return re.compile(b"".join(wild.get(p) or re.escape(p[-1:]) for p in pieces), re.DOTALL)
-
-
-def reverse(text: Text) -> Text:
-    """REVERSE, character by character."""
-    return text[::-1]
-
-
-def edit_distance(one: Text, other: Text, most: int | None) -> int:
-    """EDIT_DISTANCE (Levenshtein's), cut at `most`."""
-    if most is not None and most < 0:
-        raise InvalidValue("max_distance cannot be negative")
-    if len(one) * len(other) > LONGEST:
-        raise Unsure("the distance of long texts")
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        before, row[0] = row[0], i
-        for j, b in enumerate(other, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
-    return row[-1] if most is None else min(row[-1], most)
-
-
 # --------------------------------------------------------------------------------------------- letters
 
 
