@@ -6,7 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-all
 from __future__ import annotations
 
 _PURE = """
-    abs acos acosh any_value approx_count_distinct array_agg array_concat array_concat_agg array_first
+    abs acos acosh any_value array_agg array_concat array_concat_agg array_first
     array_last array_length array_reverse array_slice array_to_string ascii asin asinh atan atan2 atanh avg
     bit_and bit_count bit_or bit_xor bool bool_array byte_length cbrt ceil char_length chr coalesce
     code_points_to_bytes code_points_to_string concat corr cos cosh cosine_distance cot coth count countif
@@ -36,7 +36,7 @@ _PURE = """
     var_samp
 """
 _OTHER = """
-    aead.decrypt_bytes aead.decrypt_string aead.encrypt approx_quantiles approx_top_count approx_top_sum collate
+    aead.decrypt_bytes aead.decrypt_string aead.encrypt approx_count_distinct approx_quantiles approx_top_count approx_top_sum collate
     current_date current_datetime current_time current_timestamp deterministic_decrypt_bytes
     deterministic_decrypt_string deterministic_encrypt generate_uuid rand session_user
 """

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bigpato_magic.googlesql import tree
 from bigpato_magic.sql.compiler import Compiler
 from bigpato_magic.sql.decimals import cast, width
-from bigpato_magic.sql.expr import Expr
-from bigpato_magic.sql.physical import FULL
+from bigpato_magic.sql.expr import Expr, Facts
+from bigpato_magic.sql.physical import EXACT, FULL
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.scans import order_item
 from bigpato_magic.types import Kind
@@ -99,7 +99,14 @@ def _decimal(key: Expr, offsets: Sequence[Expr | None]) -> Widened:
     if precision - scale < FULL[0] - FULL[1]:
         return key.text(full), ["" if v is None else cast(f"'{v:f}'", *FULL) for v in values]
     text = f"CAST(replace(CAST({full} AS VARCHAR), '.', '') AS HUGEINT)"
-    return key.text(text), ["" if v is None else f"{int(v.scaleb(FULL[1]))}::HUGEINT" for v in values]
+    return key.text(text), ["" if v is None else f"{int(v.scaleb(FULL[1], EXACT))}::HUGEINT" for v in values]
 
 
-WIDENED = {Kind.INT64: _whole, Kind.FLOAT64: _real, Kind.NUMERIC: _decimal}
+def _big_decimal(key: Expr, offsets: Sequence[Expr | None]) -> Widened:
+    """BIGNUMERIC: as a NUMERIC, which is found to be exact or stops the run."""
+    if any(o and o.value.scaleb(FULL[1], EXACT) % 1 for o in offsets):
+        refuse("a RANGE frame of such a distance")
+    return _decimal(replace(key, sql=f"bp_big_as_numeric({key.sql})", facts=Facts()), offsets)
+
+
+WIDENED = {Kind.BIGNUMERIC: _big_decimal, Kind.INT64: _whole, Kind.FLOAT64: _real, Kind.NUMERIC: _decimal}

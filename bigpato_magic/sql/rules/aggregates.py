@@ -78,7 +78,7 @@ def _joined(key: str, *, given: bool) -> AggregateRule:
 
 
 # What any two values of it are is not told apart here.
-UNCOMPARED = ("STRUCT", "JSON", "INTERVAL")
+UNCOMPARED = ("JSON", "INTERVAL")
 LIST = "list({distinct}{a}{order})"
 FIRST_ONES = f"nullif(({LIST}{{tail}}){{limit}}, [])"
 AVERAGE = Facts(nan=False, magnitude=float(2**63))
@@ -88,15 +88,15 @@ AGGREGATES = (
     _rule("countif", "BOOL", "count({distinct}CASE WHEN {a} THEN true END){tail}", distinct=True, facts=COUNT),
     _rule("sum", "INT64", "CAST(sum({distinct}{a}){tail} AS BIGINT)", distinct=True),
     _rule("sum", "FLOAT64", _sum_float, distinct=True),
-    _rule("sum", "NUMERIC", _sum_numeric, narrow=True),
+    _rule("sum", "NUMERIC", _sum_numeric, distinct=True, narrow=True),
     _rule("avg", "INT64", "avg({distinct}{a}){tail}", distinct=True, facts=AVERAGE),
-    _rule("avg", "NUMERIC", "bp_navg(sum({distinct}{a}){tail}, count({distinct}{a}){tail})", narrow=True),
+    _rule("avg", "NUMERIC", "bp_navg(sum({distinct}{a}){tail}, count({distinct}{a}){tail})", distinct=True, narrow=True),
     *(rule for key in ORDERED for rule in _extremes(key)),
     _rule("max", "FLOAT64", "max({a}){tail}", distinct="ignored", facts=_same),
     _rule("min", "FLOAT64", _min_float, distinct="ignored", facts=_same),
     *(
         _rule("any_value", key, "any_value({a}){tail}", distinct="ignored", facts=_same)
-        for key in ("FLOAT64", "ARRAY", *UNCOMPARED)
+        for key in ("FLOAT64", "ARRAY", "STRUCT", *UNCOMPARED)
     ),
     _rule("logical_and", "BOOL", "bool_and({a}){tail}", distinct="ignored"),
     _rule("logical_or", "BOOL", "bool_or({a}){tail}", distinct="ignored"),
@@ -110,7 +110,7 @@ AGGREGATES = (
             distinct=key not in UNCOMPARED,
             limited=f"nullif(({LIST}{{tail}}){{limit}}, [])",
         )
-        for key in (*ORDERED, "FLOAT64", *UNCOMPARED)
+        for key in (*ORDERED, "FLOAT64", "STRUCT", *UNCOMPARED)
     ),
     AggregateRule(
         "array_concat_agg",

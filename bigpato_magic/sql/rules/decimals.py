@@ -49,6 +49,7 @@ UDFS = (
     _udf("bp_big_parse", ("STRING",), BIG),
     _udf("bp_big_to_int", (BIG,), "INT64"),
     _udf("bp_big_to_numeric", (BIG,), NUMERIC),
+    _udf("bp_big_as_numeric", (BIG,), NUMERIC, safe=False),
     _udf("bp_big_to_double", (BIG,), "FLOAT64", safe=False),
     _udf("bp_big_text", (BIG,), "STRING", safe=False),
     Udf("bp_big_sum", ("BLOB[]",), "BLOB", "bp_big_sum"),

@@ -32,6 +32,7 @@ MACROS = {
     "bp_fsafediv(a, b)": "CASE WHEN b = 0 THEN NULL WHEN isinf(a / b) AND isfinite(a) AND isfinite(b) THEN "
     "NULL ELSE a / b END",
     "bp_finite(a, r)": "CASE WHEN isfinite(a) AND NOT isfinite(r) THEN error('float error') ELSE r END",
+    "bp_safe_finite(a, r)": "CASE WHEN isfinite(a) AND NOT isfinite(r) THEN NULL ELSE r END",
     "bp_idiv(a, b)": "CASE WHEN a IS NULL THEN NULL WHEN b = 0 THEN error('division by zero') WHEN b = -1 "
     "THEN -a ELSE a // b END",
     "bp_imod(a, b)": "CASE WHEN a IS NULL THEN NULL WHEN b = 0 THEN error('division by zero') WHEN b = -1 "
@@ -175,15 +176,39 @@ def _round_numeric(*, safe: bool) -> Template:
     return rule
 
 
-def _domain(name: str, excluded: str) -> Rule:
-    """A function that raises where `excluded` holds, and gives NULL there in SAFE mode."""
-    duck = "ln" if name == "log" else name
+def _domain(name: str, excluded: str, *, lowest: bool = False) -> Rule:
+    """A function that raises where `excluded` holds, and gives NULL there in SAFE mode.
+
+    Args:
+        name: GoogleSQL's.
+        excluded: in DuckDB.
+        lowest: of minus infinity it is NaN.
+    """
+    text = f"{'ln' if name == 'log' else name}({{a}})"
+    if lowest:
+        inside = text.replace("{a}", "CASE WHEN {a} > '-inf'::DOUBLE THEN {a} END")
+        text = f"CASE WHEN {{a}} = '-inf'::DOUBLE THEN 'nan'::DOUBLE ELSE {inside} END"
+        excluded = f"{excluded} AND isfinite({{a}})"
     return Rule(
         name,
         "FLOAT64",
-        f"(CASE WHEN {excluded} THEN error('{name}: out of its domain') ELSE {duck}({{a}}) END)",
-        safe=f"(CASE WHEN {excluded} THEN NULL ELSE {duck}({{a}}) END)",
+        f"(CASE WHEN {excluded} THEN error('{name}: out of its domain') ELSE {text} END)",
+        safe=f"(CASE WHEN {excluded} THEN NULL ELSE {text} END)",
     )
+
+
+def _partial(name: str, known: str = "{a}") -> Rule:
+    """A function that raises where its value would not be finite; DuckDB's may raise there too.
+
+    Args:
+        name: of both.
+        known: for what arguments it has a value; NaN stands for the others.
+    """
+    call = f"{name}({known})"
+    texts = [f"bp_finite({{a}}, {call})", f"bp_safe_finite({{a}}, TRY({call}))"]
+    if known != "{a}":
+        texts = [f"(CASE WHEN {{a}} IS NOT NULL AND {known} IS NULL THEN 'nan'::DOUBLE ELSE {t} END)" for t in texts]
+    return Rule(name, "FLOAT64", texts[0], safe=texts[1])
 
 
 INTS, FLOATS, NUMERICS = "INT64, INT64", "FLOAT64, FLOAT64", "NUMERIC, NUMERIC"
@@ -192,8 +217,8 @@ SERIES += " ELSE {b} END, CAST(1 AS BIGINT))"
 STEPS = "generate_series({a}, CASE WHEN {c} = 0 OR abs((CAST({b} AS HUGEINT) - {a}) // {c}) > 15999 THEN "
 STEPS += route("a long array, or step 0") + " ELSE {b} END, {c})"
 POWER = (
-    "(CASE WHEN isfinite({a}) AND isfinite({b}) AND NOT isfinite(pow({a}, {b})) THEN error('pow') ELSE "
-    "pow({a}, {b}) END)"
+    "(CASE WHEN isfinite({{a}}) AND isfinite({{b}}) AND NOT isfinite(pow({{a}}, {{b}})) THEN {raised} "
+    "ELSE pow({{a}}, {{b}}) END)"
 )
 RULES = (
     Rule("$add", INTS, _int("+"), safe=TRY, source=OPERATORS),
@@ -227,27 +252,12 @@ RULES = (
     Rule("is_inf", "FLOAT64", "isinf({a})", safe=True),
     Rule("sign", "FLOAT64", "(CASE WHEN isnan({a}) THEN 'nan'::DOUBLE ELSE CAST(sign({a}) AS DOUBLE) END)", safe=True),
     _domain("sqrt", "{a} < 0"),
-    _domain("ln", "{a} <= 0"),
-    _domain("log", "{a} <= 0"),
-    _domain("log10", "{a} <= 0"),
-    *(
-        Rule(name, "FLOAT64", f"bp_finite({{a}}, {name}({{a}}))")
-        for name in [
-            "exp",
-            "asin",
-            "acos",
-            "atan",
-            "sinh",
-            "cosh",
-            "tanh",
-            "asinh",
-            "acosh",
-            "atanh",
-            "cbrt",
-        ]
-    ),
+    *(_domain(name, "{a} <= 0", lowest=True) for name in ("ln", "log", "log10")),
+    *(_partial(name) for name in ("exp", "atan", "sinh", "cosh", "tanh", "asinh", "cbrt")),
+    *(_partial(name, "bp_only_finite({a})") for name in ("asin", "acos", "atanh")),
+    _partial("acosh", "CASE WHEN {a} > '-inf'::DOUBLE THEN {a} END"),
     Rule("atan2", FLOATS, "atan2({a}, {b})", safe=True),
-    Rule("pow", FLOATS, POWER),
+    Rule("pow", FLOATS, POWER.format(raised="error('pow')"), safe=POWER.format(raised="NULL")),
     *(
         Rule(name, "FLOAT64", f"{name}({{a}})", safe=True, facts=_same_nan)
         for name in ("floor", "ceil", "trunc", "round")

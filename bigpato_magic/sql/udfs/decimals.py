@@ -222,6 +222,13 @@ def _to_int(units: int) -> int:
     return whole
 
 
+def _as_numeric(held: bytes) -> Decimal:
+    units, rest = divmod(BIG.read(held), _TO_NUMERIC)
+    if rest or not NUMERIC.low <= units <= NUMERIC.high:
+        raise Unsure("a BIGNUMERIC that is no NUMERIC")
+    return Decimal(NUMERIC.write(units))
+
+
 def _from(function: Callable[[Decimals, Any], int], kind: Decimals) -> Callable[..., pa.Array]:
     return strict(guarded(lambda value: kind.held(function(kind, value))), kind.arrow)
 
@@ -234,6 +241,7 @@ bp_big_from_text, bp_numeric_from_text = _from(from_text, BIG), _from(from_text,
 bp_big_parse = _from(parse_text, BIG)
 bp_big_to_int = strict(guarded(lambda held: _to_int(BIG.read(held))), pa.int64())
 bp_big_to_numeric = strict(guarded(lambda held: NUMERIC.held(divided(BIG.read(held), _TO_NUMERIC))), NUMERIC.arrow)
+bp_big_as_numeric = strict(_as_numeric, NUMERIC.arrow)
 bp_big_to_double = strict(lambda held: BIG.read(held) / BIG.one, pa.float64())
 bp_big_text = strict(lambda held: to_text(BIG.read(held), BIG.scale), pa.string())
 
