@@ -1,7 +1,7 @@
 """JSON: functions of JSON texts (STRING) and of the JSON type, and what prints values as JSON.
 
 A JSON value is held as the text that TO_JSON_STRING prints, so NULL is SQL's NULL and `null` is JSON's. What takes JSON apart are
-functions of `sql.udfs.json`; what puts it together is text.
+functions of `sql.udfs.json_*`; what puts it together is text.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LEGACY = re.compile(rf"\.(?P<name>{_NAME})|\['(?P<quoted>[^'\\]*)'\]|(?P<index>{
 
 
 def steps(path: str, dialect: re.Pattern[str] = STANDARD) -> str:
-    """A JSONPath as the functions of `sql.udfs.json` take it, a JSON list of steps; refused if it is not a plain one."""
+    """A JSONPath as the functions of `sql.udfs.json_*` take it, a JSON list of steps; refused if it is not a plain one."""
     found: list[str] = []
     rest = path.removeprefix("$")
     while match := dialect.match(rest):

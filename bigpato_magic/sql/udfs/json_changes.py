@@ -1,0 +1,108 @@
+"""Values of the JSON type made of others: flattened, stripped, with members less, put together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
+from bigpato_magic.sql.udfs.json_paths import ABSENT, at, steps
+from bigpato_magic.sql.udfs.json_values import held, print_json
+
+TEXT, TEXTS = pa.string(), pa.list_(pa.string())
+
+
+def flatten(text: str) -> list[str]:
+    """JSON_FLATTEN."""
+
+    def leaves(value: Any) -> Iterator[Any]:
+        if isinstance(value, list):
+            for item in value:
+                yield from leaves(item)
+        else:
+            yield value
+
+    return [print_json(leaf) for leaf in leaves(held(text))]
+
+
+def keys(text: str, depth: int, mode: str) -> list[str]:
+    """JSON_KEYS; `depth` is at least 1."""
+    entered = {"strict": 0, "lax": 1, "lax recursive": 1 << 30}.get(mode.lower())
+    if entered is None:
+        raise InvalidValue(f"JSON_KEYS mode {mode}")
+    return sorted(set(_keys(held(text), depth, entered, "", 0)))
+
+
+def _keys(value: Any, depth: int, lax: int, prefix: str, nested: int) -> Iterator[str]:
+    if isinstance(value, list) and nested < lax:
+        for item in value:
+            yield from _keys(item, depth, lax, prefix, nested + 1)
+    elif isinstance(value, dict) and depth > 0:
+        for name, member in value.items():
+            path = prefix + _key(name)
+            yield path
+            yield from _keys(member, depth - 1, lax, path + ".", 0)
+
+
+def _key(name: str) -> str:
+    if '"' in name or "\\" in name:
+        raise Unsure("a quote in a JSON key")
+    return f'"{name}"' if "." in name else name
+
+
+def strip_nulls(text: str, path: str, arrays: bool, empty: bool) -> str:
+    """JSON_STRIP_NULLS."""
+    value = held(text)
+    way = steps(path)
+    if at(value, path) is ABSENT:
+        return text
+    if not way:
+        return print_json(_stripped(value, arrays, empty))
+    parent = at(value, json.dumps(way[:-1]))
+    key: Any = int(way[-1]) if isinstance(parent, list) else way[-1]
+    parent[key] = _stripped(parent[key], arrays, empty)
+    return print_json(value)
+
+
+def _stripped(value: Any, arrays: bool, empty: bool) -> Any:
+    if isinstance(value, dict):
+        members = {name: _stripped(member, arrays, empty) for name, member in value.items()}
+        value = {name: member for name, member in members.items() if member is not None}
+    elif isinstance(value, list):
+        value = [_stripped(item, arrays, empty and arrays) for item in value]
+        if not arrays:
+            return value
+        value = [item for item in value if item is not None]
+    return None if empty and value in ([], {}) else value
+
+
+def remove(text: str, path: str) -> str:
+    """JSON_REMOVE of one path."""
+    way = steps(path)
+    if not way:
+        raise InvalidValue("the JSONPath cannot be '$'")
+    value = held(text)
+    parent = at(value, json.dumps(way[:-1]))
+    if at(value, path) is not ABSENT:
+        del parent[int(way[-1]) if isinstance(parent, list) else way[-1]]
+    return print_json(value)
+
+
+def json_object(names: list[str | None], values: list[str]) -> str:
+    """JSON_OBJECT; the first of twins counts."""
+    if any(name is None for name in names):
+        raise InvalidValue("a key of JSON_OBJECT cannot be NULL")
+    if len(names) != len(values):
+        raise InvalidValue("JSON_OBJECT with other numbers of keys and values")
+    first = dict(zip(reversed(names), reversed(values), strict=True))
+    members = (f"{json.dumps(name, ensure_ascii=False)}:{first[name]}" for name in sorted(first))  # type: ignore[type-var]
+    return "{" + ",".join(members) + "}"
+
+
+bp_json_keys = strict(guarded(keys), TEXTS)
+bp_json_strip_nulls = strict(strip_nulls, TEXT)
+bp_json_remove = strict(guarded(remove), TEXT)
+bp_json_object = strict(guarded(json_object), TEXT)
