@@ -282,6 +282,10 @@ _YEARS = frozenset(("%Y", "%EY", "%E4Y", "%y", "%D", "%x", "%c"))
 _RESET = frozenset("cRTX")
 
 
+def _literal(text: str) -> Step:
+    return lambda s: s.expect(text)
+
+
 def _parts(form: str) -> list[str]:
     return [found[0] for found in ELEMENT.finditer(form)]
 
@@ -300,7 +304,7 @@ def compile_format(form: str, kind: str) -> tuple[tuple[str, Step], ...]:
     for i, part in enumerate(parts):
         element = part[1:]
         if not part.startswith("%"):
-            steps.append((part, _State.spaces if part[0] in SPACES else (lambda s, literal=part: s.expect(literal))))
+            steps.append((part, _State.spaces if part[0] in SPACES else _literal(part)))
         elif element in ("Y", "EY"):
             steps.append((part, _year(not (i + 1 < len(parts) and parts[i + 1].startswith("%")))))
         elif element in STEPS:

@@ -1,0 +1,163 @@
+"""CAST(… AS STRING FORMAT '…') of dates, times and BYTES; other formats go to BigQuery.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements#formatting_syntax
+"""
+
+from __future__ import annotations
+
+import re
+
+from bigpato_magic.sql.expr import ASCII
+from bigpato_magic.sql.physical import text
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template
+from bigpato_magic.sql.rules.zones import clock_of
+
+SOURCE = DOCS + "format-elements#format_date_time_as_string"
+DATES, TIMES, ZONES = 1, 2, 4
+KINDS = {"DATE": DATES, "TIME": TIMES, "DATETIME": DATES | TIMES, "TIMESTAMP": DATES | TIMES | ZONES}
+_YEAR = "extract(year FROM {t})"
+_HALF = "strftime({t}, '%p')"
+# What each element prints of the clock {t}, or of its offset {o} in microseconds; the longest fits.
+ELEMENTS: dict[str, tuple[int, str]] = {
+    **dict.fromkeys(("YYYY", "RRRR"), (DATES, f"lpad(CAST({_YEAR} AS VARCHAR), 4, '0')")),
+    "YYY": (DATES, f"lpad(CAST({_YEAR} % 1000 AS VARCHAR), 3, '0')"),
+    **dict.fromkeys(("YY", "RR"), (DATES, f"bp_two({_YEAR} % 100)")),
+    "Y": (DATES, f"CAST({_YEAR} % 10 AS VARCHAR)"),
+    "MONTH": (DATES, "strftime({t}, '%B')"),
+    "MON": (DATES, "strftime({t}, '%b')"),
+    "MM": (DATES, "strftime({t}, '%m')"),
+    "DAY": (DATES, "strftime({t}, '%A')"),
+    "DDD": (DATES, "strftime({t}, '%j')"),
+    "DD": (DATES, "strftime({t}, '%d')"),
+    "DY": (DATES, "strftime({t}, '%a')"),
+    "D": (DATES, "CAST(extract(dow FROM {t}) + 1 AS VARCHAR)"),
+    "HH24": (TIMES, "strftime({t}, '%H')"),
+    "HH12": (TIMES, "strftime({t}, '%I')"),
+    "HH": (TIMES, "strftime({t}, '%I')"),
+    "MI": (TIMES, "strftime({t}, '%M')"),
+    "SSSSS": (
+        TIMES,
+        "lpad(CAST(extract(hour FROM {t}) * 3600 + extract(minute FROM {t}) * 60 + extract(second FROM {t}) "
+        "AS VARCHAR), 5, '0')",
+    ),
+    "SS": (TIMES, "strftime({t}, '%S')"),
+    "AM": (TIMES, _HALF),
+    "PM": (TIMES, _HALF),
+    "A.M.": (TIMES, f"replace(replace({_HALF}, 'AM', 'A.M.'), 'PM', 'P.M.')"),
+    "P.M.": (TIMES, f"replace(replace({_HALF}, 'AM', 'A.M.'), 'PM', 'P.M.')"),
+    "TZH": (ZONES, "substring(bp_offset({o}, ''), 1, 3)"),
+    "TZM": (ZONES, "substring(bp_offset({o}, ''), 4, 2)"),
+    **{
+        f"FF{n}": (TIMES, f"substring(rpad(lpad(CAST(bp_micros({{t}}) AS VARCHAR), 6, '0'), 9, '0'), 1, {n})")
+        for n in range(1, 10)
+    },
+}
+NAMES = ("MONTH", "MON", "DAY", "DY")
+HALVES = ("AM", "PM", "A.M.", "P.M.")
+# Elements that GoogleSQL knows and BigQuery does not print alike, or at all: the longest fits there too.
+OTHERS: tuple[str, ...] = ("Y,YYY", "IYYY", "IYY", "IY", "I", "SYYYY", "YEAR", "SYEAR", "RM", "J", "CC", "SCC", "Q", "IW", "WW", "W")
+OTHERS += ("AD", "BC", "A.D.", "B.C.", "TH", "SP", "SPTH", "THSP", "FM")
+_KNOWN = "|".join(re.escape(e) for e in sorted([*ELEMENTS, *OTHERS], key=len, reverse=True))
+PIECE = re.compile(rf'(?P<element>{_KNOWN})|"(?P<quoted>(?:[^"\\]|\\["\\])*)"|(?P<literal>[-./,\';: ])', re.IGNORECASE)
+
+
+def _cased(element: str, sql: str) -> str:
+    """The letters of an element say in which case its text is printed."""
+    if element.upper() in HALVES:
+        return sql if element[0].isupper() else f"lower({sql})"
+    if element.upper() not in NAMES or (element[0].isupper() and not element[1].isupper()):
+        return sql
+    return f"upper({sql})" if element[0].isupper() else f"lower({sql})"
+
+
+def _pieces(call: Call, form: str, kind: int) -> list[str]:
+    found = []
+    place = 0
+    while place < len(form):
+        match = PIECE.match(form, place)
+        if not match:
+            call.refuse(f"the format {form!r}")
+        place = match.end()
+        if match["element"] is None:
+            quoted = match["quoted"]
+            found.append(text(match["literal"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)))
+            continue
+        needs, sql = ELEMENTS.get(match["element"].upper(), (0, ""))
+        if not sql or needs & kind != needs:
+            call.refuse(f"the format element {match['element']}")
+        found.append(_cased(match["element"], sql))
+    return found
+
+
+def _to_text(kind: str) -> Template:
+    def build(call: Call, pieces: list[str]) -> str:
+        value = call.sql(0)
+        clock = f"(DATE '2000-01-01' + {value})" if kind == "TIME" else value
+        if kind == "TIMESTAMP":
+            clock = clock_of(call, value, 2, "bp_minute_clock")
+        offset = f"(epoch_us({clock}) - epoch_us({value}))"
+        printed = " || ".join(piece.replace("{t}", clock).replace("{o}", offset) for piece in pieces) or "''"
+        return f"(CASE WHEN {value} IS NOT NULL THEN {printed} END)"
+
+    def rule(call: Call) -> str:
+        if any(arg.is_null for arg in call.args):
+            return "CAST(NULL AS VARCHAR)"
+        pieces = _pieces(call, call.constant(1), KINDS[kind])
+        return call.once(lambda bound: build(bound, pieces))
+
+    return rule
+
+
+_ENCODED = {"HEX": "lower(hex({a}))", "BASE16": "lower(hex({a}))", "BASE64": "to_base64({a})"}
+
+
+def _bytes_to_text(call: Call) -> str:
+    if any(arg.is_null for arg in call.args):
+        return "CAST(NULL AS VARCHAR)"
+    form = call.constant(1)
+    if form.upper() not in _ENCODED:
+        call.refuse(f"CAST(BYTES AS STRING FORMAT {form!r})")
+    return _ENCODED[form.upper()].replace("{a}", call.sql(0))
+
+
+_TRIED = {
+    "DATE": ("YYYY-MM-DD", "yyyymmddd", "MON DD, YYYY", "Month/MON/mon/month", "DAY Day dy D", 'YY"y"RR Y YYY', ""),
+    "TIME": ("HH24:MI:SS.FF3", "HH12:MI AM", "hh:mi p.m. SSSSS FF9 A.M."),
+    "DATETIME": ("YYYY-MM-DD HH24:MI:SS", "DD.MM.YYYY HH:MI:SS.FF6 PM"),
+    "TIMESTAMP": ("YYYY-MM-DD HH24:MI:SS TZH:TZM", "MONTH HH12 am"),
+}
+_VALUES = {
+    "DATE": ("DATE '2024-02-09'", "DATE '0999-12-31'", "CAST(NULL AS DATE)"),
+    "TIME": ("TIME '00:02:03.456'", "TIME '12:00:00'", "TIME '23:59:59.999999'"),
+    "DATETIME": ("DATETIME '2024-02-09 13:02:03.456'", "DATETIME '0001-01-01 00:00:00'"),
+    "TIMESTAMP": ("TIMESTAMP '2024-07-09 13:02:03.456+00'", "TIMESTAMP '1880-02-09 13:02:03+00'"),
+}
+RULES = (
+    *(
+        Rule(
+            "cast_format",
+            f"{kind} AS STRING",
+            _to_text(kind),
+            safe=_to_text(kind),
+            grid=(
+                *(f"CAST(a AS STRING FORMAT '{form}')" for form in _TRIED[kind]),
+                *(
+                    f"CAST(a AS STRING FORMAT '{form}' AT TIME ZONE 'America/New_York')"
+                    for form in _TRIED[kind]
+                    if kind == "TIMESTAMP"
+                ),
+            ),
+            values={"a": _VALUES[kind]},
+        )
+        for kind in KINDS
+    ),
+    Rule(
+        "cast_format",
+        "BYTES AS STRING",
+        _bytes_to_text,
+        safe=_bytes_to_text,
+        facts=ASCII,
+        grid=tuple(f"CAST(a AS STRING FORMAT '{form}')" for form in ("hex", "BASE16", "base64")),
+        values={"a": ("b''", "b'abc'", "b'\\xff\\x00'")},
+    ),
+)
