@@ -5,6 +5,7 @@ Nothing heavy is imported until `warm` runs.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -107,6 +108,11 @@ class Service:
         with slot.lock:
             yield slot.live(self._module)
 
+    def close(self) -> None:
+        """Let go of the module and its instances; wasmtime complains of what is left when the interpreter goes."""
+        self._slots = {role: _Slot() for role in Role}
+        self._module = None
+
     def _make_ready(self) -> None:
         try:
             self._module = self._loaded()
@@ -179,6 +185,7 @@ def _python_path() -> list[str]:
 
 # The one of this process.
 _service = Service()
+atexit.register(_service.close)
 warm = _service.warm
 wait = _service.wait
 lend = _service.lend
