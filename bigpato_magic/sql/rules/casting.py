@@ -9,8 +9,8 @@ import re
 
 from bigpato_magic.sql.expr import ASCII
 from bigpato_magic.sql.physical import text
-from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template
-from bigpato_magic.sql.rules.zones import clock_of
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
+from bigpato_magic.sql.rules.zones import UTC, clock_of, offset_micros
 
 SOURCE = DOCS + "format-elements#format_date_time_as_string"
 DATES, TIMES, ZONES = 1, 2, 4
@@ -55,7 +55,24 @@ ELEMENTS: dict[str, tuple[int, str]] = {
 NAMES = ("MONTH", "MON", "DAY", "DY")
 HALVES = ("AM", "PM", "A.M.", "P.M.")
 # Elements that GoogleSQL knows and BigQuery does not print alike, or at all: the longest fits there too.
-OTHERS: tuple[str, ...] = ("Y,YYY", "IYYY", "IYY", "IY", "I", "SYYYY", "YEAR", "SYEAR", "RM", "J", "CC", "SCC", "Q", "IW", "WW", "W")
+OTHERS: tuple[str, ...] = (
+    "Y,YYY",
+    "IYYY",
+    "IYY",
+    "IY",
+    "I",
+    "SYYYY",
+    "YEAR",
+    "SYEAR",
+    "RM",
+    "J",
+    "CC",
+    "SCC",
+    "Q",
+    "IW",
+    "WW",
+    "W",
+)
 OTHERS += ("AD", "BC", "A.D.", "B.C.", "TH", "SP", "SPTH", "THSP", "FM")
 _KNOWN = "|".join(re.escape(e) for e in sorted([*ELEMENTS, *OTHERS], key=len, reverse=True))
 PIECE = re.compile(rf'(?P<element>{_KNOWN})|"(?P<quoted>(?:[^"\\]|\\["\\])*)"|(?P<literal>[-./,\';: ])', re.IGNORECASE)
@@ -108,6 +125,34 @@ def _to_text(kind: str) -> Template:
     return rule
 
 
+MADE = {
+    "DATE": "CAST(make_timestamp({}) AS DATE)",
+    "TIME": "CAST(make_timestamp({}) AS TIME)",
+    "DATETIME": "make_timestamp({})",
+    "TIMESTAMP": "make_timestamptz({})",
+}
+UDFS = (Udf("bp_cast_moment", ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"), "BIGINT", "bp_cast_moment"),)
+
+
+def _from_text(kind: str) -> Template:
+    def rule(call: Call) -> str:
+        from bigpato_magic.sql.udfs import casting
+
+        if any(arg.is_null for arg in call.args):
+            return f"CAST(NULL AS {call.duck_type})"
+        form, zone = call.constant(1), call.constant(2) if len(call.args) > 2 else "UTC"
+        try:
+            casting.compile_format(form, kind)
+        except ValueError as error:
+            call.refuse(str(error).removeprefix("route: "))
+        if zone not in UTC:
+            offset_micros(call, zone)
+        arguments = f"{text(form)}, {call.sql(0)}, {text(zone)}, '{kind}', {str(call.safe).lower()}"
+        return MADE[kind].format(f"bp_cast_moment({arguments})")
+
+    return rule
+
+
 _ENCODED = {"HEX": "lower(hex({a}))", "BASE16": "lower(hex({a}))", "BASE64": "to_base64({a})"}
 
 
@@ -125,6 +170,22 @@ _TRIED = {
     "TIME": ("HH24:MI:SS.FF3", "HH12:MI AM", "hh:mi p.m. SSSSS FF9 A.M."),
     "DATETIME": ("YYYY-MM-DD HH24:MI:SS", "DD.MM.YYYY HH:MI:SS.FF6 PM"),
     "TIMESTAMP": ("YYYY-MM-DD HH24:MI:SS TZH:TZM", "MONTH HH12 am"),
+}
+_READ: dict[str, dict[str, tuple[str, ...]]] = {
+    "DATE": {
+        "YYYY-MM-DD": ("2024-02-29", "2023-02-29", " 2024-2-9 ", "2024-02-09x", "2024/02/09", "2024-02"),
+        "MM/DD/YYYY": ("02/29/2024", "2/9/2024", "13/01/2024"),
+        "DD MON YY": ("09 feb 24", "9 FEB  99", "9 Febr 24"),
+        "MONTH DD, RR": ("february 9, 49", "MAY 09, 50"),
+        "YYYYMMDD": ("20240229", "2024229", "202402290"),
+    },
+    "TIME": {"HH24:MI:SS.FF3": ("13:02:03.456", "1:2:3.4", "1:2:3"), "HH:MI P.M.": ("03:30 p.m.", "12:30 A.M.")},
+    "DATETIME": {"YYYY-MM-DD HH24:MI:SS": ("2024-02-29 13:02:03", "2024-2-9  1:2:3", "2024-2-9T1:2:3")},
+    "TIMESTAMP": {
+        "YYYY-MM-DD HH24:MI:SS": ("2024-02-29 13:02:03", "2024-2-9  1:2:3"),
+        "YYYY-MM-DD HH24:MI:SSTZH:TZM": ("2024-02-29 13:02:03+05:30", "2024-02-29 13:02:03-08:00"),
+        'YYYY"y"MM': ("2024y02",),
+    },
 }
 _VALUES = {
     "DATE": ("DATE '2024-02-09'", "DATE '0999-12-31'", "CAST(NULL AS DATE)"),
@@ -150,6 +211,17 @@ RULES = (
             values={"a": _VALUES[kind]},
         )
         for kind in KINDS
+    ),
+    *(
+        Rule(
+            "cast_format",
+            f"STRING AS {kind}",
+            _from_text(kind),
+            safe=_from_text(kind),
+            grid=tuple(f"{cast}(a AS {kind} FORMAT {form!r})" for form in tried for cast in ("CAST", "SAFE_CAST")),
+            values={"a": tuple(f"'{value}'" for values in tried.values() for value in values)},
+        )
+        for kind, tried in _READ.items()
     ),
     Rule(
         "cast_format",

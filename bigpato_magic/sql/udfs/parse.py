@@ -20,8 +20,21 @@ from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
 __all__ = ["bp_parse_moment"]
 SPACES = " \t\n\v\f\r"
 DIGITS = "0123456789"
-MONTHS = "january february march april may june july august september october november december".split()
-WEEKDAYS = "sunday monday tuesday wednesday thursday friday saturday".split()
+MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 ELEMENT = re.compile(r"\s+|%(E\*S|E[0-6]S|E4Y|E.|O.|.)|[^%\s]|%", re.DOTALL | re.ASCII)
 # What a type may not have.
 FORBIDDEN = {"DATE": "cHIklMPpRrSsTXZz", "TIME": "AaBbhCcDdeFGgjmsUuVWwxYyZz", "DATETIME": "Zz", "TIMESTAMP": ""}
