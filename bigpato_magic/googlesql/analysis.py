@@ -12,6 +12,7 @@ from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
 from bigpato_magic.googlesql import catalog, functions, options, tree
 from bigpato_magic.googlesql.catalog import Described, Entry, Path
 from bigpato_magic.googlesql.instance import Refusal
+from bigpato_magic.googlesql.pruning import prune
 from bigpato_magic.googlesql.service import Role, lend
 from bigpato_magic.googlesql.source import Source, prepared
 from bigpato_magic.googlesql.values import UnknownType, fill_type
@@ -169,6 +170,8 @@ def told(refusal: Refusal, source: Source) -> QueryError | AnalyzerUnavailable:
 def _analyzed(sql: str, statement: Any, entries: tuple[Entry, ...]) -> AnalyzedQuery:
     columns: dict[TableId, set[str]] = {}
     parameters: dict[str, SqlType] = {}
+    if tree.name(statement) == "QueryStmt":
+        prune(statement)
     try:
         for found in tree.walk(statement, ("TableScan", "Parameter")):
             if tree.name(found) == "Parameter":

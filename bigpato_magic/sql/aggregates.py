@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bigpato_magic.googlesql import tree
-from bigpato_magic.sql.compiler import Compiler, comparable, full_width, is_nested, no_collation, scan
+from bigpato_magic.sql.compiler import Compiler, comparable, full_width, no_collation, scan
 from bigpato_magic.sql.expr import Expr, Facts, between
 from bigpato_magic.sql.expressions import arguments, function_name
 from bigpato_magic.sql.physical import duck_type, literal
@@ -54,9 +54,6 @@ def _keys(c: Compiler, relation: Relation, items: Iterable[Node]) -> tuple[Relat
         keys = {i: c.columns[i] for i in keys}
     for key in keys.values():
         comparable(key.type, "GROUP BY")
-        if is_nested(key.type):
-            # The order of rows that a later ORDER BY leaves open follows the groups, and differs too visibly here.
-            refuse(f"GROUP BY over {key.type} values", code="type")
     return relation, keys
 
 

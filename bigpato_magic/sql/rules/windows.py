@@ -68,5 +68,5 @@ AGGREGATES = (
         for n in ("percent_rank", "cume_dist")
     ),
     _rule("ntile", "INT64", _ntile, NUMBER, framed=False, source=NUMBERING),
-    *(rule for key in (*ORDERED, "FLOAT64", "ARRAY", "STRUCT") for rule in _navigation(key)),
+    *(rule for key in (*ORDERED, "FLOAT64", "ARRAY", "STRUCT", "JSON", "INTERVAL") for rule in _navigation(key)),
 )

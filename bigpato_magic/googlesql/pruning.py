@@ -1,0 +1,107 @@
+"""Columns that a query mentions but does not need leave its tree: `SELECT id FROM (SELECT * FROM t)` reads `id` only.
+
+The analyzer itself prunes no further than the name that `*` was asked of. A column is needed where anything but the
+column list of a scan that only passes it on mentions it: an expression, an order, an output, a definition. So whatever
+this module does not know keeps its columns. WITH and UNION ALL give columns new numbers, one for one: such columns are
+needed together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bigpato_magic.googlesql import tree
+
+Node = Any
+# Scans whose column list says only which columns of their input (or of their own definitions) go on.
+PASSING = frozenset(
+    {
+        "AggregateScan",
+        "AnalyticScan",
+        "ArrayScan",
+        "BarrierScan",
+        "FilterScan",
+        "JoinScan",
+        "LimitOffsetScan",
+        "OrderByScan",
+        "ProjectScan",
+        "SetOperationScan",
+        "SingleRowScan",
+        "TableScan",
+        "WithRefScan",
+        "WithScan",
+    }
+)
+
+
+def prune(statement: Node) -> None:
+    """Take the columns that are not needed out of a resolved query."""
+    scans = [scan for scan in tree.walk(statement, PASSING) if not _tells_rows_apart(scan)]
+    unions = [scan for scan in scans if tree.name(scan) == "SetOperationScan"]
+    lists = [tree.get(scan, "column_list") for scan in scans]
+    lists += [item.output_column_list for union in unions for item in union.input_item_list]
+    passed = Counter(column.column_id for columns in lists for column in columns)
+    mentioned = Counter(column.column_id for column in tree.walk(statement, ("Column",)))
+    same = _same_columns(statement, unions)
+    needed = {i for i, times in mentioned.items() if times > passed[i]} | _values(statement)
+    # A set operation without columns cannot be written.
+    needed |= {columns[0].column_id for union in unions if (columns := tree.get(union, "column_list"))}
+    needed = _closure(needed, same)
+    for scan in scans:
+        if tree.name(scan) == "TableScan" and len(scan.column_index_list) == len(tree.get(scan, "column_list")):
+            _keep(scan.column_index_list, [c.column_id in needed for c in tree.get(scan, "column_list")])
+    for columns in lists:
+        _keep(columns, [column.column_id in needed for column in columns])
+
+
+def _tells_rows_apart(scan: Node) -> bool:
+    """A set operation that needs all columns to compare rows."""
+    return tree.name(scan) == "SetOperationScan" and tree.enum(scan, "op_type") != "UNION_ALL"
+
+
+def _values(statement: Node) -> set[int]:
+    """Columns that are the value of a subquery in an expression."""
+    return {
+        column.column_id
+        for found in tree.walk(statement, ("SubqueryExpr",))
+        if tree.enum(found, "subquery_type") != "EXISTS"
+        for column in tree.get(tree.node(found.subquery), "column_list")
+    }
+
+
+def _same_columns(statement: Node, unions: Iterable[Node]) -> dict[int, set[int]]:
+    """Which columns are one column under several numbers."""
+    same: dict[int, set[int]] = defaultdict(set)
+
+    def tie(outer: Sequence[Node], inner: Sequence[Node]) -> None:
+        for one, other in zip(outer, inner, strict=True):
+            same[one.column_id].add(other.column_id)
+            same[other.column_id].add(one.column_id)
+
+    entries = {
+        entry.with_query_name: tree.get(tree.node(entry.with_subquery), "column_list")
+        for entry in tree.walk(statement, ("WithEntry",))
+    }
+    for reference in tree.walk(statement, ("WithRefScan",)):
+        tie(tree.get(reference, "column_list"), entries[reference.with_query_name])
+    for union in unions:
+        for item in union.input_item_list:
+            tie(tree.get(union, "column_list"), item.output_column_list)
+    return same
+
+
+def _closure(needed: set[int], same: dict[int, set[int]]) -> set[int]:
+    todo, found = list(needed), set(needed)
+    while todo:
+        new = same.get(todo.pop(), set()) - found
+        found |= new
+        todo += new
+    return found
+
+
+def _keep(items: Any, kept: Sequence[bool]) -> None:
+    for i in reversed(range(len(kept))):
+        if not kept[i]:
+            del items[i]
