@@ -66,6 +66,17 @@ VALUES: dict[str, tuple[str, ...]] = {
         "NUMERIC '-99999999999999999999999999999.999999999'",
         "NULL",
     ),
+    "BIGNUMERIC": (
+        "BIGNUMERIC '0'",
+        "BIGNUMERIC '1.5'",
+        "BIGNUMERIC '-2.5'",
+        "BIGNUMERIC '1e-38'",
+        "BIGNUMERIC '-3.33333333333333333333333333333333333333'",
+        "BIGNUMERIC '7'",
+        "BIGNUMERIC '99999999999999999999999999999999999999'",
+        "BIGNUMERIC '-57896044618658097711785492504343953926'",
+        "NULL",
+    ),
     "STRING": (
         "''",
         "'a'",

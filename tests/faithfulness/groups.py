@@ -25,6 +25,9 @@ CONSTANTS = {
     "lead": {"b": ("1",), "c": ("NULL",)},
     "lag": {"b": ("1",), "c": ("NULL",)},
 }
+# The percentile is a constant, of the values' own type where that is a number.
+SHARES = {"FLOAT64": "0.3", "NUMERIC": "NUMERIC '0.3'", "BIGNUMERIC": "BIGNUMERIC '0.3'"}
+UNFRAMED = ("(PARTITION BY g)", "()")
 FRAMES = (
     "(PARTITION BY g ORDER BY i)",
     "(PARTITION BY g ORDER BY i ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)",
@@ -44,14 +47,18 @@ def types(rule: AggregateRule) -> list[str]:
 
 def queries(rule: AggregateRule, random_: random.Random) -> Iterator[str]:
     """Queries that try a rule."""
-    kinds = types(rule)
+    kinds = [kind for kind in types(rule) if kind != "ENUM"]
     grids = [STRUCTS if kind.startswith("STRUCT") else _values(kind) for kind in kinds]
     if not all(grids):
         return
     constants = CONSTANTS.get(rule.name, {})
+    if rule.name.startswith("percentile_"):
+        constants = {"b": (SHARES[kinds[1]],)}
     calls = [
         letter if letter not in constants else constants[letter][0] for letter, _ in zip(LETTERS, kinds, strict=False)
     ]
+    if rule.signature.endswith("ENUM"):
+        calls.append("mode => 'PAD'")
     rows = _rows(kinds, grids, random_)
     if rule.aggregate:
         yield from _grouped(rule, ", ".join(calls), rows)
@@ -97,7 +104,8 @@ def _windowed(rule: AggregateRule, arguments: str, rows: str) -> Iterator[str]:
     if rule.name in ANY_OF:
         yield f"SELECT i, {_call(rule, arguments)} OVER (PARTITION BY i) AS r FROM ({rows})"
         return
-    for frame in FRAMES if rule.framed else FRAMES[:1]:
+    frames = UNFRAMED if rule.name.startswith("percentile_") else FRAMES
+    for frame in frames if rule.framed else frames[:1]:
         yield f"SELECT i, {_call(rule, arguments, nulls)} OVER {frame} AS r FROM ({rows})"
 
 

@@ -122,14 +122,11 @@ def _discrete(call: Call) -> str:
     share = _share(call)
     kind = {Kind.NUMERIC: "numeric", Kind.BIGNUMERIC: "big"}.get(call.args[1].type.kind, "float")
     place = f"bp_{kind}_place(count({{a}}){{tail}}, {_nulls(call)}, {call.args[1].sql})"
-    values = f"min({{a}}, {SHORT}::BIGINT){{tail}}" if call.over else "list({a}){tail}"
-    sorted_ = f"list_sort(list_filter({values}, lambda x: x IS NOT NULL))"
+    sorted_ = f"list_sort(min({{a}}, {SHORT}::BIGINT){{tail}})"
     found = f"({sorted_})[{place}]"
     if call.args[0].type.kind is Kind.FLOAT64:
         nans = "count(CASE WHEN isnan({a}) THEN 1 END){tail}"
         found = f"(CASE WHEN {place} <= {nans} THEN {NAN} ELSE ({sorted_})[{place} - {nans}] END)"
-    if not call.over:
-        return found
     long = route(f"{call.label} of so many values")
     if not call.respects_nulls and call.args[0].type.kind is not Kind.FLOAT64:
         long = _native_place(share, long)
@@ -191,7 +188,7 @@ AGGREGATES = (
         for kind, type_ in KINDS
     ),
     *(
-        _rule("percentile_disc", f"{key}, {share}", _discrete, source=NAVIGATION)
+        _rule("percentile_disc", f"{key}, {share}", _discrete, aggregate=False, source=NAVIGATION)
         for key in (*ORDERED, "FLOAT64")
         for _, share in KINDS
     ),
