@@ -182,6 +182,8 @@ def _text(call: Call, letter: str, value: Expr) -> str:
 
 # ------------------------------------------------------------------------------------------- the rules
 
+# All are one rule; by the first argument's type the grid has other formats to try.
+
 _WHOLE = ("%d %5d|%-5d|%05d", "%+d % d %x %X %o", "%#x %#o %08x", "%.3d|%8.3d|%'d %'10d %'x", "%t %T|%6t|%-6T")
 _REAL = ("%f %.2f %e %g", "%G %E %8.3f|%-12.1f|%012.2f", "%+.1f % .0f %#.0f %'.2f", "%t %T %.3g %#g")
 
@@ -204,7 +206,7 @@ _BY_KIND = {
 }
 RULES = (
     Rule("format", "STRING", _format, safe=_format, grid=("FORMAT('a%%b')",)),
-    *(Rule("format", f"STRING, {kind}", _format, safe=_format, grid=hints) for kind, hints in _BY_KIND.items()),
+    *(Rule("format", f"STRING, {kind}, ...", _format, safe=_format, grid=hints) for kind, hints in _BY_KIND.items()),
     Rule(
         "format",
         "STRING, ...",

@@ -16,7 +16,7 @@ from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
 SOURCE = DOCS + "string_functions#regexp_contains"
 LIKE = DOCS + "operators#like_operator"
 # Patterns that DuckDB's older RE2 surely reads as GoogleSQL's: plain ones.
-ODD = re.compile(r"[^\x20-\x7e]|\\[pPCAzQ]|\[\[|\(\?")
+ODD = re.compile(r"[^\x20-\x7e]|\\[pPCAzQ]|\[\[|\(\?(?!:)")
 
 MACROS = {
     # A pattern that ends with a lone backslash is an error, whatever the text.
@@ -64,7 +64,7 @@ def _plain(call: Call, *, extracts: bool = False, empty: bool = True) -> bool:
     pattern = None if call.safe else _pattern(call)
     if pattern is None or ODD.search(pattern):
         return False
-    if not empty and (compiled(pattern).search("") is not None or re.search(r"\\[bB]|\^|\$", pattern)):
+    if not empty and (compiled(pattern).search("") is not None or re.search(r"\\[bB]", pattern)):
         return False
     optional = groups(pattern) and re.search(r"\)[?*{]|\|", pattern)
     return not extracts or (groups(pattern) <= 1 and not optional)
@@ -106,7 +106,7 @@ def _extract(call: Call) -> str:
 
 
 def _extract_all(call: Call) -> str:
-    if not _plain(call, extracts=True, empty=False):
+    if not _plain(call, extracts=True, empty=False) or re.search(r"[$^]", call.args[1].value):
         return _made(call, "extract_all")
     return f"regexp_extract_all({call.sql(0)}, {call.sql(1)}, {groups(call.args[1].value)})"
 
@@ -146,7 +146,20 @@ UDFS = (
 )
 
 # What the grid tries for a, with constant patterns; it tries patterns that are columns where no hints are given.
-_TRIED = (r"[a-c]+", r"^\d*$", r"(x)?", r"(\w)b", r"", r"b*", r"(?i)HELLO|é", r"\b\w", r"l+|(o)", r"(a)(b)")
+_TRIED = (
+    r"[a-c]+",
+    r"^\d*$",
+    r"(x)?",
+    r"(\w)b",
+    r"",
+    r"b*",
+    r"(?i)HELLO|é",
+    r"\b\w",
+    r"l+|(o)",
+    r"(a)(b)",
+    r"^a?[^x]",
+    r"(?:l|o)+$",
+)
 
 
 def _grid(call: str, mark: str) -> tuple[str, ...]:

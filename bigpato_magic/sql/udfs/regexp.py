@@ -52,8 +52,7 @@ def _matches(text: Text, pattern: Text, start: int) -> Iterator[Any]:
 
 def _nth(text: Text, pattern: Text, position: int, occurrence: int) -> Any:
     """The n-th match from a position on, None if there are fewer."""
-    if position < 1 or occurrence < 1:
-        raise InvalidValue("a position or an occurrence below 1")
+    _positive(position, occurrence)
     _ready(text, pattern)
     if position > len(text) and text:
         if isinstance(text, str) and position <= len(text.encode()):
@@ -66,6 +65,11 @@ def _nth(text: Text, pattern: Text, position: int, occurrence: int) -> Any:
         raise Unsure("an anchor, from a later position on")
     found = _matches(text, pattern, position - 1)
     return next((match for i, match in enumerate(found, 1) if i == occurrence), None)
+
+
+def _positive(position: int, occurrence: int) -> None:
+    if position < 1 or occurrence < 1:
+        raise InvalidValue("a position or an occurrence below 1")
 
 
 def _given(match: Any) -> Any:
@@ -88,10 +92,11 @@ def instr(text: Text, pattern: Text, position: int, occurrence: int, after: int)
     """REGEXP_INSTR: where the n-th match (or its group) starts, or what follows it if `after` is 1; 0 for nowhere."""
     if after not in (0, 1):
         raise InvalidValue("the fifth argument of REGEXP_INSTR must be 0 or 1")
-    if not pattern:
-        _nth(text, pattern, position, occurrence)
+    _positive(position, occurrence)
+    _ready(text, pattern)
+    if not pattern or not text:
         return 0
-    match = _nth(text, pattern, position, occurrence) if text or position < 1 or occurrence < 1 else None
+    match = _nth(text, pattern, position, occurrence)
     if match is None:
         return 0
     group = min(match.re.groups, 1)
