@@ -181,8 +181,12 @@ class QueryRunner:
 
     def _kind(self, sql: str) -> str:
         """The statement's kind; a query with functions of its own is a query, if the analyzer is there to say so."""
+        if sql in self._kinds:
+            return self._kinds[sql]
         kind = read.statement_kind(sql)
-        if kind.is_query or not googlesql.ready():
+        if kind.is_query:
+            return _remember(self._kinds, sql, lambda: str(kind))
+        if not googlesql.ready():
             return str(kind)
         try:
             return _remember(self._kinds, sql, lambda: googlesql.statement_kind(sql))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from bigpato_magic.errors import TierError
+
+log = logging.getLogger(__name__)
 
 FILE = "tier.sqlite"
 VERSION = 1
@@ -36,6 +40,8 @@ class Database:
         self.generation = 0
         self._lock = threading.RLock()
         self._schemas: list[str] = []
+        self._writer = ThreadPoolExecutor(1, "bigpato-books")
+        self._promised: Future[None] | None = None
         self._connection = self._open()
 
     def ensure(self, schema: str) -> None:
@@ -52,6 +58,36 @@ class Database:
         Raises:
             TierError: the file cannot be read or written, or it was damaged (it is new and empty now).
         """
+        self.settle()
+        with self._now() as connection:
+            yield connection
+
+    def later(self, change: Callable[[sqlite3.Connection], None], loss: str) -> None:
+        """Make a change in a transaction of its own, soon, on another thread: an answer need not wait for the disk.
+
+        Changes are made in the order of calls, and before anything that this object is asked afterwards.
+
+        Args:
+            change: what to do.
+            loss: what to log where it fails.
+        """
+        self._promised = self._writer.submit(self._change, change, loss)
+
+    def settle(self) -> None:
+        """Wait until all that was asked for `later` is done."""
+        promised = self._promised
+        if promised is not None:
+            promised.result()
+
+    def _change(self, change: Callable[[sqlite3.Connection], None], loss: str) -> None:
+        try:
+            with self._now() as connection:
+                change(connection)
+        except TierError as error:
+            log.warning("%s: %s", loss, error)
+
+    @contextlib.contextmanager
+    def _now(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             self._follow()
             try:
@@ -71,6 +107,7 @@ class Database:
         Raises:
             TierError: as `transaction`.
         """
+        self.settle()
         with self._lock:
             self._follow()
             try:
@@ -79,7 +116,8 @@ class Database:
                 self._give_up(error)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Do what is left to do, and close the connection."""
+        self._writer.shutdown()
         with self._lock:
             self._connection.close()
 

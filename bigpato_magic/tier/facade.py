@@ -26,6 +26,7 @@ from bigpato_magic.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
     from bigpato_magic.tier.facts import FactsCache
+    from bigpato_magic.tier.ledger import Pricing
     from bigpato_magic.tier.opened import Opened
 
 
@@ -33,6 +34,7 @@ class Openable:
     """What both sides need of the tier."""
 
     status: Status
+    pricing: Pricing
     _warehouse: Callable[[], Warehouse]
 
     @property
@@ -102,7 +104,7 @@ class ForQueries(Openable):
         opened = self._tried()
         if opened is None:
             return result
-        used, prices, now = tuple(tables), self.prices(), self._warehouse().now()
+        used, prices, now = tuple(tables), self.pricing.prices(), self._warehouse().now()
         known = {table: self._known(opened, table) for table in used}
         result = books.with_savings(result, query, known, prices)
         opened.usage.record(books.uses(result, query, used, known, prices), at=now)

@@ -7,7 +7,6 @@ What BigQuery billed can be checked against its own account by the job ids:
 from __future__ import annotations
 
 import csv
-import logging
 import os
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
@@ -23,8 +22,6 @@ from bigpato_magic.tier import score
 from bigpato_magic.tier.database import Database
 from bigpato_magic.tier.score import TIB, Prices
 from bigpato_magic.traits import Size, format_money, format_size
-
-log = logging.getLogger(__name__)
 
 MOST_ENTRIES = 100_000
 """Lines that are kept (about 20 MB); older ones are summed up by month."""
@@ -178,19 +175,17 @@ class Ledger:
         database.ensure(_SCHEMA)
 
     def note(self, entry: Entry) -> None:
-        """Write a line. A failure is logged and costs no answer."""
-        values = [entry.at.timestamp(), *astuple(entry)[1:]]
-        try:
-            with self._database.transaction() as db:
-                cursor = db.execute(
-                    f"INSERT INTO ledger (principal, {', '.join(_COLUMNS)}) VALUES ({', '.join('?' * 15)})",
-                    (self.principal, *values),
-                )
-                number = cursor.lastrowid or 0
-                if number % 100 == 0:
-                    self._sum_up(db, number)
-        except TierError as error:
-            log.warning("this is not in the ledger: %s", error)
+        """Write a line, soon. A failure is logged and costs no answer."""
+
+        def change(db: Connection) -> None:
+            values = (self.principal, entry.at.timestamp(), *astuple(entry)[1:])
+            columns = f"principal, {', '.join(_COLUMNS)}"
+            cursor = db.execute(f"INSERT INTO ledger ({columns}) VALUES ({', '.join('?' * 15)})", values)
+            number = cursor.lastrowid or 0
+            if number % 100 == 0:
+                self._sum_up(db, number)
+
+        self._database.later(change, "this is not in the ledger")
 
     def savings(self, since: datetime | None = None) -> Savings:
         """What was billed, what was not, and what transfers cost, since an instant (None: ever).

@@ -5,7 +5,6 @@ What the numbers mean for a plan is `tier.score`'s and `tier.plan`'s.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -13,13 +12,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from sqlite3 import Connection
 
-from bigpato_magic.errors import TierError
 from bigpato_magic.tier import score
 from bigpato_magic.tier.database import Database
 from bigpato_magic.tier.score import Prices, Use
 from bigpato_magic.types import TableId, TableUsage
-
-log = logging.getLogger(__name__)
 
 HALF_LIFE = 2 * 86400.0
 """Seconds after which a use counts half: work moves on within days (see docs/costs.md for what other values cost)."""
@@ -62,14 +58,15 @@ class UsageJournal:
         database.ensure(_SCHEMA)
 
     def record(self, uses: Iterable[Use], *, at: datetime) -> None:
-        """Note one query's uses of tables, at an instant by the server's clock. A failure is logged, never raised."""
-        try:
-            with self._database.transaction() as db:
-                for use in uses:
-                    self._note(db, use, at)
-                self._forget(db)
-        except TierError as error:
-            log.warning("this query is not in the usage journal: %s", error)
+        """Note one query's uses of tables, at an instant by the server's clock, soon. A failure is only logged."""
+        noted = tuple(uses)
+
+        def change(db: Connection) -> None:
+            for use in noted:
+                self._note(db, use, at)
+            self._forget(db)
+
+        self._database.later(change, "this query is not in the usage journal")
 
     def totals(self, now: datetime | None = None) -> dict[TableId, TableUsage]:
         """How much each table is used, as it weighs at `now`.
