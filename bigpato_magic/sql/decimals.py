@@ -1,7 +1,8 @@
 """NUMERIC without paying for 38 digits: values are held as the narrowest DECIMAL(p, s) that is known to fit.
 
 DECIMAL(38,9) is a 128-bit number in DuckDB, several times slower than a 64-bit one, so a precision that is known is
-carried through `+`, `-`, `*`, SUM, CASE and UNION. GoogleSQL's NUMERIC has 29 digits before the point and 9 after:
+carried through `+`, `-`, `*`, SUM, CASE and UNION. It bounds the values; the type that DuckDB gives may be wider.
+GoogleSQL's NUMERIC has 29 digits before the point and 9 after:
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#decimal_types
 """
 
@@ -14,6 +15,9 @@ from bigpato_magic.sql.physical import FULL
 from bigpato_magic.types import Kind
 
 MAX_PRECISION, MAX_SCALE = FULL
+# A sum is taken to have at most so many more digits than what is summed. If it ever has more, DuckDB raises where it
+# has no room for them, and BigQuery answers.
+DIGITS_OF_COUNT = 9
 
 
 def width(e: Expr) -> tuple[int, int]:
@@ -60,7 +64,48 @@ def multiply(a: Expr, b: Expr) -> Expr | None:
         return None
     if s + r <= MAX_SCALE and p + q <= MAX_PRECISION:
         return Expr(f"({a.sql} * {b.sql})", a.type, Facts(decimal=(p + q, s + r)))
-    return Expr(cast(f"{cast(a.sql, MAX_PRECISION, s)} * {b.sql}", *FULL), a.type)
+    wide = a.sql if p + q <= MAX_PRECISION else cast(a.sql, MAX_PRECISION, s)
+    return Expr(cast(f"{wide} * {b.sql}", *FULL), a.type)
+
+
+def total(a: Expr) -> tuple[int, int]:
+    """Precision and scale of a sum of such values."""
+    precision, scale = width(a)
+    return min(MAX_PRECISION, precision + DIGITS_OF_COUNT), scale
+
+
+def quotient(a: str, b: str, held: tuple[int, int], by: tuple[int, int]) -> str | None:
+    """`a / b` to nine places, half away from zero; None where DuckDB has no room for it.
+
+    By ten places, cut off, of which DuckDB rounds one away.
+
+    Args:
+        a: text of the dividend.
+        b: text of the divisor, not 0 where `a` is not NULL.
+        held: precision and scale of the dividend.
+        by: of the divisor.
+    """
+    (p, s), (q, r) = held, by
+    if max(p, q) + MAX_SCALE + 1 + r > MAX_PRECISION:
+        return None
+    # A product of two 64-bit DECIMALs would stay one.
+    up = f"{cast(a, MAX_PRECISION, s)} * 1{'0' * (MAX_SCALE + 1 + r)}."
+    divisor = f"{cast(b, MAX_PRECISION, r)} * 1{'0' * r}." if r else b
+    return f"bp_tenth_place(CAST({up} AS HUGEINT) // CAST({divisor} AS HUGEINT))"
+
+
+def shape_of_quotient(held: tuple[int, int], by: tuple[int, int] = (1, 0)) -> tuple[int, int]:
+    """Precision and scale of a quotient of such numbers."""
+    (p, s), (_, r) = held, by
+    return min(MAX_PRECISION, p - s + r + MAX_SCALE), MAX_SCALE
+
+
+def near(a: str, b: str, exact: str) -> str:
+    """`a / b` as a FLOAT64 where that certainly rounds as the exact quotient does, since 128-bit division is slow.
+
+    `exact` is asked also where it has to raise or to be NULL.
+    """
+    return f"bp_near(CAST({a} AS DOUBLE) / CAST({b} AS DOUBLE) * 1e9, {exact})"
 
 
 def divide(a: Expr, b: Expr) -> Expr | None:

@@ -25,6 +25,8 @@ def output_list(c: Compiler, exprs: list[Expr], outputs: tuple[OutputColumn, ...
 def _value(c: Compiler, e: Expr, type_: SqlType) -> str:
     if is_nested(type_):
         return _named(c, e.sql, type_)
+    if type_.kind is Kind.NUMERIC and e.facts.decimal not in (None, FULL):
+        return full(e).sql
     sql = full(e).sql
     already = e.plain and (type_.kind is not Kind.NUMERIC or e.facts.decimal in (None, FULL))
     return sql if already and type_.kind is not Kind.NUMERIC else f"CAST({sql} AS {duck_type(type_)})"

@@ -35,6 +35,7 @@ SCALARS = {
     Kind.TIMESTAMP: "TIMESTAMPTZ",
 }
 FULL = (38, 9)
+NARROW = 18
 # Python's own context rounds to 28 digits.
 EXACT = Context(prec=100)
 EPOCH = datetime(1970, 1, 1)
@@ -139,7 +140,11 @@ def _float64(value: float) -> tuple[str, Facts]:
 
 def _numeric(value: Decimal) -> tuple[str, Facts]:
     precision, scale = decimal_facts(value)
-    return f"CAST('{value:f}' AS DECIMAL({precision},{scale}))", Facts(nulls=False, decimal=(precision, scale))
+    digits, held = f"{value:.{scale}f}", Facts(nulls=False, decimal=(precision, scale))
+    if precision > NARROW:
+        return f"CAST('{digits}' AS DECIMAL({precision},{scale}))", held
+    # DuckDB reads digits with a point as a DECIMAL.
+    return f"({digits}{'' if scale else '.'})", held
 
 
 def _bignumeric(value: Decimal) -> tuple[str, Facts]:
@@ -215,7 +220,7 @@ def stored(stats: ColumnStats | None, type_: SqlType) -> Facts:
     facts = Facts(nulls=stats.nulls, nan=stats.nan, ascii=stats.ascii)
     if type_.kind is Kind.NUMERIC:
         shape = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", stats.physical or "")
-        return replace(facts, decimal=(int(shape[1]), int(shape[2])) if shape else None)
+        return replace(facts, decimal=_digits(stats, int(shape[1]), int(shape[2])) if shape else None)
     if stats.low is None or stats.high is None:
         return facts
     if type_.kind is Kind.INT64:
@@ -224,3 +229,11 @@ def stored(stats: ColumnStats | None, type_: SqlType) -> Facts:
         size = max(abs(float(stats.low)), abs(float(stats.high)))
         return replace(facts, magnitude=size if math.isfinite(size) else None)
     return facts
+
+
+def _digits(stats: ColumnStats, precision: int, scale: int) -> tuple[int, int]:
+    """As many digits as its largest values have."""
+    if stats.low is None or stats.high is None:
+        return precision, scale
+    before = len(str(int(max(abs(Decimal(stats.low)), abs(Decimal(stats.high))))))
+    return min(precision, before + scale), scale

@@ -33,4 +33,11 @@ def _statement(c: Compiler, query: AnalyzedQuery) -> str:
         refuse(f"a statement of kind {tree.name(statement)}", code="statement")
     relation = c.scan(statement.query)
     exprs = [c.columns[output.column.column_id] for output in statement.output_column_list]
+    relation.order = [_by_position(item, [e.sql for e in exprs]) for item in relation.order]
     return relation.select(output_list(c, exprs, query.outputs))
+
+
+def _by_position(item: str, outputs: list[str]) -> str:
+    """An ORDER BY item; where it is what a column of the result is, its number: it is not planned a second time."""
+    by, direction, rest = item.partition(" ASC NULLS ") if " ASC NULLS " in item else item.rpartition(" DESC NULLS ")
+    return f"{outputs.index(by) + 1}{direction}{rest}" if by in outputs else item

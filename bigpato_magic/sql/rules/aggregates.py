@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bigpato_magic.sql import decimals
 from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts, between
 from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, FactsOf, Template
 from bigpato_magic.sql.rules.operators import ORDERED
@@ -34,8 +35,17 @@ def _sum_float(call: Call) -> str:
 
 
 def _sum_numeric(call: Call) -> Expr:
-    _, scale = call.args[0].facts.decimal or (38, 9)
-    return Expr("sum({distinct}{a}){tail}", call.type, Facts(decimal=(38, scale)))
+    return Expr("sum({distinct}{a}){tail}", call.type, Facts(decimal=decimals.total(call.args[0])))
+
+
+def _avg_numeric(call: Call) -> Expr:
+    v = call.fresh("v")
+    total, count = f"{v}.s", f"{v}.n"
+    exact = decimals.quotient(total, f"nullif({count}, 0)", decimals.total(call.args[0]), (19, 0))
+    value = decimals.near(total, count, exact or f"bp_navg({total}, {count})")
+    once = "[struct_pack(s := sum({distinct}{a}){tail}, n := count({distinct}{a}){tail})]"
+    facts = Facts(decimal=decimals.shape_of_quotient(decimals.width(call.args[0])))
+    return Expr(f"(list_transform({once}, lambda {v}: {value})[1])", call.type, facts)
 
 
 def _min_float(call: Call) -> str:
@@ -90,7 +100,7 @@ AGGREGATES = (
     _rule("sum", "FLOAT64", _sum_float, distinct=True),
     _rule("sum", "NUMERIC", _sum_numeric, distinct=True, narrow=True),
     _rule("avg", "INT64", "avg({distinct}{a}){tail}", distinct=True, facts=AVERAGE),
-    _rule("avg", "NUMERIC", "bp_navg(sum({distinct}{a}){tail}, count({distinct}{a}){tail})", distinct=True, narrow=True),
+    _rule("avg", "NUMERIC", _avg_numeric, distinct=True, narrow=True),
     *(rule for key in ORDERED for rule in _extremes(key)),
     _rule("max", "FLOAT64", "max({a}){tail}", distinct="ignored", facts=_same),
     _rule("min", "FLOAT64", _min_float, distinct="ignored", facts=_same),

@@ -78,7 +78,9 @@ def _cast(
 
 
 def _int_to_numeric(call: Call) -> Expr:
-    return Expr(f"CAST({call.sql(0)} AS DECIMAL(19,0))", call.type, Facts(decimal=(19, 0)))
+    low, high = call.args[0].facts.low, call.args[0].facts.high
+    digits = 19 if low is None or high is None else len(str(max(abs(low), abs(high))))
+    return Expr(f"CAST({call.sql(0)} AS DECIMAL({digits},0))", call.type, Facts(decimal=(digits, 0)))
 
 
 def _int_to_float(call: Call) -> Facts:

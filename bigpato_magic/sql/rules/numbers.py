@@ -61,6 +61,10 @@ MACROS = {
     "bp_nsafediv(a, b)": "CASE WHEN a IS NULL OR b IS NULL OR b = 0 THEN NULL "
     "WHEN abs(a) >= 100000000000000000000 OR abs(b) >= 100000000000000000000 OR abs(b) < 0.00000001 "
     "THEN bp_numeric_divide(a, b, true) ELSE bp_nquotient(a, b) END",
+    # y, nine places up, is near enough to the exact quotient that both round to one whole number; else it is e.
+    "bp_near(y, e)": "CASE WHEN abs(y) < 1e14 AND round(y * 9.99999999999998e-1) = round(y * 1.000000000000002e0) "
+    "THEN CAST(y / 1e9 AS DECIMAL(38,9)) ELSE e END",
+    "bp_tenth_place(h)": "CAST(CAST(h AS DECIMAL(38,0)) * 0.0000000001 AS DECIMAL(38,9))",
     "bp_navg(s, n)": "CASE WHEN n = 0 THEN NULL ELSE bp_scaled(bp_round_div(bp_unscaled(s), CAST(n AS HUGEINT))) END",
 }
 
@@ -142,7 +146,29 @@ def _numeric_multiply(call: Call) -> Expr:
 
 
 def _numeric_divide(call: Call) -> Expr | str:
-    return decimals.divide(*call.args) or f"bp_ndiv({call.sql(0)}, {call.sql(1)})"
+    exact = decimals.divide(*call.args)
+    if exact is not None:
+        return exact
+    facts = Facts(decimal=decimals.shape_of_quotient(*map(decimals.width, call.args)))
+    return Expr(call.once(lambda bound: _quotient(*bound.args)), call.type, facts)
+
+
+def _quotient(a: Expr, b: Expr) -> str:
+    return decimals.near(a.sql, b.sql, _exact_quotient(a, b))
+
+
+def _exact_quotient(a: Expr, b: Expr) -> str:
+    quotient = decimals.quotient(a.sql, b.sql, decimals.width(a), decimals.width(b))
+    if quotient is None:
+        return f"bp_ndiv({a.sql}, {b.sql})"
+    if b.literal and b.value:
+        return quotient
+    zero = (
+        f"CASE WHEN {a.sql} IS NOT NULL THEN error('division by zero') END"
+        if a.facts.nulls
+        else "error('division by zero')"
+    )
+    return f"(CASE WHEN {b.sql} = 0 THEN {zero} ELSE {quotient} END)"
 
 
 def _same_width(call: Call) -> Facts:
