@@ -1,14 +1,15 @@
-"""Random queries of new seeds in each run: the local answer is the reference's, or there is none."""
+"""Random queries, other ones in each run (in CI the same): the local answer is the reference's, or there is none."""
 
 from __future__ import annotations
 
+import os
 import random
 
 from tests.faithfulness.fuzz import Generator, Query, run, shrunk, simpler
 
 
 def test_random_queries_are_never_answered_wrongly():
-    seed = random.SystemRandom().randrange(1 << 40)
+    seed = 20_261_122 if os.environ.get("CI") == "true" else random.SystemRandom().randrange(1 << 40)
     report = run(seed, 400, seconds=60)
     assert report.wrong == [], f"python -m tests.faithfulness.fuzz --seed {seed} --queries 400"
     judged = sum(report.kinds.values())
