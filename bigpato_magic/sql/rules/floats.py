@@ -81,12 +81,19 @@ def _distance(name: str, *, safe: bool) -> Template:
     return rule
 
 
+SPARSE = ("[STRUCT(1 AS i, 2.0 AS x), (2, 3.5)]", "[STRUCT(2 AS i, -1.5 AS x)]", "[STRUCT(7 AS i, 0.5 AS x)]")
+
+
 def _distances(name: str) -> list[Rule]:
     return [
         Rule(
-            f"{name}_distance", f"{key}, {key}", _distance(name, safe=False), safe=_distance(name, safe=True), grid=grid
+            f"{name}_distance",
+            f"{key}, {key}",
+            _distance(name, safe=False),
+            safe=_distance(name, safe=True),
+            values=values,
         )
-        for key, grid in (("ARRAY<FLOAT64>", ()), ("ARRAY<STRUCT>", (f"{name}_distance([(1, 2.0)], [(2, 3.0)])",)))
+        for key, values in (("ARRAY<FLOAT64>", {}), ("ARRAY<STRUCT>", {"a": SPARSE, "b": SPARSE}))
     ]
 
 
