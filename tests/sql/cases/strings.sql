@@ -122,3 +122,10 @@ SELECT i, farm_fingerprint(a) AS r FROM (SELECT 0 AS i, '12:34:56' AS a UNION AL
 SELECT i, SAFE.farm_fingerprint(a) AS r FROM (SELECT 0 AS i, '12:34:56' AS a UNION ALL SELECT 1 AS i, 'é' AS a UNION ALL SELECT 2 AS i, '' AS a UNION ALL SELECT 3 AS i, 'x\ny' AS a)
 SELECT i, parse_numeric(a) AS r FROM (SELECT 0 AS i, CAST(NULL AS STRING) AS a)
 SELECT i, SAFE.parse_numeric(a) AS r FROM (SELECT 0 AS i, '12:34:56' AS a UNION ALL SELECT 1 AS i, 'é' AS a UNION ALL SELECT 2 AS i, '' AS a UNION ALL SELECT 3 AS i, 'x\ny' AS a)
+SELECT i, EDIT_DISTANCE(a, b) AS r, EDIT_DISTANCE(a, b, max_distance => 2) AS s FROM (SELECT 0 AS i, 'kitten' AS a, 'sitting' AS b UNION ALL SELECT 1, 'é', '' UNION ALL SELECT 2, NULL, 'a')
+SELECT UPPER('Straße Ωμέγα') AS u, LOWER('ΑΣ ŁÓDŹ') AS l, INITCAP("o'neil mc-donald é") AS c, REVERSE('e\u0301a日') AS r, TRIM('\u00a0\u3000 a\u2003') AS t
+SELECT INSTR('banana', 'an', -1) AS a, INSTR('banana', 'an', 1, 2) AS b, INSTR('ab', '', 1, 3) AS c, INSTR('日本日本', '本', -1, 2) AS d, SAFE.INSTR('a', 'a', 0) AS e
+SELECT SPLIT('日本', '') AS a, SPLIT('', '') AS b, CHR(128031) AS c, TO_CODE_POINTS('a🐟') AS d, CODE_POINTS_TO_STRING([97, NULL]) AS e
+SELECT PARSE_NUMERIC(' - 1,2,3.5e2 ') AS a, PARSE_NUMERIC('1.23-') AS b, PARSE_NUMERIC('12.34567890155') AS c, SAFE.PARSE_NUMERIC('1 2') AS d
+SELECT SAFE.LEFT('apple', -1) AS a, SAFE.SUBSTR('apple', 1, -1) AS b, SAFE.LPAD('a', 3, '') AS c, SAFE.REPEAT('a', -1) AS d, SAFE.ASCII('é') AS e
+SELECT FROM_BASE64(' YQ == ') AS a, FROM_BASE64('YQ') AS b, FROM_HEX('abc') AS c, SAFE.FROM_HEX('0x') AS d, TO_HEX(SHA512('a')) AS e
