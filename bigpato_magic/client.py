@@ -190,6 +190,7 @@ class BigPato(OriginalFace, LoggingConfigurable):
         location: str | None = None,
         project: str | None = None,
         dataset: str | None = None,
+        lazy: bool = False,
         cancel: Cancel | None = None,
         progress: RunProgress | None = None,
     ) -> QueryResult:
@@ -206,6 +207,7 @@ class BigPato(OriginalFace, LoggingConfigurable):
             location: of a BigQuery job.
             project: in place of the setting.
             dataset: in place of the setting.
+            lazy: a local answer stays in DuckDB as `QueryResult.relation`, where nothing on the way can need BigQuery.
             cancel: stops it from another thread, within a second.
             progress: hears of a BigQuery job, and of a local run the share done, 0 to 1.
 
@@ -220,6 +222,7 @@ class BigPato(OriginalFace, LoggingConfigurable):
             params,
             route,
             max_staleness=max_staleness,
+            lazy=lazy,
             cancel=cancel,
             progress=progress,
             project=project,

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bigpato_magic import decide as decisions
-from bigpato_magic import googlesql
+from bigpato_magic import frames, googlesql
 from bigpato_magic.errors import (
     AnalyzerUnavailable,
     BigPatoError,
@@ -25,6 +25,7 @@ from bigpato_magic.errors import (
     QueryError,
     RouteRefused,
 )
+from bigpato_magic.local.relation import can_be_lazy
 from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.sql import read
 from bigpato_magic.status import Cancel
@@ -80,6 +81,7 @@ class Request:
         options: for BigQuery.
         cancel: stops it.
         progress: hears of a BigQuery job, and of a local run the share done, 0 to 1.
+        lazy: leave a local answer in DuckDB, where that can be.
     """
 
     sql: str
@@ -91,6 +93,7 @@ class Request:
     options: QueryOptions = field(default_factory=QueryOptions)
     cancel: Cancel = field(default_factory=Cancel)
     progress: RunProgress | None = None
+    lazy: bool = False
 
     @property
     def default_dataset(self) -> tuple[str, str] | None:
@@ -291,7 +294,8 @@ class QueryRunner:
             check.add_done_callback(lambda done: stop.set() if done.exception() or done.result() else None)
         with self.tier.lease(decision.copies):
             try:
-                arrow = self._evaluate(decision, request, stop)
+                relation = self._relation(decision, request)
+                arrow = self._evaluate(decision, request, stop) if relation is None else None
                 failure: Reason | None = None
             except (LocalRunError, QueryError, AnalyzerUnavailable) as error:
                 failure = Reason("local-run", f"DuckDB stopped: {error.message}")
@@ -304,7 +308,13 @@ class QueryRunner:
             if request.route is Route.LOCAL:
                 raise RouteRefused("; ".join(map(str, found)), hint="--route auto")
             return found
-        return self._local_result(decision, arrow, started)
+        return self._local_result(decision, arrow, relation, started)
+
+    def _relation(self, decision: RunLocal | RunOnReference, request: Request) -> Any:
+        """The answer as a lazy relation, None where it was not asked for or where running may lead to BigQuery."""
+        if isinstance(decision, RunLocal) and request.lazy and can_be_lazy(decision.compiled):
+            return self.engine.relation(decision.compiled, decision.copies, request.parameters)
+        return None
 
     def _evaluate(self, decision: RunLocal | RunOnReference, request: Request, stop: Cancel) -> Any:
         if isinstance(decision, RunLocal):
@@ -325,11 +335,15 @@ class QueryRunner:
                 return (Reason("unchecked", f"the tables could not be checked: {error.message}"),)
         return ()
 
-    def _local_result(self, decision: RunLocal | RunOnReference, arrow: Any, started: float) -> QueryResult:
+    def _local_result(
+        self, decision: RunLocal | RunOnReference, arrow: Any, relation: Any, started: float
+    ) -> QueryResult:
         as_of, unverified = self.tier.fresh_as_of(decision.copies)
+        outputs = decision.compiled.outputs if isinstance(decision, RunLocal) else decision.outputs
         return QueryResult(
-            arrow=arrow,
-            outputs=decision.compiled.outputs if isinstance(decision, RunLocal) else decision.outputs,
+            arrow=frames.empty(outputs) if arrow is None else arrow,
+            relation=relation,
+            outputs=outputs,
             decision=decision,
             seconds=time.perf_counter() - started,
             fresh_as_of=as_of,

@@ -542,6 +542,7 @@ class QueryResult:
         statement: `SELECT`, `INSERT`, `CREATE_TABLE`, … as BigQuery names kinds.
         location: of the job.
         sql: the person's own text.
+        relation: the answer as a lazy DuckDB relation, where one was asked for and can be; `arrow` then has no rows.
     """
 
     arrow: Any
@@ -557,6 +558,7 @@ class QueryResult:
     statement: str = "SELECT"
     location: str | None = None
     sql: str = ""
+    relation: Any = None
 
 
 # --------------------------------------------------------------------------------------- transfers

@@ -117,7 +117,7 @@ class Verifier:
 
     def maybe(self, request: Request, result: QueryResult) -> threading.Thread | None:
         """Begin a verification in the background for a sample of the local answers; the thread, or None."""
-        if not isinstance(result.decision, RunLocal) or self.chance() >= self.share():
+        if not isinstance(result.decision, RunLocal) or result.relation is not None or self.chance() >= self.share():
             return None
         thread = threading.Thread(target=self._quietly, args=(request, result), name="bigpato-verify", daemon=True)
         thread.start()
@@ -150,6 +150,8 @@ class Verifier:
         """
         if not isinstance(result.decision, RunLocal):
             raise ConfigurationError("The last query did not run in DuckDB: there is nothing to verify.")
+        if result.relation is not None:
+            raise ConfigurationError("a lazy relation has no rows yet to compare", hint="run it without --to duckdb")
         options = replace(request.options, use_query_cache=False, labels={**request.options.labels, "verify": "true"})
         again = replace(request, route=Route.BIGQUERY, options=options, cancel=Cancel(), progress=None)
         if limit is not None and self._price(again) > limit:

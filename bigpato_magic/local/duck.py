@@ -21,6 +21,7 @@ from traitlets.config import LoggingConfigurable
 from bigpato_magic import bignumeric
 from bigpato_magic.errors import Cancelled, DamagedCopy, LocalRunError
 from bigpato_magic.local.columns import select_list
+from bigpato_magic.local.relation import lazy_sql
 from bigpato_magic.local.supervise import supervised
 from bigpato_magic.local.write import Source, Written, write_copy
 from bigpato_magic.sql.physical import identifier, text
@@ -99,6 +100,26 @@ class LocalEngine(LoggingConfigurable):
 
             return supervised(run, cursor.interrupt, Cancel() if cancel is None else cancel, _watch(cursor, progress))
 
+    def relation(
+        self, compiled: Compiled, copies: Sequence[TableCopy], parameters: Sequence[Parameter] = ()
+    ) -> duckdb.DuckDBPyRelation:
+        """The answer as a lazy relation, for compiled SQL that `relation.can_be_lazy`.
+
+        It belongs to a DuckDB instance of its own, which reads these copies and nothing else of this machine, and
+        ends with the last relation made from it. Copies that go meanwhile are read to the end: their files are open.
+
+        Raises:
+            DamagedCopy: a file is missing, cut or changed.
+            LocalRunError: DuckDB refuses.
+        """
+        with self._errors(copies):
+            connection = self._connect()
+            for copy in copies:
+                for part in copy.parts:
+                    _attach_part(connection, part.path, part.bytes, copy.id)
+                connection.execute(f"CREATE VIEW {copy.relation} AS {_union(copy)}")
+            return connection.sql(lazy_sql(compiled), params=_bound(compiled.sql, parameters))
+
     def rows(self, copy: TableCopy, *, cancel: Cancel | None = None) -> pa.Table:
         """All rows and columns of a copy, as BigQuery would deliver them. Raises as `execute` does."""
         from bigpato_magic.types import OutputColumn
@@ -170,8 +191,7 @@ class LocalEngine(LoggingConfigurable):
             return
         with self._errors([copy]):
             for part in copy.parts:
-                check_file(part.path, part.bytes, copy.id)
-                self._open().execute(f"ATTACH IF NOT EXISTS {text(str(part.path))} AS {_alias(part.path)} (READ_ONLY)")
+                _attach_part(self._open(), part.path, part.bytes, copy.id)
             self._open().execute(f"CREATE OR REPLACE VIEW {copy.relation} AS {_union(copy)}")
         self._parts.update(part.path for part in copy.parts)
         self._attached[copy.id] = copy
@@ -277,6 +297,11 @@ def check_file(path: Path, size: int, copy_id: str) -> None:
         raise DamagedCopy(f"{path.name} cannot be read: {error.strerror}", copies=(copy_id,)) from error
     if found != size or head[8:] != _MAGIC:
         raise DamagedCopy(f"{path.name} is not the file that was written", copies=(copy_id,))
+
+
+def _attach_part(connection: duckdb.DuckDBPyConnection, path: Path, size: int, copy_id: str) -> None:
+    check_file(path, size, copy_id)
+    connection.execute(f"ATTACH IF NOT EXISTS {text(str(path))} AS {_alias(path)} (READ_ONLY)")
 
 
 def _define_functions(connection: duckdb.DuckDBPyConnection) -> None:

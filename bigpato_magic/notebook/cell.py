@@ -117,6 +117,7 @@ def _settings(options: Namespace) -> dict[str, Any]:
         "use_query_cache": not options.no_query_cache,
         "use_storage_api": not options.use_rest_api,
         "location": options.location,
+        "lazy": options.to == "duckdb",
         **_place(options),
     }
 

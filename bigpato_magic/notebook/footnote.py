@@ -5,7 +5,7 @@ Pure: a `QueryResult` in, text and HTML out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bigpato_magic.traits import format_duration, format_money, format_size
-from bigpato_magic.types import QueryResult, Reason, RunLocal, RunOnBigQuery, RunOnReference, TableCopy
+from bigpato_magic.types import QueryResult, Reason, RunLocal, RunOnBigQuery, RunOnReference, TableCopy, TableId
 
 _STYLE = "font-size:.85em;opacity:.8;margin:.2em 0"
 _REMEDIED = ("not-local", "stale", "not-held", "streaming", "unchecked")
@@ -30,6 +30,7 @@ class Note:
         rows: of the whole result.
         shown: of them in the variable or on the screen.
         name: the variable that took the result.
+        transfer: bytes of tables, and the dollars that bringing them here costs; None where their size is not known.
     """
 
     result: QueryResult
@@ -38,6 +39,7 @@ class Note:
     rows: int | None = None
     shown: int | None = None
     name: str | None = None
+    transfer: Callable[[Sequence[TableId]], tuple[int, float] | None] | None = None
 
     def line(self) -> str:
         """One line, as `local · 0.04 s · fresh as of 14:03:22 · 1.4 GiB not billed (≈ $0.009)`."""
@@ -49,7 +51,8 @@ class Note:
         reasons = [f"  - {reason.message} [{reason.code}]" for reason in reasons_of(self.result)]
         decision = self.result.decision
         sql = ["DuckDB SQL:", decision.compiled.sql] if isinstance(decision, RunLocal) else []
-        return "\n".join([self.line(), *reasons, *sql])
+        remedy = [" ".join(words)] if (words := self._remedy()) else []
+        return "\n".join([self.line(), *reasons, *remedy, *sql])
 
     def html(self, *, unfolded: bool = False) -> str:
         """The line, which opens to tell why."""
@@ -57,7 +60,7 @@ class Note:
         job = f' · <a href="{escape(link)}" target="_blank" rel="noopener">job</a>' if link else ""
         summary = f"<summary>{escape(self.line())}{job}</summary>"
         opened = " open" if unfolded else ""
-        return f'<details class="bigpato-note" style="{_STYLE}"{opened}>{summary}{why_html(self.result)}</details>'
+        return f'<details class="bigpato-note" style="{_STYLE}"{opened}>{summary}{self._why_html()}</details>'
 
     def bundle(self) -> tuple[dict[str, str], dict[str, Any]]:
         """The data and metadata of an output of its own."""
@@ -103,6 +106,23 @@ class Note:
             return [f"first {self.shown:,} of {self.rows:,} rows"]
         return [f"{self.rows:,} rows"] if self.name else []
 
+    def _why_html(self) -> str:
+        """Tables, reasons, the DuckDB SQL, and what would have made it local."""
+        command, effect = self._remedy() or ("", "")
+        remedy = f"<p><code>{escape(command)}</code> {escape(effect)}</p>" if command else ""
+        return why_html(self.result) + remedy
+
+    def _remedy(self) -> tuple[str, str] | None:
+        """The rebalance that would have helped, and what it does for how much."""
+        tables = remedied(reasons_of(self.result))
+        if not tables:
+            return None
+        command = " ".join(["%bp_rebalance", *(f"{table.dataset}.{table.table}" for table in tables)])
+        known = self.transfer(tables) if self.transfer else None
+        if known is None:
+            return command, "brings what is missing here."
+        return command, f"brings {format_size(known[0])} here at most (≈ {format_money(known[1])})."
+
     def _job_link(self) -> str | None:
         """https://cloud.google.com/bigquery/docs/managing-jobs, as the console's own links are made."""
         job = self.result.job_id
@@ -121,24 +141,22 @@ def reasons_of(result: QueryResult) -> tuple[Reason, ...]:
 
 
 def why_html(result: QueryResult) -> str:
-    """Tables, reasons and the DuckDB SQL of one answer."""
+    """Reasons, copies and the DuckDB SQL of one answer."""
     decision = result.decision
     parts = [items_html(reasons_of(result))]
     if not isinstance(decision, RunOnBigQuery):
         parts.append(_copies_html(decision.copies))
     if isinstance(decision, RunLocal):
         parts.append(code_html(decision.compiled.sql))
-    if tables := remedied(reasons_of(result)):
-        parts.append(f"<p><code>%bp_rebalance {escape(' '.join(tables))}</code> brings what is missing here.</p>")
     return "".join(parts)
 
 
-def remedied(reasons: Iterable[Reason]) -> tuple[str, ...]:
-    """Names of the tables that a rebalance would bring; none where another reason stands in the way anyway."""
+def remedied(reasons: Iterable[Reason]) -> tuple[TableId, ...]:
+    """The tables that a rebalance would bring; none where another reason stands in the way anyway."""
     found = tuple(reasons)
     if any(reason.code not in _REMEDIED for reason in found):
         return ()
-    return tuple(dict.fromkeys(f"{r.table.dataset}.{r.table.table}" for r in found if r.table))
+    return tuple(dict.fromkeys(r.table for r in found if r.table))
 
 
 def items_html(reasons: Iterable[Reason]) -> str:
@@ -167,6 +185,8 @@ def clock(instant: datetime) -> str:
 
 
 def _where(result: QueryResult) -> str:
+    if result.relation is not None:
+        return "local, lazy"
     return {"local": "local", "reference": "local (Google's evaluator)", "bigquery": "BigQuery"}[_route(result)]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import ConfigurationError
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from bigpato_magic.client import BigPato
-    from bigpato_magic.types import QueryResult
+    from bigpato_magic.types import QueryResult, TableId
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,7 @@ def hand_over(shell: InteractiveShell, client: BigPato, result: QueryResult, wis
     if not result.arrow.num_columns:
         _publish(note_of(client, result), wish)
         return None
-    table = result.arrow if wish.max_results is None else result.arrow.slice(0, wish.max_results)
-    note = note_of(client, result, rows=result.arrow.num_rows, shown=table.num_rows, name=wish.destination)
-    value = convert(table, wish.to)
+    value, note = _value(client, result, wish)
     if wish.destination:
         shell.push({wish.destination: value})  # type: ignore[no-untyped-call]
     if wish.destination and not wish.shown:
@@ -51,9 +51,32 @@ def hand_over(shell: InteractiveShell, client: BigPato, result: QueryResult, wis
     return _shown(client, value, note, wish)
 
 
+def _value(client: BigPato, result: QueryResult, wish: HandOver) -> tuple[Any, Note]:
+    """What the person gets of it, and its footnote; nobody knows yet how many rows a lazy relation has."""
+    if result.relation is not None:
+        limited = result.relation if wish.max_results is None else result.relation.limit(wish.max_results)
+        return limited, note_of(client, result, name=wish.destination)
+    table = result.arrow if wish.max_results is None else result.arrow.slice(0, wish.max_results)
+    note = note_of(client, result, rows=result.arrow.num_rows, shown=table.num_rows, name=wish.destination)
+    return convert(table, wish.to), note
+
+
 def note_of(client: BigPato, result: QueryResult, **more: Any) -> Note:
     """The footnote of a result, with the client's prices and console."""
-    return Note(result, price=client.tier.price_of_query, console_project=_console(client), **more)
+    return Note(
+        result,
+        price=client.tier.price_of_query,
+        console_project=_console(client),
+        transfer=partial(_transfer, client),
+        **more,
+    )
+
+
+def _transfer(client: BigPato, tables: Sequence[TableId]) -> tuple[int, float] | None:
+    """Bytes and dollars of bringing these tables whole, by what is known already."""
+    facts = [client.tier.facts.known(table) for table in tables]
+    sizes = [found.version.bytes for found in facts if found is not None]
+    return (sum(sizes), client.tier.price_of_transfer(sum(sizes))) if len(sizes) == len(tables) else None
 
 
 def convert(table: Any, to: str) -> Any:

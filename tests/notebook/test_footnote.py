@@ -83,6 +83,12 @@ def test_no_rebalance_is_promised_where_it_would_not_help():
     assert "%bp_rebalance" not in Note(bigquery(NOT_LOCAL, NO_RULE)).html()
 
 
+def test_the_rebalance_that_helps_has_its_price():
+    note = Note(bigquery(NOT_LOCAL), transfer=lambda tables: (GIB * len(tables), 0.0011))
+    assert "%bp_rebalance shop.orders brings 1.0 GiB here at most (≈ $0.0011)." in note.full()
+    assert "brings 1.0 GiB here at most (≈ $0.0011)." in note.html()
+
+
 def test_the_job_has_a_link_where_there_is_a_console():
     result = bigquery(job_id="job_1", location="EU")
     link = "https://console.cloud.google.com/bigquery?project=acme&amp;j=bq%3AEU%3Ajob_1&amp;page=queryresults"
