@@ -6,6 +6,7 @@ import pytest
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import BigPatoError
+from bigpato_magic.googlesql.vocabulary import OTHER
 from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.sql.rules import AGGREGATES, FAMILIES, FUNCTIONS, macros
 from bigpato_magic.sql.rules.base import Rule
@@ -46,7 +47,7 @@ def test_every_rule_has_a_case(proven):
     if not proven:
         pytest.skip("runs after the cases")
     rules = [rule for table in (FUNCTIONS, AGGREGATES) for rule in table if rule.template is not None]
-    assert sorted(rule.id for rule in rules if rule.id not in proven) == []
+    assert sorted(rule.id for rule in rules if rule.id not in proven and rule.name not in OTHER) == []
 
 
 def test_every_rule_says_where_its_truth_stands():

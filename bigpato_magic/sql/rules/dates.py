@@ -36,6 +36,9 @@ MACROS = {
     # The number of the week that begins on weekday k (Sunday is 0); only differences mean something.
     "bp_week(d, k)": "(d - DATE '0001-01-07' - k + 14) // 7",
     "bp_week_start(d, k)": "bp_date(CAST(d - CAST((d - DATE '0001-01-07' - k + 14) % 7 AS INTEGER) AS DATE))",
+    # The Monday of the week of 4 January.
+    "bp_iso_year_start(y)": "make_date(CAST(y AS BIGINT), 1, 4) "
+    "- CAST(extract(isodow FROM make_date(CAST(y AS BIGINT), 1, 4)) - 1 AS INTEGER)",
 }
 WEEKDAYS = {
     "WEEK": 0,
@@ -114,7 +117,7 @@ def truncate_date(call: Call, day: str, part: str) -> str:
     if part in WEEKDAYS:
         return f"bp_week_start({day}, {WEEKDAYS[part]})"
     if part == "ISOYEAR":
-        return f"bp_week_start(make_date(CAST(extract(isoyear FROM {day}) AS BIGINT), 1, 4), 1)"
+        return f"bp_date(CAST(bp_iso_year_start(extract(isoyear FROM {day})) AS DATE))"
     return call.refuse(f"truncation to {part}")
 
 
@@ -232,6 +235,8 @@ def _last_day(call: Call) -> str:
         return f"CAST(date_trunc('{part}', {day}) + to_months({MONTHS[part]}) - to_days(1) AS DATE)"
     if part in WEEKDAYS:
         return f"bp_date(bp_week_start({day}, {WEEKDAYS[part]}) + 6)"
+    if part == "ISOYEAR":
+        return f"bp_date(CAST(bp_iso_year_start(extract(isoyear FROM {day}) + 1) - 1 AS DATE))"
     return call.refuse(f"LAST_DAY of {part}")
 
 
@@ -457,7 +462,14 @@ RULES = (
     Rule("date", TZ, _on_clock("CAST({a} AS DATE)", 1), grid=("DATE(a, 'Europe/Zurich')",)),
     Rule("date", "DATETIME", "CAST({a} AS DATE)"),
     Rule("date", "DATE", "{a}"),
-    _from_cast("date", "STRING AS DATE", "STRING", SOURCE),
+    # DATE(text) reads a TIMESTAMP, unlike CAST.
+    Rule(
+        "date",
+        "STRING",
+        f"(CASE WHEN regexp_full_match({{a}}, '{casts.DAY}') THEN CAST({{a}} AS DATE) "
+        "ELSE CAST(bp_utc(bp_read_timestamp({a})) AS DATE) END)",
+        values={"a": ("'2020-09-01 23:34:56-08'", "'2020-1-2'", "'2020-02-03'", "'2020-02-30'", "'x'", "NULL")},
+    ),
     Rule("datetime", T, "bp_utc({a})", source=DATETIMES),
     Rule("datetime", TZ, _on_clock("{a}", 1), source=DATETIMES, grid=("DATETIME(a, 'Asia/Tokyo')",)),
     Rule("datetime", "DATE", "CAST({a} AS TIMESTAMP)", source=DATETIMES),
