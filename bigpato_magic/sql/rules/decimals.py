@@ -23,6 +23,8 @@ GRID: tuple[str, ...] = (
     "BIGNUMERIC '7'",
 )
 GRID += ("BIGNUMERIC '578960446186580977117854925043439539266.34992332820282019728792003956564819967'", "NULL")
+# How a NULL is written where a keyword stands.
+NO_MODE = "None"
 MODES = {"ROUND_HALF_AWAY_FROM_ZERO": "round", "ROUND_HALF_EVEN": "even"}
 
 # Name, function, arguments.
@@ -45,7 +47,7 @@ UDFS = (
     _udf("bp_big_from_int", ("INT64",), BIG, safe=False),
     _udf("bp_big_from_numeric", (NUMERIC,), BIG, safe=False),
     *(_udf(f"bp_{n}_from_double", ("FLOAT64",), t) for n, t in (("big", BIG), ("numeric", NUMERIC))),
-    *(_udf(f"bp_{n}_from_text", ("STRING",), t) for n, t in (("big", BIG), ("numeric", NUMERIC))),
+    _udf("bp_big_from_text", ("STRING",), BIG),
     _udf("bp_big_parse", ("STRING",), BIG),
     _udf("bp_big_to_int", (BIG,), "INT64"),
     _udf("bp_big_to_numeric", (BIG,), NUMERIC),
@@ -78,6 +80,8 @@ def _safe_cast(source: str, target: str, function: str) -> Rule:
 
 def _rounded(kind: str, *, safe: bool) -> Template:
     def rule(call: Call) -> str:
+        if call.keyword(2) == NO_MODE:
+            return f"CAST(NULL AS {call.duck_type})"
         mode = MODES.get(call.keyword(2)) or call.refuse(f"the rounding mode {call.keyword(2)}")
         return f"bp_{kind}_{mode}({call.sql(0)}, {call.sql(1)}, {str(safe).lower()})"
 
