@@ -93,7 +93,7 @@ DECIMAL_TEXT = "CAST({a} AS VARCHAR)"
 RULES = (
     _cast("BOOL", "INT64", "CAST({a} AS BIGINT)", facts=between(0, 1)),
     _cast("BOOL", "STRING", "CAST({a} AS VARCHAR)", facts=Facts(ascii=True)),
-    _cast("BYTES", "STRING", "decode({a})", None),
+    _cast("BYTES", "STRING", "decode({a})", "TRY(decode({a}))"),
     _cast("DATE", "DATETIME", "CAST({a} AS TIMESTAMP)"),
     _cast("DATE", "STRING", "strftime({a}, '%Y-%m-%d')", facts=Facts(ascii=True)),
     _cast("DATE", "TIMESTAMP", "bp_timestamp(epoch_us(CAST({a} AS TIMESTAMP)))"),

@@ -331,6 +331,8 @@ def compile_format(form: str, kind: str) -> tuple[tuple[str, Step], ...]:
     return tuple(steps)
 
 
+# Columns of texts repeat themselves.
+@lru_cache(maxsize=20_000)
 def moment(form: str, text: str, zone: str, kind: str) -> int:
     """Microseconds of the moment (or of the clock) that a text means in a format."""
     steps = compile_format(form, kind)
