@@ -17,6 +17,8 @@ from bigpato_magic.types import Kind, SqlType
 SOURCE = DOCS + "string_functions#format_string"
 PIECE = re.compile(r"%([-+ #'0]*)(\*|[0-9]*)(\.(?:\*|[0-9]*))?(.)|[^%]+|(%)", re.DOTALL)
 WIDEST = 100_000
+EXACT = "1e15"
+LONG = 250
 UNSIZED = ["0::BIGINT", "-1::BIGINT"]
 T, INT = "VARCHAR", "BIGINT"
 UDFS = (
@@ -133,7 +135,7 @@ def _piece(call: Call, match: re.Match[str], arguments: _Arguments) -> str:
     ]
     value = full(arguments.next())
     quick = _quick(flags, letter, value) if places == UNSIZED else None
-    return quick or _field(call, flags, places, letter, value)
+    return quick or _sized(match[0], value, _field(call, flags, places, letter, value))
 
 
 def _size(call: Call, given: str, default: str, arguments: _Arguments) -> str:
@@ -152,6 +154,23 @@ def _quick(flags: str, letter: str, value: Expr) -> str | None:
     if letter in "di" and value.key == "INT64" and flags in ("", "'"):
         return f"format('{{:,}}', {value.sql})" if flags else f"CAST({value.sql} AS VARCHAR)"
     return f"bp_no_nul({value.sql})" if letter == "s" and value.key == "STRING" else None
+
+
+# Sizes for which DuckDB's printf was compared with C's.
+_WIDE = re.compile(r"%[0-]?[1-9][0-9]?[di]")
+_PRECISE = re.compile(r"%\.[0-6]f")
+
+
+def _sized(specifier: str, value: Expr, field: str) -> str:
+    """The piece of a specifier with a width or a precision: by DuckDB's printf where that is exact, else `field`."""
+    if not value.simple and len(value.sql) > LONG:
+        return field
+    if value.key == "INT64" and _WIDE.fullmatch(specifier):
+        return f"printf('{specifier.replace('i', 'd')}', {value.sql})"
+    if value.key == "FLOAT64" and _PRECISE.fullmatch(specifier):
+        tame = f"{value.sql} <> 0 AND abs({value.sql}) < {EXACT}"
+        return f"(CASE WHEN {tame} THEN printf('{specifier}', {value.sql}) ELSE {field} END)"
+    return field
 
 
 _FIELDS = {

@@ -16,7 +16,7 @@ from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
 SOURCE = DOCS + "string_functions#regexp_contains"
 LIKE = DOCS + "operators#like_operator"
 # Patterns that DuckDB's older RE2 surely reads as GoogleSQL's: plain ones.
-ODD = re.compile(r"[^\x20-\x7e]|\\[pPCAzQ]|\[\[|\(\?(?!:)")
+ODD = re.compile(r"[^\x20-\x7e]|\\[pPCAzQ]|\[\[|\(\?(?!:|i\))")
 
 MACROS = {
     # A pattern that ends with a lone backslash is an error, whatever the text.
