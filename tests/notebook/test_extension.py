@@ -10,6 +10,7 @@ import pytest
 
 import bigpato_magic
 from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.notebook.session import parts
 
 HEAVY = ("pandas", "duckdb", "google.cloud", "sqlglot", "pyarrow", "wasmtime", "zetasql", "numpy", "anywidget")
 
@@ -122,3 +123,22 @@ def test_settings_of_a_configuration_file_arrive_and_misspelt_ones_are_told():
     assert "The configuration sets BigPto, which nothing reads. Did you mean BigPato?" in told
     assert "SomethingElse" not in told
     assert f"acme {3 * 2**30}" in told
+
+
+@pytest.mark.parametrize(
+    ("trait", "text", "value"),
+    [
+        ("BigPato.reference_rows", "7", 7),
+        ("Tier.budget", "'3 GiB'", 3 << 30),
+        ("FreshnessPolicy.max_staleness", "'5 min'", 300.0),
+        ("LocalEngine.threads", "1", 1),
+        ("Pricing.query_per_tib", "5.0", 5.0),
+    ],
+)
+def test_config_lists_and_sets_every_owner_of_settings(cell, client, trait, text, value):
+    owner, name = trait.split(".")
+    assert f"{owner}(" in cell(f"%config {owner}").text
+    assert trait in cell(f"%config {owner}").text
+    assert cell(f"%config {trait} = {text}").error is None
+    (part,) = [part for part in parts(client) if type(part).__name__ == owner]
+    assert getattr(part, name) == value
