@@ -7,7 +7,6 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 import unicodedata
@@ -334,14 +333,6 @@ def from_base64(text: str) -> bytes:
     if len(bare) - len(digits) not in (0, missing):
         raise InvalidValue("not base64")
     return base64.b64decode(digits + "=" * missing)
-
-
-def from_base32(text: str) -> bytes:
-    """FROM_BASE32 of a text with all its padding."""
-    try:
-        return base64.b32decode(text)
-    except binascii.Error:
-        raise Unsure("a base32 text of another form") from None
 
 
 def _hashed(name: str) -> Any:
