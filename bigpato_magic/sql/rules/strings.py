@@ -20,7 +20,6 @@ SPACE = (
 )
 
 MACROS = {
-    "bp_ascii(x)": "CASE WHEN strlen(x) = length(x) THEN x ELSE error('route: text beyond ASCII') END",
     "bp_not_negative(n)": "CASE WHEN n < 0 THEN error('negative length') ELSE n END",
     "bp_substr(s, p)": "substring(s, CASE WHEN p = 0 OR p < -length(s) THEN 1 ELSE p END)",
     "bp_substr3(s, p, n)": "CASE WHEN s IS NULL OR p IS NULL OR n IS NULL THEN NULL WHEN n < 0 THEN "
@@ -32,12 +31,6 @@ MACROS = {
         for name in ("upper", "lower", "reverse")
     },
 }
-
-
-def ascii_only(call: Call, i: int = 0) -> str:
-    """The text of an argument, which routes where it is not ASCII."""
-    arg = call.args[i]
-    return arg.sql if arg.facts.ascii else f"bp_ascii({arg.sql})"
 
 
 def _cased(name: str) -> Template:
