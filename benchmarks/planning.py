@@ -1,84 +1,127 @@
-"""What it costs to understand a query: `python -m benchmarks.planning`. Processor time of one thread, medians.
+"""What it costs to understand a query: `python -m benchmarks.planning [DIRECTORY]`. Processor time, medians.
 
-"module" is spent in the analyzer's WebAssembly, "ours" around it: catalogue, request, decoding, reading the tree.
+Three figures: a new text of TPC-DS's size to DuckDB SQL (the median of all 99), a simple new one, and a repeated one,
+from its text to the decision. Of a new one: "module" is spent in the analyzer's WebAssembly, "decoding" around it
+(catalogue, request, answer, reading the tree), "compiling" from the resolved tree to DuckDB SQL.
+
+The tables are the demo warehouse's, local (DIRECTORY is made, at scale 0.1, if it is not there).
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from bigpato_magic import googlesql
+from bigpato_magic import decide, demo, googlesql, runner
+from bigpato_magic.client import BigPato
 from bigpato_magic.googlesql.instance import Instance
-from bigpato_magic.types import Column, Kind, Partitioning, SqlType, TableId
+from bigpato_magic.runner import QueryRunner, Request
+from tests.tpc.texts import QUERIES
 
-ROUNDS = 40
-QUERIES = {
-    "SELECT 42": "SELECT 42",
-    "one table": "SELECT c1, SUM(c2) AS s FROM facts WHERE c3 > 7 GROUP BY c1 ORDER BY s DESC LIMIT 10",
-    "three tables": """SELECT d.c1, e.c2, COUNT(*) FROM facts AS f JOIN ds.d AS d ON d.c0 = f.c1
-                       JOIN ds.e AS e ON e.c0 = f.c2 WHERE d.c3 > 3 AND e.c4 = 5 GROUP BY 1, 2 ORDER BY 3 DESC""",
-}
+ROUNDS = 100
+SIMPLE = "SELECT d_year, COUNT(*) AS n FROM date_dim WHERE d_moy = 7 GROUP BY d_year ORDER BY n DESC LIMIT 10"
 
 
-@dataclass(frozen=True)
-class Table:
-    """Thirty columns of numbers."""
+@dataclass(slots=True)
+class Spent:
+    """Milliseconds of a new query's way: all of it, in the module, and compiling."""
 
-    id: TableId
-    columns: tuple[Column, ...] = tuple(Column(f"c{place}", SqlType(Kind.INT64)) for place in range(30))
-    partitioning: Partitioning | None = None
+    whole: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def decoding(self) -> float:
+        """What is neither."""
+        return self.whole - sum(self.parts.values())
 
 
-def median(call: Callable[[], Any]) -> float:
-    """Milliseconds of processor time of one call."""
+class Stopwatch:
+    """Adds up what a function takes, on whatever thread it is called."""
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self.name, self.function, self.spent = name, function, Spent()
+
+    def timed(self) -> Callable[..., Any]:
+        """The function, which is timed from now on."""
+
+        def call(*args: Any, **more: Any) -> Any:
+            begun = time.process_time()
+            try:
+                return self.function(*args, **more)
+            finally:
+                taken = (time.process_time() - begun) * 1000
+                self.spent.parts[self.name] = self.spent.parts.get(self.name, 0.0) + taken
+
+        return call
+
+
+def new(run: QueryRunner, request: Request, watches: list[Stopwatch]) -> Spent:
+    """The way of a text that was never seen; the blank tells it apart from the last round's."""
+    spent = Spent()
+    for watch in watches:
+        watch.spent = spent
+    begun = time.process_time()
+    run.situation(request)
+    spent.whole = (time.process_time() - begun) * 1000
+    return spent
+
+
+def repeated(run: QueryRunner, request: Request) -> float:
+    """Milliseconds from a known text to the decision."""
+    run.situation(request)
     times = []
     for _ in range(ROUNDS):
         begun = time.thread_time()
-        call()
+        decide.decide(run.situation(request))
         times.append(time.thread_time() - begun)
     return statistics.median(times) * 1000
 
 
+def median(found: list[Spent], read: Callable[[Spent], float]) -> float:
+    """Of all queries."""
+    return statistics.median(map(read, found))
+
+
+def line(title: str, found: list[Spent]) -> str:
+    """One row of the table."""
+    values = [median(found, lambda s: s.whole)]
+    values += [median(found, lambda s, name=name: s.parts.get(name, 0.0)) for name in ("module", "compiling")]  # type: ignore[misc]
+    return f"{title:16}" + "".join(f"{v:11.2f}" for v in (*values, median(found, lambda s: s.decoding)))
+
+
+def prepare(directory: str) -> BigPato:
+    """The demo with all tables of TPC-DS local."""
+    client = demo.start(directory)
+    client.promote(list(client.warehouse.tables(dataset="tpcds")))
+    return client
+
+
 def main() -> None:
-    """Print a table: each query, its tables' names, its analysis, and the part of it that the module takes."""
+    """Measure and print."""
     googlesql.warm(background=False)
-    print(f"{'':14}{'names':>8}{'analyze':>9}{'module':>8}{'ours':>7}  ms of processor time")
-    for title, sql in QUERIES.items():
-        tables = {path: Table(TableId.parse(".".join(path), project="p", dataset="ds")) for path in names(sql)}
-        whole, inside = medians(lambda sql=sql, tables=tables: googlesql.analyze(sql, tables))
-        named = median(lambda sql=sql: names(sql))
-        print(f"{title:14}{named:8.1f}{whole:9.1f}{inside:8.1f}{whole - inside:7.1f}")
-
-
-def names(sql: str) -> tuple[tuple[str, ...], ...]:
-    """The paths of its tables."""
-    return googlesql.table_names(sql)
-
-
-def medians(call: Callable[[], Any]) -> tuple[float, float]:
-    """Milliseconds of a call, and those of them that are spent in the module, of the same rounds."""
-    inside: list[float] = []
-    original = Instance._call
-
-    def timed(self: Instance, export: str, request: bytes) -> bytes:
-        begun = time.thread_time()
-        try:
-            return original(self, export, request)
-        finally:
-            inside.append(time.thread_time() - begun)
-
-    Instance._call = timed  # type: ignore[method-assign]
-    try:
-        call()
-        inside.clear()
-        whole = median(call)
-    finally:
-        Instance._call = original  # type: ignore[method-assign]
-    return whole, statistics.median(inside) * 1000
+    client = prepare(sys.argv[1]) if len(sys.argv) > 1 else prepare(tempfile.mkdtemp(prefix="bigpato-planning-"))
+    run = client.runner
+    module = Stopwatch("module", Instance._call)
+    compiling = Stopwatch("compiling", runner.compile_query)
+    Instance._call = module.timed()  # type: ignore[method-assign]
+    runner.compile_query = compiling.timed()
+    texts = [q.bigquery for q in QUERIES if q.family == "ds"]
+    requests = [Request(sql, project=client.project, dataset="tpcds") for sql in texts]
+    simple = [Request(SIMPLE + " " * i, project=client.project, dataset="tpcds") for i in range(20)]
+    new(run, requests[0], [module, compiling])
+    new(run, simple.pop(), [module, compiling])
+    large_ones = [new(run, request, [module, compiling]) for request in requests[1:]]
+    simple_ones = [new(run, request, [module, compiling]) for request in simple]
+    print(f"{'ms of processor':16}{'all':>11}{'module':>11}{'compiling':>11}{'decoding':>11}")
+    print(line("new, TPC-DS", large_ones))
+    print(line("new, simple", simple_ones))
+    print(f"{'repeated':16}{statistics.median(repeated(run, r) for r in requests[:20]):11.3f}")
+    client.close()
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ def reads(
     Returns:
         `query.tables`, where `partitions` is a `Domain` (of instants, for ingestion time), None where nothing is known.
     """
+    if not any(partitionings.get(table) for table in query.tables):
+        return query.tables
     named = {(p.name or str(i)).lower(): p for i, p in enumerate(parameters, 1)}
     walker = Walker({table: partitionings.get(table) for table in query.tables}, named)
     if tree.name(query.tree) != "QueryStmt":
