@@ -38,10 +38,9 @@ def _aggregate(c: Compiler, found: Node) -> Relation:
     results += [_grouping(call, keys) for call in base.grouping_call_list]
     c.columns.update(keys)
     c.columns.update(results)
-    relation.group = _group_by(base, keys)
+    # Without keys and aggregates, too, all rows are one group.
+    relation.group = _group_by(base, keys) if keys or results else "()"
     relation.closed = True
-    if not keys and not results:
-        refuse("an aggregation without columns", code="no-node")
     return c.keep(relation, found)
 
 

@@ -18,6 +18,9 @@ def output_list(c: Compiler, exprs: list[Expr], outputs: tuple[OutputColumn, ...
     """
     if len({output.name.lower() for output in outputs}) < len(outputs):
         refuse("two columns of the same name in a result", code="names")
+    if any(inner.kind is Kind.INTERVAL for output in outputs for inner in output.type.walk()):
+        # BigQuery's own client gives them as text, months and days, or `relativedelta`, by version.
+        refuse("INTERVAL values in a result", code="type")
     pairs = zip(exprs, outputs, strict=True)
     return ", ".join(f"{_value(c, e, out.type)} AS {identifier(out.name)}" for e, out in pairs)
 

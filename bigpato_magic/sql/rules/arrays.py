@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from bigpato_magic.sql.rules.base import DOCS, Call, Rule
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, route
 
 SOURCE = DOCS + "array_functions"
 SUBSCRIPTS = DOCS + "operators#array_subscript_operator"
+
+# BigQuery's own limit is higher for some types; longer arrays are left to it.
+MOST_STEPS = 15_998
+# 0, 1, … one more than fits, which the comparison with the end takes away again.
+_STEPS = (
+    "range(CAST(least(greatest(floor((CAST(b AS DOUBLE) - CAST(a AS DOUBLE)) / CAST(s AS DOUBLE)), -1), 16000) "
+    "AS BIGINT) + 2)"
+)
 
 MACROS = {
     "bp_at(a, i)": "CASE WHEN a IS NULL OR i IS NULL THEN NULL WHEN i >= 0 AND i < len(a) THEN a[CAST(i + 1 "
     "AS BIGINT)] "
     "ELSE error('array index out of bounds') END",
+    "bp_float_steps(a, b, s)": "CASE WHEN a IS NULL OR b IS NULL OR s IS NULL THEN NULL "
+    f"WHEN NOT isfinite(s) OR NOT isfinite((b - a) / s) OR s = 0 OR abs((b - a) / s) > {MOST_STEPS} "
+    f"THEN {route('a long array, or no step')} "
+    f"ELSE list_filter(list_transform({_STEPS}, lambda i: CASE WHEN i = 0 THEN a ELSE a + CAST(i AS DOUBLE) * s END), "
+    "lambda v: CASE WHEN s > 0 THEN v <= b ELSE v >= b END) END",
+    # The products are exact in DECIMAL(32,9); a step beyond DECIMAL(27,9) stops the query.
+    "bp_numeric_steps(a, b, s)": "CASE WHEN a IS NULL OR b IS NULL OR s IS NULL THEN NULL "
+    f"WHEN s = 0 OR abs(CAST(b AS DOUBLE) - a) > {MOST_STEPS} * abs(CAST(s AS DOUBLE)) "
+    f"THEN {route('a long array, or no step')} ELSE list_filter(list_transform({_STEPS}, "
+    "lambda i: CAST(a + CAST(i AS DECIMAL(5,0)) * CAST(s AS DECIMAL(27,9)) AS DECIMAL(38,9))), "
+    "lambda v: CASE WHEN s > 0 THEN v <= b ELSE v >= b END) END",
+    "bp_join_bytes(a, d)": "unhex(array_to_string(list_transform(list_filter(a, lambda x: x IS NOT NULL), "
+    "lambda x: hex(x)), hex(d)))",
     "bp_safe_at(a, i)": "CASE WHEN i >= 0 AND i < len(a) THEN a[CAST(i + 1 AS BIGINT)] ELSE NULL END",
 }
 
@@ -24,6 +45,16 @@ def _make(call: Call) -> str:
     return f"CAST([{', '.join(arg.sql for arg in call.args)}] AS {call.duck_type})"
 
 
+NOT_NULL_JOINED = "array_to_string(list_filter({a}, lambda x: x IS NOT NULL), {b})"
+STEPS = {
+    "a": ("0.0", "1.5", "-3.25", "NULL"),
+    "b": ("2.5", "-4.0", "0.3", "1.5", "NULL"),
+    "c": ("0.1", "-0.5", "0.3", "7.0", "0.0", "NULL"),
+}
+NUMERIC_STEPS = {
+    letter: tuple(f"NUMERIC '{v}'" if v != "NULL" else v for v in values) for letter, values in STEPS.items()
+}
+
 RULES = (
     Rule("array_length", "ARRAY", "CAST(len({a}) AS BIGINT)", safe=True),
     Rule("$array_at_offset", "ARRAY, INT64", "bp_at({a}, {b})", source=SUBSCRIPTS),
@@ -32,11 +63,23 @@ RULES = (
     Rule("$safe_array_at_ordinal", "ARRAY, INT64", "bp_safe_at({a}, {b} - 1)", source=SUBSCRIPTS),
     Rule("array_concat", "ARRAY, ...", _concat),
     Rule("array_reverse", "ARRAY", "list_reverse({a})", safe=True),
-    Rule("array_to_string", "ARRAY<STRING>, STRING", "array_to_string(list_filter({a}, lambda x: x IS NOT NULL), {b})"),
+    Rule("array_to_string", "ARRAY<STRING>, STRING", NOT_NULL_JOINED, strict=True),
     Rule(
         "array_to_string",
         "ARRAY<STRING>, STRING, STRING",
         "array_to_string(list_transform({a}, lambda x: coalesce(x, {c})), {b})",
+        strict=True,
     ),
+    Rule("array_to_string", "ARRAY<BYTES>, BYTES", "bp_join_bytes({a}, {b})", strict=True),
+    Rule(
+        "array_to_string",
+        "ARRAY<BYTES>, BYTES, BYTES",
+        "bp_join_bytes(list_transform({a}, lambda x: coalesce(x, {c})), {b})",
+        strict=True,
+    ),
+    Rule("generate_array", "FLOAT64, FLOAT64", "bp_float_steps({a}, {b}, 1.0::DOUBLE)"),
+    Rule("generate_array", "FLOAT64, FLOAT64, FLOAT64", "bp_float_steps({a}, {b}, {c})", values=STEPS),
+    Rule("generate_array", "NUMERIC, NUMERIC", "bp_numeric_steps({a}, {b}, 1)"),
+    Rule("generate_array", "NUMERIC, NUMERIC, NUMERIC", "bp_numeric_steps({a}, {b}, {c})", values=NUMERIC_STEPS),
     Rule("$make_array", "...", _make),
 )
