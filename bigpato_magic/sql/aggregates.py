@@ -41,6 +41,7 @@ def _aggregate(c: Compiler, found: Node) -> Relation:
     # Without keys and aggregates, too, all rows are one group.
     relation.group = _group_by(base, keys) if keys or results else "()"
     relation.closed = True
+    relation.keys = [] if base.grouping_set_list else list(keys)
     return c.keep(relation, found)
 
 

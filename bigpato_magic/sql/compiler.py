@@ -147,7 +147,8 @@ class Compiler:
         inner = relation.select(self.column_list(kept), order=False)
         for i in kept:
             self.rebind(i, f"{alias}.c{i}")
-        return Relation(f"({inner}) AS {alias}", kept, hidden=relation.hidden)
+        keys = [i for i in relation.keys if i in kept]
+        return Relation(f"({inner}) AS {alias}", kept, hidden=relation.hidden, keys=keys)
 
     def rebind(self, column: int, sql: str) -> None:
         """Let a column be a plain reference from now on."""

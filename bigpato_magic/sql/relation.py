@@ -20,6 +20,7 @@ class Relation:
         recursive: whether one of them is.
         closed: its column texts hold aggregates or window functions, or rows were limited: nothing may be added.
         hidden: columns that must not be lost though nobody asked for them (the depth of a recursion).
+        keys: ids of the columns that its rows were grouped by, for an order that leaves groups open.
         joined: `source` is a join, to be put in parentheses where it is a join's right side.
     """
 
@@ -33,6 +34,7 @@ class Relation:
     recursive: bool = False
     closed: bool = False
     hidden: list[int] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
     joined: bool = False
 
     @property

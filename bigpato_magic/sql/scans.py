@@ -7,6 +7,7 @@ from typing import Any
 
 from bigpato_magic.googlesql import tree
 from bigpato_magic.sql.compiler import Compiler, maybe_null, no_collation, scan
+from bigpato_magic.sql.equality import fields
 from bigpato_magic.sql.expr import Expr, between
 from bigpato_magic.sql.physical import duck_type, identifier, stored
 from bigpato_magic.sql.refusal import refuse
@@ -202,7 +203,16 @@ def _order_by(c: Compiler, found: Node) -> Relation:
     if relation.order or relation.limit or relation.ctes:
         relation = c.wrap(relation)
     relation.order = order_items(c, found.order_by_item_list)
+    if relation.order:
+        # Groups that the order leaves open come by their keys: the same way each time.
+        relation.order += [item for i in relation.keys for item in _ties(c.columns[i]) if item not in relation.order]
     return c.keep(relation, found)
+
+
+def _ties(e: Expr) -> list[str]:
+    if e.type.kind is Kind.STRUCT:
+        return [item for field in fields(e) for item in _ties(field)]
+    return [] if e.literal or e.type.kind in UNORDERED else [f"{e.sql} ASC NULLS FIRST"]
 
 
 @scan("LimitOffsetScan")
