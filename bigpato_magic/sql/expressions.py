@@ -12,7 +12,7 @@ from bigpato_magic.sql.expr import NOT_NULL, Expr, Facts
 from bigpato_magic.sql.physical import duck_type, full, identifier, literal, same_physical
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.rules import FUNCTIONS
-from bigpato_magic.sql.rules.base import TRY, Call, Rule, Template, repeats
+from bigpato_magic.sql.rules.base import TRY, Call, Rule, Template, is_null, repeats
 from bigpato_magic.types import Kind, SqlType
 
 Node = Any
@@ -264,8 +264,8 @@ def _text(made: str | Expr) -> str:
 
 def _applied(rule: Rule, call: Call, made: str | Expr) -> Expr:
     if rule.strict:
-        nulls = [f"{arg.sql} IS NULL" for arg in call.args if arg.facts.nulls and arg.keyword is None]
-        made = f"(CASE WHEN {' OR '.join(nulls)} THEN NULL ELSE {_text(made)} END)" if nulls else made
+        nulls = is_null(arg for arg in call.args if arg.facts.nulls and arg.keyword is None)
+        made = f"(CASE WHEN {nulls} THEN NULL ELSE {_text(made)} END)" if nulls else made
     if isinstance(made, Expr):
         return made
     facts = rule.facts if isinstance(rule.facts, Facts) else rule.facts(call)

@@ -286,6 +286,14 @@ def _parts(template: str) -> tuple[str, ...]:
     return tuple(re.split(r"\{([a-z]+)\}", template))
 
 
+def is_null(args: Iterable[Expr]) -> str:
+    """DuckDB text: is one of these NULL? Empty without arguments.
+
+    DuckDB stops at the first that is; what can raise comes first, because BigQuery evaluates all arguments.
+    """
+    return " OR ".join(f"{arg.sql} IS NULL" for arg in sorted(args, key=lambda arg: arg.simple))
+
+
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Put texts for the placeholders `{a}`, `{order}`, … of a template."""
     parts = list(_parts(template))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from bigpato_magic.sql import decimals, equality
 from bigpato_magic.sql.equality import compare_floats
 from bigpato_magic.sql.expr import Expr, either
-from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, is_null
 from bigpato_magic.types import Kind
 
 _LIKE = re.compile(r"\((\S+) LIKE ('(?:[^']|'')*')\)")
@@ -41,7 +41,9 @@ def _floats(op: str) -> Template:
 
 def _float_between(call: Call) -> str:
     x, low, high = call.args
-    return f"({compare_floats('>=', x, low)} AND {compare_floats('<=', x, high)})"
+    sides = [compare_floats(">=", x, low), compare_floats("<=", x, high)]
+    # DuckDB may leave the second side out: what can raise comes first, as BigQuery evaluates both.
+    return f"({' AND '.join(sides if high.simple else reversed(sides))})"
 
 
 def _in(call: Call) -> str:
@@ -65,16 +67,16 @@ def _in_array_by_parts(call: Call) -> str:
 
 def _extreme(name: str) -> Template:
     def rule(call: Call) -> str:
-        nulls = [f"{arg.sql} IS NULL" for arg in call.args if arg.facts.nulls]
+        nulls = is_null([arg for arg in call.args if arg.facts.nulls])
         plain = f"{name}({', '.join(arg.sql for arg in call.args)})"
-        return f"(CASE WHEN {' OR '.join(nulls)} THEN NULL ELSE {plain} END)" if nulls else plain
+        return f"(CASE WHEN {nulls} THEN NULL ELSE {plain} END)" if nulls else plain
 
     return rule
 
 
 def _float_extreme(name: str) -> Template:
     def rule(call: Call) -> str:
-        nulls = " OR ".join(f"{arg.sql} IS NULL" for arg in call.args)
+        nulls = is_null(call.args)
         nans = " OR ".join(f"isnan({arg.sql})" for arg in call.args)
         plain = f"{name}({', '.join(arg.sql for arg in call.args)})"
         return f"(CASE WHEN {nulls} THEN NULL WHEN {nans} THEN 'nan'::DOUBLE ELSE {plain} END)"
