@@ -29,6 +29,9 @@ _QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*")
 def parse_size(text: str | float) -> int:
     """Bytes of "10 GiB", "500 MB" or a plain number.
 
+    >>> parse_size("10 GiB"), parse_size(4096)
+    (10737418240, 4096)
+
     Raises:
         ValueError: the text is not a number with a known unit.
     """
@@ -37,6 +40,9 @@ def parse_size(text: str | float) -> int:
 
 def parse_duration(text: str | float) -> float:
     """Seconds of "5 min", "30 s", "2 days", a plain number, or "inf".
+
+    >>> parse_duration("5 min"), parse_duration("inf")
+    (300.0, inf)
 
     Raises:
         ValueError: the text is not a number with a known unit.
