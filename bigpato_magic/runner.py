@@ -319,7 +319,12 @@ class QueryRunner:
     def _evaluate(self, decision: RunLocal | RunOnReference, request: Request, stop: Cancel) -> Any:
         if isinstance(decision, RunLocal):
             return self.engine.execute(
-                decision.compiled, decision.copies, request.parameters, cancel=stop, progress=request.progress
+                decision.compiled,
+                decision.copies,
+                request.parameters,
+                cancel=stop,
+                progress=request.progress,
+                now=self.warehouse.now,
             )
         contents = {copy.table: (_facts(copy), self.engine.rows(copy)) for copy in decision.copies}
         return googlesql.evaluate(decision.sql, contents, request.parameters)

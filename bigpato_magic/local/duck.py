@@ -12,6 +12,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,7 @@ class LocalEngine(LoggingConfigurable):
         *,
         cancel: Cancel | None = None,
         progress: Callable[[float], None] | None = None,
+        now: Callable[[], datetime] | None = None,
     ) -> pa.Table:
         """Run compiled SQL over `copies`.
 
@@ -80,6 +82,7 @@ class LocalEngine(LoggingConfigurable):
             parameters: their values; those that the SQL does not mention are left out.
             cancel: stops it within a second.
             progress: called with the share done, 0 to 1, while it runs.
+            now: tells the moment that CURRENT_TIMESTAMP is, if the query asks for it; this machine's clock if None.
 
         Returns:
             A table with the schema of `frames.arrow_schema(compiled.outputs)`.
@@ -92,7 +95,7 @@ class LocalEngine(LoggingConfigurable):
         from bigpato_magic.frames import conform
 
         with self._use(copies) as cursor, self._errors(copies):
-            values = _bound(compiled.sql, parameters)
+            values = _bound(compiled.sql, parameters) | _moment(compiled.sql, now)
 
             def run() -> pa.Table:
                 # `execute` would collect the rows a second time on their way to Arrow.
@@ -352,6 +355,14 @@ def _bound(sql: str, parameters: Sequence[Parameter]) -> dict[str, Any]:
     wanted = duckdb.extract_statements(sql)[0].named_parameters
     given = {(p.name or f"p{i}").lower(): _held(p) for i, p in enumerate(parameters, 1)}
     return {name: given[name.lower()] for name in wanted if name.lower() in given}
+
+
+def _moment(sql: str, now: Callable[[], datetime] | None) -> dict[str, int]:
+    """The moment of the query, as `sql.rules.dates` asks for it: microseconds since 1970."""
+    if "$bp_now" not in sql:
+        return {}
+    moment = now() if now else datetime.now(UTC)
+    return {"bp_now": (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)}
 
 
 def _held(parameter: Parameter) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -312,6 +312,8 @@ def test_a_sample_is_verified_in_the_background(client):
     assert any(q.job_id for q in client.status.queries)
 
 
-def test_a_script_knows_what_time_it_is(client):
-    result = client.run("SELECT CURRENT_TIMESTAMP() AS now")
-    assert abs((result.arrow["now"][0].as_py() - datetime.now(UTC)).total_seconds()) < 60
+def test_the_present_moment_is_the_servers_not_this_machines(client, warehouse):
+    client.rebalance(["events"])
+    warehouse.clock_offset = timedelta(hours=-1)
+    result = client.run("SELECT CURRENT_TIMESTAMP() AS now", route="local")
+    assert abs((result.arrow["now"][0].as_py() + timedelta(hours=1) - datetime.now(UTC)).total_seconds()) < 60

@@ -267,7 +267,8 @@ def _timestamp_array(call: Call) -> str:
 
 
 # One moment for the whole query, in BigQuery and here.
-NOW = "make_timestamptz(epoch_us(now()))"
+# The engine gives the moment: the server's, for this machine's clock may be wrong.
+NOW = "make_timestamptz(CAST($bp_now AS BIGINT))"
 
 
 def _current(template: str) -> Template:
