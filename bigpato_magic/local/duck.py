@@ -24,7 +24,6 @@ from bigpato_magic.errors import Cancelled, DamagedCopy, LocalRunError
 from bigpato_magic.local.columns import select_list
 from bigpato_magic.local.relation import lazy_sql
 from bigpato_magic.local.supervise import supervised
-from bigpato_magic.local.write import Source, Written, write_copy
 from bigpato_magic.sql.physical import identifier, text
 from bigpato_magic.status import Cancel
 from bigpato_magic.traits import Size
@@ -33,6 +32,8 @@ from bigpato_magic.types import Column, Compiled, Kind, Parameter, TableCopy
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+    from bigpato_magic.local.write import Source, Written
 
 _KEPT = 64
 """Copies that stay attached after their query; attaching one takes about a millisecond."""
@@ -144,6 +145,8 @@ class LocalEngine(LoggingConfigurable):
         watch: Callable[[], None] | None = None,
     ) -> Written:
         """Write a new file; see `local.write.write_copy`."""
+        from bigpato_magic.local.write import write_copy
+
         more: dict[str, Any] = {"group": group, "threads": self.threads, "cancel": cancel, "watch": watch}
         return write_copy(path, columns, source, temp_directory=path.parent, **more)
 

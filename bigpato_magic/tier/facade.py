@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.status import Status
-from bigpato_magic.tier import books, cases, contain
 from bigpato_magic.tier.score import Prices
 from bigpato_magic.types import (
     AnalyzedQuery,
@@ -25,6 +24,7 @@ from bigpato_magic.types import (
 from bigpato_magic.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
+    from bigpato_magic.tier import books
     from bigpato_magic.tier.facts import FactsCache
     from bigpato_magic.tier.ledger import Pricing
     from bigpato_magic.tier.opened import Opened
@@ -87,6 +87,8 @@ class ForQueries(Openable):
 
     def not_held(self, query: AnalyzedQuery, copies: Mapping[TableId, TableCopy]) -> tuple[Reason, ...]:
         """What of the query's reads these copies do not hold."""
+        from bigpato_magic.tier import contain
+
         return contain.not_held(query.tables, copies)
 
     @contextmanager
@@ -101,6 +103,8 @@ class ForQueries(Openable):
     ) -> QueryResult:
         """Note a query in the usage journal and the ledger; the result comes back with the bytes that it saved."""
         del sql
+        from bigpato_magic.tier import books
+
         opened = self._tried()
         if opened is None:
             return result
@@ -114,6 +118,8 @@ class ForQueries(Openable):
         return result
 
     def _known(self, opened: Opened, table: TableId) -> books.Known:
+        from bigpato_magic.tier import books
+
         copy = opened.catalog.copies([table]).get(table)
         facts = opened.facts.known(table) or (copy.facts if copy else None)
         return books.Known(facts, copy.partitions if copy else ())
@@ -197,4 +203,6 @@ class WithWishes(Openable):
 
     def keep_case(self, text: str) -> Path:
         """Keep the record of an answer that differed, as a file that only you can read; the last hundred are kept."""
+        from bigpato_magic.tier import cases
+
         return cases.keep(self.open().store.directory / "cases", text)

@@ -16,13 +16,10 @@ from traitlets.config import LoggingConfigurable
 
 from bigpato_magic.errors import BigPatoError, TierError
 from bigpato_magic.status import Cancel, Status
-from bigpato_magic.tier import disk
-from bigpato_magic.tier.enact import Deed
 from bigpato_magic.tier.facade import ForQueries, WithWishes
 from bigpato_magic.tier.facts import FreshnessPolicy
 from bigpato_magic.tier.ledger import Entry, Pricing
 from bigpato_magic.tier.score import Prices, query_price, transfer_price
-from bigpato_magic.tier.steps import at
 from bigpato_magic.traits import Size
 from bigpato_magic.types import (
     Demotion,
@@ -36,6 +33,7 @@ from bigpato_magic.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
     from bigpato_magic.local.duck import LocalEngine
+    from bigpato_magic.tier.enact import Deed
     from bigpato_magic.tier.ledger import Ledger
     from bigpato_magic.tier.opened import Opened
     from bigpato_magic.tier.store import Finding
@@ -293,6 +291,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
             ConfigurationError: there is another file at `path`, or it cannot be written.
         """
         from bigpato_magic.local.views import write_views
+        from bigpato_magic.tier.steps import at
 
         log.info("Populating metadata from duckDB")
         write_views(path, list(self.copies().values()), at)
@@ -307,6 +306,8 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
+        from bigpato_magic.tier import disk
+
         found = disk.purge(self.path)
         self.status.changed()
         return found
