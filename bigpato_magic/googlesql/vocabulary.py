@@ -36,7 +36,8 @@ _PURE = """
     var_samp
 """
 _OTHER = """
-    aead.decrypt_bytes aead.decrypt_string aead.encrypt approx_count_distinct approx_quantiles approx_top_count approx_top_sum collate
+    aead.decrypt_bytes aead.decrypt_string aead.encrypt approx_count_distinct approx_quantiles
+    approx_top_count approx_top_sum collate
     current_date current_datetime current_time current_timestamp deterministic_decrypt_bytes
     deterministic_decrypt_string deterministic_encrypt generate_uuid rand session_user
 """

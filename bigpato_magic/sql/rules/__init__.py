@@ -7,7 +7,7 @@ from types import ModuleType
 from bigpato_magic.sql.rules import (
     aggregates,
     arrays,
-    bytes,
+    bytes,  # noqa: A004 - the type's name
     casting,
     casts,
     dates,
