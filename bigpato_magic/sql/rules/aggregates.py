@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bigpato_magic.sql import decimals
 from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts, between
-from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, FactsOf, Template
+from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, FactsOf, Template, route
 from bigpato_magic.sql.rules.operators import ORDERED
 
 SOURCE = DOCS + "aggregate_functions"
@@ -36,6 +36,15 @@ def _sum_float(call: Call) -> str:
 
 def _sum_numeric(call: Call) -> Expr:
     return Expr("sum({distinct}{a}){tail}", call.type, Facts(decimal=decimals.total(call.args[0])))
+
+
+def _avg_int64(call: Call) -> str:
+    """Beyond what a FLOAT64 holds exactly, the order of addition shows in the mean; BigQuery's is its own."""
+    known = call.args[0].facts
+    if known.low is not None and known.high is not None and known.low >= -EXACT and known.high <= EXACT:
+        return "avg({distinct}{a}){tail}"
+    beyond = f"max({{a}}){{tail}} > {EXACT} OR min({{a}}){{tail}} < -{EXACT}"
+    return f"(CASE WHEN {beyond} THEN {route('AVG of integers beyond 2^53')} ELSE avg({{distinct}}{{a}}){{tail}} END)"
 
 
 def _avg_numeric(call: Call) -> Expr:
@@ -91,6 +100,7 @@ def _joined(key: str, *, given: bool) -> AggregateRule:
 UNCOMPARED = ("JSON", "INTERVAL")
 LIST = "list({distinct}{a}{order})"
 FIRST_ONES = f"nullif(({LIST}{{tail}}){{limit}}, [])"
+EXACT = 2**53
 AVERAGE = Facts(nan=False, magnitude=float(2**63))
 AGGREGATES = (
     _rule("$count_star", "", "count(*){tail}", facts=COUNT),
@@ -99,7 +109,7 @@ AGGREGATES = (
     _rule("sum", "INT64", "CAST(sum({distinct}{a}){tail} AS BIGINT)", distinct=True),
     _rule("sum", "FLOAT64", _sum_float, distinct=True),
     _rule("sum", "NUMERIC", _sum_numeric, distinct=True, narrow=True),
-    _rule("avg", "INT64", "avg({distinct}{a}){tail}", distinct=True, facts=AVERAGE),
+    _rule("avg", "INT64", _avg_int64, distinct=True, facts=AVERAGE),
     _rule("avg", "NUMERIC", _avg_numeric, distinct=True, narrow=True),
     *(rule for key in ORDERED for rule in _extremes(key)),
     _rule("max", "FLOAT64", "max({a}){tail}", distinct="ignored", facts=_same),
