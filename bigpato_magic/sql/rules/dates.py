@@ -372,7 +372,10 @@ TRIED = {
 
 
 def _by_kind(verb: str, more: str, templates: dict[str, Template], arguments: str) -> list[Rule]:
-    """DATE_f, DATETIME_f and TIMESTAMP_f each take all three types; the argument's type decides."""
+    """DATE_f, DATETIME_f and TIMESTAMP_f each take all three types; the argument's type decides.
+
+    A DATE comes to DATETIME_f and TIMESTAMP_f as a DATETIME: the analyzer casts it.
+    """
     return [
         Rule(
             f"{name}_{verb}",
@@ -385,6 +388,7 @@ def _by_kind(verb: str, more: str, templates: dict[str, Template], arguments: st
         )
         for name in NAMES
         for kind, template in templates.items()
+        if name == "date" or kind != "DATE"
     ]
 
 

@@ -121,15 +121,11 @@ def _shift(way: str) -> Rule:
     return Rule(f"$bitwise_{way}_shift", "INT64, INT64", rule, source=DOCS + "operators#bitwise_operators")
 
 
-def _bitwise(name: str) -> list[AggregateRule]:
+def _bitwise(name: str) -> AggregateRule:
     def rule(call: Call) -> str:
-        mode = call.keyword(1) if len(call.args) > 1 else "STRICT"
-        return f"bp_bytes_bitwise(list({{distinct}}{{a}}){{tail}}, '{name}', '{mode}')"
+        return f"bp_bytes_bitwise(list({{distinct}}{{a}}){{tail}}, '{name}', '{call.keyword(1)}')"
 
-    return [
-        AggregateRule(name, signature, rule, distinct=True, source=AGGREGATE_FUNCTIONS)
-        for signature in ("BYTES", "BYTES, ENUM")
-    ]
+    return AggregateRule(name, "BYTES, ENUM", rule, distinct=True, source=AGGREGATE_FUNCTIONS)
 
 
 UDFS = (
@@ -181,4 +177,4 @@ RULES = (
     *(rule for name in ("cosine", "euclidean") for rule in _distances(name)),
     *(_bucket(key) for key in (*ORDERED, "FLOAT64")),
 )
-AGGREGATES = tuple(rule for name in ("bit_and", "bit_or", "bit_xor") for rule in _bitwise(name))
+AGGREGATES = tuple(_bitwise(name) for name in ("bit_and", "bit_or", "bit_xor"))

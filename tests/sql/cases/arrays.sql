@@ -11,3 +11,5 @@ SELECT i, SAFE.array_reverse(a) AS r FROM (SELECT 0 AS i, [1, 2, 3] AS a UNION A
 SELECT i, array_to_string(a, b) AS r FROM (SELECT 0 AS i, CAST([] AS ARRAY<STRING>) AS a, 'x\ny' AS b)
 SELECT i, array_to_string(a, b, c) AS r FROM (SELECT 0 AS i, CAST(NULL AS ARRAY<STRING>) AS a, '12:34:56' AS b, '' AS c)
 SELECT [x, x + 1] AS a, ARRAY<STRING>['é', y] AS b FROM (SELECT 1 AS x, '' AS y)
+SELECT i, generate_array(a, b) AS r FROM (SELECT 0 AS i, CAST(NULL AS NUMERIC) AS a, NUMERIC '-99999999999999999999999999999.999999999' AS b)
+SELECT GENERATE_ARRAY(NUMERIC '1', NUMERIC '3.5') AS r
