@@ -150,6 +150,7 @@ class Bringer:
                 at("promote:fetched")
                 self.report(TransferEvent(request.facts.id, "write", message=f"Writing {request.facts.id.table}"))
                 at("promote:before-write")
+                self.room.watch()
                 source = Source(files=fetched.files or (), batches=fetched.batches)
                 try:
                     written = self.engine.write_copy(

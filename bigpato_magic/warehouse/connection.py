@@ -69,6 +69,7 @@ class Connection:
         self._credentials = credentials
         self.location = location
         self.endpoint = endpoint or _emulator("BIGQUERY_EMULATOR_HOST")
+        self._told_emulator = endpoint is None and self.endpoint is not None
         self._read_endpoint = read_endpoint or os.environ.get("BIGQUERY_STORAGE_GRPC_ENDPOINT") or None
         self._storage_endpoint = storage_endpoint or _emulator("STORAGE_EMULATOR_HOST")
         self.clock = ServerClock()
@@ -87,12 +88,12 @@ class Connection:
     def _identity(self) -> tuple[Any, str | None]:
         if self._credentials is not None:
             return self._credentials, None
-        if self.emulated:
-            # An emulator asks for no token, and none must be fetched from Google for it.
-            told = creds.from_key(self._key) and self._key.get("project_id") if self._key else None
-            return creds.anonymous(), told or os.environ.get("GOOGLE_CLOUD_PROJECT")
         if self._key is not None:
-            return creds.from_key(self._key), self._key.get("project_id")
+            told = creds.from_key(self._key)
+            # An emulator that the environment names asks for no token, and none must be fetched from Google for it.
+            return (creds.anonymous() if self._told_emulator else told), self._key.get("project_id")
+        if self.emulated:
+            return creds.anonymous(), os.environ.get("GOOGLE_CLOUD_PROJECT")
         return creds.from_environment()
 
     @property

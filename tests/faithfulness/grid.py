@@ -144,7 +144,15 @@ VALUES: dict[str, tuple[str, ...]] = {
 for _kind, _values in list(VALUES.items()):
     VALUES.setdefault(f"ARRAY<{_kind}>", (f"[{_values[0]}, {_values[1]}]", f"CAST([] AS ARRAY<{_kind}>)", "NULL"))
 ANY = "INT64"
-ALIASES = {"ANY": ANY, "ARRAY": "ARRAY<INT64>", "...": None}
+RECORD = "STRUCT<x INT64, y STRING>"
+ALIASES = {"ANY": ANY, "ARRAY": "ARRAY<INT64>", "...": None, "STRUCT": RECORD, "ARRAY<STRUCT>": f"ARRAY<{RECORD}>"}
+VALUES[RECORD] = (
+    "STRUCT(1 AS x, 'a' AS y)",
+    "STRUCT(1 AS x, CAST(NULL AS STRING) AS y)",
+    "STRUCT(2 AS x, 'a' AS y)",
+    "NULL",
+)
+VALUES[f"ARRAY<{RECORD}>"] = (f"[{VALUES[RECORD][0]}, {VALUES[RECORD][2]}]", f"CAST([] AS ARRAY<{RECORD}>)", "NULL")
 OPERATORS = {
     "$add": "+",
     "$subtract": "-",

@@ -11,7 +11,7 @@ import pytest
 from bigpato_magic.tier.steps import STEPS
 
 KILLED = -signal.SIGKILL
-OFTEN = ("promote:writing", "publish:part-moved", "publish:manifest-renamed", "promote:synced", "staging:removed")
+OFTEN = ("publish:part-moved", "publish:manifest-renamed", "promote:synced", "staging:removed")
 """Steps that come several times on the way: the second time is another table's."""
 
 

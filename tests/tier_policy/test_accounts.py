@@ -71,10 +71,12 @@ def test_a_transfer_is_paid_from_the_account_and_the_rest_pays_for_refreshes(jou
 
 
 def test_the_last_used_tables_are_remembered_over_restarts_in_order(tmp_path):
-    first = UsageJournal(Database(tmp_path), "me")
+    database = Database(tmp_path)
+    first = UsageJournal(database, "me")
     for i in range(12):
         first.record([Use(TableId("p", "d", f"t{i}"), 1, 1.0)], at=NOW)
     first.record([Use(TableId("p", "d", "t3"), 1, 1.0)], at=NOW)
+    database.close()
     again = UsageJournal(Database(tmp_path), "me").lru(10)
     assert [t.table for t in again] == ["t2", *[f"t{i}" for i in range(4, 12)], "t3"]
     assert again[TableId("p", "d", "t3")] == 2

@@ -351,7 +351,7 @@ FROM_SIX = (
     "ELSE bp_datetime(make_timestamp({a}, {b}, {c}, {d}, {e}, 0.0) + to_seconds({f})) END)"
 )
 FROM_THREE = (
-    "(CASE WHEN {c} NOT BETWEEN 0 AND 60 THEN error('second out of range') "
+    "(CASE WHEN {a} NOT BETWEEN 0 AND 23 OR {b} NOT BETWEEN 0 AND 59 OR {c} NOT BETWEEN 0 AND 60 THEN error('time out of range') "
     "ELSE make_time({a}, {b}, 0.0) + to_seconds({c}) END)"
 )
 NAMES = ("date", "datetime", "timestamp")
