@@ -69,7 +69,7 @@ class Connection:
         self._credentials = credentials
         self.location = location
         self.endpoint = endpoint or _emulator("BIGQUERY_EMULATOR_HOST")
-        self._told_emulator = endpoint is None and self.endpoint is not None
+        self._told_emulator = not endpoint and bool(os.environ.get("BIGQUERY_EMULATOR_HOST"))
         self._read_endpoint = read_endpoint or os.environ.get("BIGQUERY_STORAGE_GRPC_ENDPOINT") or None
         self._storage_endpoint = storage_endpoint or _emulator("STORAGE_EMULATOR_HOST")
         self.clock = ServerClock()

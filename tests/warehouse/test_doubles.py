@@ -553,7 +553,10 @@ def test_a_malformed_private_key_is_never_shown(tmp_path: Path) -> None:
     assert "SECRETSECRET" not in str(caught.value) + repr(warehouse) + str(caught.value.__context__)
 
 
-def test_a_service_account_is_known_by_its_email_and_its_project(tmp_path: Path) -> None:
+def test_a_service_account_is_known_by_its_email_and_its_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
     warehouse = BigQueryWarehouse(key=_service_account(tmp_path))
 
     assert warehouse.principal == "robot@acme.iam.gserviceaccount.com"
