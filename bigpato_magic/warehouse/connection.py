@@ -25,7 +25,9 @@ _PARALLEL_REQUESTS = 16
 
 def _emulator(variable: str) -> str | None:
     value = os.environ.get(variable, "").strip().rstrip("/")
-    return value if not value or "://" in value else f"http://{value}"
+    if not value:
+        return None
+    return value if "://" in value else f"http://{value}"
 
 
 def _is_foreign(endpoint: str | None) -> bool:

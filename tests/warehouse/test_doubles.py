@@ -563,6 +563,21 @@ def test_a_service_account_is_known_by_its_email_and_its_project(
     assert warehouse.project == "acme"
 
 
+def test_without_an_emulator_bigquery_itself_is_asked_and_by_whom_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+
+    def none_here(**_: object) -> None:
+        raise DefaultCredentialsError("none")  # type: ignore[no-untyped-call]
+
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
+    monkeypatch.setattr(google.auth, "default", none_here)
+    warehouse = BigQueryWarehouse("p")
+    assert not warehouse._connection.emulated
+    with pytest.raises(CredentialsError, match="no credentials"):
+        warehouse.principal  # noqa: B018 - asking is the test
+
+
 def test_a_login_is_known_by_a_digest_that_outlives_its_tokens() -> None:
     from google.oauth2.credentials import Credentials
 
