@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import doctest
 import importlib
 
@@ -13,5 +14,7 @@ MODULES = ("bigpato_magic.local.relation", "bigpato_magic.traits", "bigpato_magi
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_hold(name):
     found = doctest.testmod(importlib.import_module(name))
+    # Doctest leaves its last value there, and IPython then keeps its own `_` to itself.
+    builtins.__dict__.pop("_", None)
     assert found.attempted > 0
     assert found.failed == 0
