@@ -37,9 +37,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium():
-    """The browser; skipped with the reason where it is missing."""
+    """The browser; skipped with the reason where it is missing.
+
+    It ends with this folder's tests: while it lives, playwright keeps an event loop running in the main thread,
+    and IPython's `await` in the other folders' tests needs one of its own.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     if not Path(CHROMIUM).exists():
@@ -128,7 +132,7 @@ def quiet_settings(home: Path) -> None:
     (folder / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory, chromium):
     home = tmp_path_factory.mktemp("lab")
     (home / "notebooks").mkdir()
@@ -181,7 +185,7 @@ client = use(BigPato(warehouse=warehouse, project=warehouse.project, dataset="sh
 googlesql.warm(background=False)"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop_template(tmp_path_factory):
     """A small demo warehouse, made once."""
     from bigpato_magic import demo
@@ -232,7 +236,7 @@ def set_theme(page, dark: bool) -> None:
     page.wait_for_timeout(300)  # the style sheet of the theme is loaded after the attribute
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def show():
     """Open a notebook that is in the lab's folder already."""
     return show_notebook
