@@ -1,0 +1,44 @@
+"""What a transfer is asked for, and what it tells on its way. Sizes are bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bigpato_magic.types.tables import Column, TableFacts, TableId
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRequest:
+    """What is to be brought here.
+
+    Args:
+        facts: the table, as just checked.
+        columns: schema columns to bring, in schema order.
+        partitions: partition ids, None for all.
+        snapshot: read the table as of this instant (`read` only), None for now.
+    """
+
+    facts: TableFacts
+    columns: tuple[Column, ...]
+    partitions: frozenset[str] | None = None
+    snapshot: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEvent:
+    """A step of a long job, for progress.
+
+    Args:
+        table: which.
+        stage: `extract`, `download`, `read`, `write`, `verify`, `publish`, `demote`, `done`, `failed`.
+        done: bytes or rows so far.
+        total: of them, None where unknown.
+        message: one line for a log.
+    """
+
+    table: TableId
+    stage: str
+    done: int = 0
+    total: int | None = None
+    message: str = ""
