@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import atexit
-import difflib
 import importlib
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 
-from bigpato_magic.client import BigPato
 from bigpato_magic.errors import ConfigurationError
-from bigpato_magic.notebook import hooks
-from bigpato_magic.notebook.magics import QueryMagics
-from bigpato_magic.notebook.session import Session, parts, session_of
-from bigpato_magic.notebook.tablemagics import TableMagics
+from bigpato_magic.notebook import hooks, late
+from bigpato_magic.notebook.session import OWNERS, Session, session_of
 
-_HEAVY = ("duckdb", "pandas", "pyarrow", "bigpato_magic.runner")
-"""What the first query would otherwise wait for."""
+if TYPE_CHECKING:
+    from bigpato_magic.client import BigPato
+
+_SOON = ("bigpato_magic.notebook.magics", "bigpato_magic.notebook.cell", "bigpato_magic.notebook.tablemagics")
+_HEAVY = ("duckdb", "pandas", "pyarrow", "bigpato_magic.runner", "bigpato_magic.notebook.frame")
+"""What the first cell and the first query would otherwise wait for."""
 
 
 def load(shell: InteractiveShell) -> None:
     """Register the magics, the completer and the settings; begin to warm what the first query needs."""
     if session_of(shell) is not None:
         return
-    session = Session(shell, BigPato(parent=shell))
-    for magics in (QueryMagics(session), TableMagics(session)):
-        shell.register_magics(magics)
+    session = Session(shell)
+    late.register(session)
     session.undo.append(hooks.install(shell, session))
-    for line in misspelt(shell, session.client):
+    for line in misspelt(shell):
         _say(line)
     start_warming(session)
 
@@ -42,12 +41,7 @@ def unload(shell: InteractiveShell) -> None:
     session = session_of(shell)
     if session is None:
         return
-    for kind in shell.magics_manager.magics.values():
-        for name in [name for name, magic in kind.items() if _is_ours(magic)]:
-            del kind[name]
-    for magics in (QueryMagics, TableMagics):
-        shell.magics_manager.registry.pop(magics.__name__, None)
-    shell.configurables[:] = [part for part in shell.configurables if not isinstance(part, QueryMagics | TableMagics)]
+    late.withdraw(session)
     session.close()
 
 
@@ -84,30 +78,28 @@ def _finish(thread: threading.Thread) -> None:
 
 def _warm(session: Session) -> None:
     """Whatever fails here is told by the query that needs it."""
-    from bigpato_magic import googlesql
+    with suppress(Exception):
+        from bigpato_magic import googlesql
 
-    googlesql.warm(on_state=session.note_analyzer)
-    for name in _HEAVY:
+        session.client  # noqa: B018 - made here: nobody should wait for it, and `%config` is to list it
+        googlesql.warm(on_state=session.note_analyzer)
+    for name in (*_SOON, *_HEAVY):
         if _leaving.is_set():
             return
         with suppress(Exception):
             importlib.import_module(name)
 
 
-def misspelt(shell: InteractiveShell, client: BigPato) -> Iterable[str]:
+def misspelt(shell: InteractiveShell) -> Iterable[str]:
     """One line for each section of the configuration that looks like one of ours and is none."""
-    ours = {type(part).__name__ for part in parts(client)}
-    known = ours | {type(c).__name__ for c in shell.configurables}
+    known = {*OWNERS, *(type(part).__name__ for part in shell.configurables)}
     for section in shell.config:
         if section[:1].isupper() and section not in known:
-            close = difflib.get_close_matches(section, ours, n=1, cutoff=0.75)
+            from difflib import get_close_matches
+
+            close = get_close_matches(section, OWNERS, n=1, cutoff=0.75)
             if close:
                 yield f"The configuration sets {section}, which nothing reads. Did you mean {close[0]}?"
-
-
-def _is_ours(thing: Any) -> bool:
-    module = getattr(thing, "__module__", None) or ""
-    return module.startswith("bigpato_magic.")
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""What is hung into a shell beside the magics: completion, inspection, `%tb`, a client's picture.
+"""What is hung into a shell beside the magics: completion, inspection, `%tb`, `%config`, a client's picture.
 
 Light: the work is imported when it is asked for.
 """
@@ -25,7 +25,13 @@ _IDENTIFIER = "bigpato.sql"
 def install(shell: InteractiveShell, session: Session) -> Callable[[], None]:
     """Hang all of it in; the result takes it out."""
     names = _late_names(session)
-    undone = (_completion(shell, names), _inspection(shell, names), _tracebacks(shell), _pictures(shell))
+    undone = (
+        _completion(shell, names),
+        _inspection(shell, names),
+        _tracebacks(shell),
+        _settings(shell, session),
+        _pictures(shell),
+    )
 
     def undo() -> None:
         for one in undone:
@@ -89,28 +95,52 @@ def _inspection(shell: InteractiveShell, names: Callable[[], Names]) -> Callable
     return undo
 
 
+def _settings(shell: InteractiveShell, session: Session) -> Callable[[], None]:
+    """`%config` lists the client, which is perhaps not made yet."""
+
+    def around(original: Callable[..., Any]) -> Callable[..., Any]:
+        def config(s: str) -> Any:
+            session.client  # noqa: B018 - made by asking for it
+            return original(s)
+
+        return config
+
+    return _wrapped(shell, "config", around)
+
+
+def _wrapped(
+    shell: InteractiveShell, name: str, around: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Callable[[], None]:
+    """Put a line magic of IPython's into another; the result takes it out."""
+    lines: dict[str, Any] = shell.magics_manager.magics["line"]
+    original = shell.find_line_magic(name)  # type: ignore[no-untyped-call]
+    inside = around(original)
+    inside.__doc__ = original.__doc__
+    lines[name] = inside
+
+    def undo() -> None:
+        lines[name] = original
+
+    return undo
+
+
 def _tracebacks(shell: InteractiveShell) -> Callable[[], None]:
     """`%tb` after a card: the whole traceback.
 
     IPython asks an error for its short form (`_render_traceback_`) under `%tb` as well.
     """
-    lines: dict[str, Any] = shell.magics_manager.magics["line"]
-    original = lines["tb"]
 
-    def tb(s: str) -> Any:
-        value: Any = getattr(sys, "last_value", None)
-        if not isinstance(value, BigPatoError) or s.strip():
-            return original(s)
-        whole = shell.InteractiveTB.structured_traceback(type(value), value, value.__traceback__)
-        return shell._showtraceback(type(value), value, whole)
+    def around(original: Callable[..., Any]) -> Callable[..., Any]:
+        def tb(s: str) -> Any:
+            value: Any = getattr(sys, "last_value", None)
+            if not isinstance(value, BigPatoError) or s.strip():
+                return original(s)
+            whole = shell.InteractiveTB.structured_traceback(type(value), value, value.__traceback__)
+            return shell._showtraceback(type(value), value, whole)
 
-    tb.__doc__ = original.__doc__
-    lines["tb"] = tb
+        return tb
 
-    def undo() -> None:
-        lines["tb"] = original
-
-    return undo
+    return _wrapped(shell, "tb", around)
 
 
 def _pictures(shell: InteractiveShell) -> Callable[[], None]:

@@ -1,59 +1,88 @@
-"""What one IPython shell has of ours: its client, its saved queries, the settings that `%config` shows."""
+"""What one IPython shell has of ours: its client, its saved queries, the settings that `%config` shows.
+
+The client is made when first asked for, on whatever thread that is: `%load_ext` waits for nothing.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Configurable
 
-from bigpato_magic import googlesql
-from bigpato_magic.client import BigPato
-from bigpato_magic.notebook.saved import SavedQueries
+if TYPE_CHECKING:
+    from bigpato_magic.client import BigPato
+    from bigpato_magic.notebook.saved import SavedQueries
 
 _sessions: WeakKeyDictionary[InteractiveShell, Session] = WeakKeyDictionary()
+
+OWNERS = ("BigPato", "FreshnessPolicy", "LocalEngine", "Pricing", "Tier")
+"""The classes that have settings, by name: `parts` of any client."""
 
 
 class Session:
     """One shell's client and saved queries."""
 
-    def __init__(self, shell: InteractiveShell, client: BigPato) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
-        self.saved = SavedQueries()
         self.undo: list[Callable[[], None]] = []
-        self._client = client
-        self._parts = parts(client)
-        _listed(shell).extend(self._parts)
+        self._lock = threading.Lock()
+        self._client: BigPato | None = None
+        self._parts: list[Configurable] = []
         _sessions[shell] = self
 
     @property
     def client(self) -> BigPato:
-        """The client that the magics talk to."""
-        return self._client
+        """The client that the magics talk to; made from the shell's configuration where none was given."""
+        with self._lock:
+            if self._client is None:
+                from bigpato_magic.client import BigPato
+
+                self._adopt(BigPato(parent=self.shell))
+            assert self._client is not None  # noqa: S101 - for mypy
+            return self._client
 
     @client.setter
     def client(self, client: BigPato) -> None:
-        self._withdraw()
-        self._client, self._parts = client, parts(client)
-        _listed(self.shell).extend(self._parts)
-        self.note_analyzer(googlesql.state())
+        with self._lock:
+            self._withdraw()
+            self._adopt(client)
 
-    def note_analyzer(self, state: googlesql.State) -> None:
+    @cached_property
+    def saved(self) -> SavedQueries:
+        """The named queries."""
+        from bigpato_magic.notebook.saved import SavedQueries
+
+        return SavedQueries()
+
+    def note_analyzer(self, state: str) -> None:
         """Tell the screens how far Google's analyzer is."""
-        self._client.status.analyzer = str(state)
+        self.client.status.analyzer = str(state)
 
     def close(self) -> None:
         """Leave the shell as it was."""
+        _sessions.pop(self.shell, None)
         for undo in self.undo:
             undo()
-        self._withdraw()
-        _sessions.pop(self.shell, None)
+        with self._lock:
+            self._withdraw()
 
     def variables(self, local: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """What `@name` and `$name` may mean: a function's own variables before the notebook's."""
         return {**self.shell.user_ns, **(local or {})}
+
+    def _adopt(self, client: BigPato) -> None:
+        from bigpato_magic import googlesql
+
+        client.status.analyzer = str(googlesql.state())
+        self._client = client
+        if session_of(self.shell) is self:  # it may have been unloaded before it was ready
+            self._parts = parts(client)
+            _listed(self.shell).extend(self._parts)
 
     def _withdraw(self) -> None:
         ours = {id(part) for part in self._parts}

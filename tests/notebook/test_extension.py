@@ -10,7 +10,7 @@ import pytest
 
 import bigpato_magic
 from bigpato_magic.errors import ConfigurationError
-from bigpato_magic.notebook.session import parts
+from bigpato_magic.notebook.session import OWNERS, parts
 
 HEAVY = ("pandas", "duckdb", "google.cloud", "sqlglot", "pyarrow", "wasmtime", "zetasql", "numpy", "anywidget")
 
@@ -32,7 +32,7 @@ def test_importing_the_package_imports_nothing_else():
     assert loaded == "['bigpato_magic']"
 
 
-def test_loading_the_extension_imports_nothing_heavy():
+def test_loading_the_extension_imports_only_what_registers_it():
     loaded = in_a_new_python(f"""
         import sys
         from IPython.core.interactiveshell import InteractiveShell
@@ -42,8 +42,46 @@ def test_loading_the_extension_imports_nothing_heavy():
         shell.run_line_magic("load_ext", "bigpato_magic")
         assert shell.find_cell_magic("bpsql") is not None
         print([name for name in {HEAVY!r} if name in sys.modules])
+        print(sorted(name.removeprefix("bigpato_magic.") for name in sys.modules if name.startswith("bigpato_magic.")))
     """)
-    assert loaded == "[]"
+    assert loaded.splitlines() == [
+        "[]",
+        "['errors', 'notebook', 'notebook.extension', 'notebook.hooks', 'notebook.late', 'notebook.session']",
+    ]
+
+
+def test_everything_that_was_left_out_is_there_when_it_is_asked_for():
+    told = in_a_new_python("""
+        from IPython.core.interactiveshell import InteractiveShell
+        from IPython.utils.capture import capture_output
+        shell = InteractiveShell.instance()
+        from bigpato_magic.notebook import extension
+        extension.start_warming = lambda session: None
+        shell.run_line_magic("load_ext", "bigpato_magic")
+        with capture_output() as settings:
+            shell.run_line_magic("config", "BigPato.project = 'acme'")
+            shell.run_line_magic("config", "BigPato")
+        help = shell.object_inspect("%%bpsql")["docstring"]
+        with capture_output() as nothing:
+            shell.run_cell_magic("bpsql", "--save mine --no-execute", "SELECT 1")
+        print("Current: 'acme'" in settings.stdout, help.startswith("::"), "--max_staleness" in help)
+    """)
+    assert told == "True True True"
+
+
+def test_the_late_magics_are_those_that_there_are(client):
+    from bigpato_magic.notebook import late
+    from bigpato_magic.notebook.magics import QueryMagics
+    from bigpato_magic.notebook.tablemagics import TableMagics
+
+    there = {owner.__name__: owner.magics for owner in (QueryMagics, TableMagics)}
+    assert set(late.HOMES) == {name for magics in there.values() for kind in magics.values() for name in kind}
+    assert all(name in there[owner]["line"] for name, (_, owner) in late.HOMES.items())
+    assert {name for magics in there.values() for name in magics["cell"]} == late.CELLS
+
+
+def test_the_owners_of_settings_are_those_that_a_client_has(client):
+    assert sorted(OWNERS) == sorted(type(part).__name__ for part in parts(client))
 
 
 def test_what_the_first_query_needs_is_warmed_behind_the_persons_back():

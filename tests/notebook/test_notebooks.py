@@ -48,8 +48,9 @@ def footnotes(notebook):
 
 
 def text_of(cell):
-    """All text that a cell shows."""
-    return "\n".join(o.data.get("text/plain", "") for o in cell.outputs if "data" in o)
+    """All text that a cell shows; a progress line that is gone leaves an empty output behind."""
+    texts = (o.data.get("text/plain", "") for o in cell.outputs if "data" in o)
+    return "\n".join(text for text in texts if text)
 
 
 @pytest.mark.slow
