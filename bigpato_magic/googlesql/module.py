@@ -5,6 +5,7 @@ Where the compiled code lies, who makes it, and how it is loaded. Calling it is 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import platform
@@ -61,7 +62,10 @@ def engine() -> Engine:
     config = Config()
     for name, value in SETTINGS:
         setattr(config, name, value)
-    return Engine(config)
+    made = Engine(config)
+    # wasmtime's own destructor fails once the interpreter has taken its modules apart.
+    atexit.register(made.close)
+    return made
 
 
 def load() -> Module | None:

@@ -140,3 +140,9 @@ def _wait_for(condition: object) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("it did not come")
+
+
+def test_the_interpreter_ends_without_a_word(filled):
+    keeping = "import builtins\nfrom bigpato_magic.googlesql import module\nbuiltins.kept = module.engine()"
+    process = python("-c", f"{ANSWER}\n{keeping}", cache=filled)
+    assert process.communicate() == ("ready 1\n", "")
