@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from bigpato_magic.googlesql import tree
-from bigpato_magic.sql.compiler import Compiler, comparable, full_width, no_collation, scan
+from bigpato_magic.sql.compiler import Compiler, comparable, full_width, maybe_null, no_collation, scan
 from bigpato_magic.sql.expr import Expr, Facts, between
 from bigpato_magic.sql.expressions import arguments, function_name
 from bigpato_magic.sql.physical import duck_type, literal
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.relation import Relation
 from bigpato_magic.sql.rules import AGGREGATES
-from bigpato_magic.sql.rules.base import LETTERS, AggregateRule, Call, fill
+from bigpato_magic.sql.rules.base import LETTERS, AggregateRule, Call, fill, route
 from bigpato_magic.sql.rules.operators import ORDERED
 from bigpato_magic.sql.scans import order_items
 from bigpato_magic.types import Kind, SqlType
@@ -22,6 +22,8 @@ from bigpato_magic.types import Kind, SqlType
 Node = Any
 BYTES = SqlType(Kind.BYTES)
 INT64 = SqlType(Kind.INT64)
+# SQL's standard has a total of no rows, Google's reference implementation has none, and no manual says.
+NO_ROWS = route("a total of no rows")
 # What may say IGNORE NULLS; other aggregates ignore them anyway, or must not.
 IGNORING = ("array_agg", "percentile_cont", "percentile_disc")
 
@@ -36,7 +38,8 @@ def _aggregate(c: Compiler, found: Node) -> Relation:
     relation, keys, extremes = _extremes(c, relation, keys, items, totals=bool(base.grouping_set_list))
     results = [result for item in items for result in _result(c, item, extremes)]
     results += [_grouping(call, keys) for call in base.grouping_call_list]
-    c.columns.update(keys)
+    # Where rows are grouped without a key, it is NULL.
+    c.columns.update((i, maybe_null(key) if base.grouping_set_list else key) for i, key in keys.items())
     c.columns.update(results)
     # Without keys and aggregates, too, all rows are one group.
     relation.group = _group_by(base, keys) if keys or results else "()"
@@ -114,7 +117,8 @@ def _grouping(call: Node, keys: dict[int, Expr]) -> tuple[int, Expr]:
 def _group_by(base: Node, keys: dict[int, Expr]) -> str:
     if not base.grouping_set_list:
         return ", ".join(key.sql for key in keys.values())
-    return f"GROUPING SETS ({', '.join(_grouping_set(tree.node(item), keys) for item in base.grouping_set_list)})"
+    sets = ", ".join(_grouping_set(tree.node(item), keys) for item in base.grouping_set_list)
+    return f"GROUPING SETS ({sets}) HAVING CASE WHEN count(*) = 0 THEN {NO_ROWS} ELSE true END"
 
 
 def _grouping_set(found: Node, keys: dict[int, Expr]) -> str:

@@ -9,6 +9,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#decimal
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from bigpato_magic.sql.expr import Expr, Facts
 from bigpato_magic.sql.physical import FULL
@@ -117,5 +118,6 @@ def divide(a: Expr, b: Expr) -> Expr | None:
     digits = next((k for k in range(7) if 10**k % whole == 0), None)
     if digits is None or s + digits > MAX_SCALE or p + digits + 1 > MAX_PRECISION:
         return None
-    reciprocal = f"CAST('{10**digits // whole}e-{digits}' AS DECIMAL({digits + 1},{digits}))"
+    # DuckDB does not read '25e-2' as a DECIMAL(3,2).
+    reciprocal = f"CAST('{Decimal(10**digits // whole).scaleb(-digits):f}' AS DECIMAL({digits + 1},{digits}))"
     return Expr(f"({a.sql} * {reciprocal})", a.type, Facts(decimal=(p + digits + 1, s + digits)))

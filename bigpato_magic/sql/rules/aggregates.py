@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bigpato_magic.sql import decimals
 from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts, between
 from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, FactsOf, Template, route
@@ -57,10 +59,17 @@ def _avg_numeric(call: Call) -> Expr:
     return Expr(f"(list_transform({once}, lambda {v}: {value})[1])", call.type, facts)
 
 
-def _min_float(call: Call) -> str:
-    if not call.args[0].facts.nan:
-        return "min({a}){tail}"
-    return "(CASE WHEN coalesce(bool_or(isnan({a})){tail}, false) THEN 'nan'::DOUBLE ELSE min({a}){tail} END)"
+def _extreme_float(name: str) -> Callable[[Call], str]:
+    """MIN or MAX: NaN where there is one; of two equal zeros, which one depends on the order of rows."""
+
+    def template(call: Call) -> str:
+        kinds = f"bit_or({ODD}){{tail}}"
+        plain = f"CASE WHEN {name}({{a}}){{tail}} = 0 AND {kinds} & 3 = 3 THEN {ZEROS} ELSE {name}({{a}}){{tail}} END"
+        if name == "max" or not call.args[0].facts.nan:
+            return f"({plain})"
+        return f"(CASE WHEN coalesce({kinds} & 4 = 4, false) THEN 'nan'::DOUBLE ELSE {plain} END)"
+
+    return template
 
 
 def _rule(
@@ -101,6 +110,9 @@ UNCOMPARED = ("JSON", "INTERVAL")
 LIST = "list({distinct}{a}{order})"
 FIRST_ONES = f"nullif(({LIST}{{tail}}){{limit}}, [])"
 EXACT = 2**53
+# Bits for what makes MIN and MAX of FLOAT64 special: each of the two zeros, and NaN.
+ODD = "CASE WHEN {a} = 0 THEN CASE WHEN signbit({a}) THEN 1 ELSE 2 END WHEN isnan({a}) THEN 4 ELSE 0 END"
+ZEROS = route("the smaller or larger one of 0.0 and -0.0")
 AVERAGE = Facts(nan=False, magnitude=float(2**63))
 AGGREGATES = (
     _rule("$count_star", "", "count(*){tail}", facts=COUNT),
@@ -112,8 +124,7 @@ AGGREGATES = (
     _rule("avg", "INT64", _avg_int64, distinct=True, facts=AVERAGE),
     _rule("avg", "NUMERIC", _avg_numeric, distinct=True, narrow=True),
     *(rule for key in ORDERED for rule in _extremes(key)),
-    _rule("max", "FLOAT64", "max({a}){tail}", distinct="ignored", facts=_same),
-    _rule("min", "FLOAT64", _min_float, distinct="ignored", facts=_same),
+    *(_rule(n, "FLOAT64", _extreme_float(n), distinct="ignored", facts=_same) for n in ("min", "max")),
     *(
         _rule("any_value", key, "any_value({a}){tail}", distinct="ignored", facts=_same)
         for key in ("FLOAT64", "ARRAY", "STRUCT", *UNCOMPARED)
