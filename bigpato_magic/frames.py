@@ -7,6 +7,7 @@ The types are those that `google-cloud-bigquery` delivers (`RowIterator.to_arrow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic import bignumeric
@@ -141,6 +142,10 @@ def empty(outputs: tuple[OutputColumn, ...]) -> pa.Table:
     return arrow_schema(outputs).empty_table()
 
 
+_WORTH_THREADS = 50_000
+"""Values below which waking Arrow's threads costs more than they save."""
+
+
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """The frame that `google-cloud-bigquery`'s `to_dataframe()` makes of this result by default.
 
@@ -154,6 +159,7 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
         timestamp_as_object=not instants,
         integer_object_nulls=True,
         types_mapper=_types_mapper(dates),
+        use_threads=table.num_rows * table.num_columns > _WORTH_THREADS,
     )
     return frame
 
@@ -182,6 +188,7 @@ def _all_fit_nanoseconds(table: pa.Table, wanted: Callable[[pa.DataType], bool])
     return True
 
 
+@cache
 def _types_mapper(dates_fit: bool) -> Callable[[pa.DataType], Any]:
     import db_dtypes
     import pandas as pd
