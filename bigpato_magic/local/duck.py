@@ -86,7 +86,7 @@ class LocalEngine(LoggingConfigurable):
             now: tells the moment that CURRENT_TIMESTAMP is, if the query asks for it; this machine's clock if None.
 
         Returns:
-            A table with the schema of `frames.arrow_schema(compiled.outputs)`.
+            A table with the schema of `frames.arrow_schema(compiled.outputs)`; of `inner` SQL as DuckDB holds it.
 
         Raises:
             LocalRunError: a guard (its message begins with `route: `), or an error of the data.
@@ -100,7 +100,8 @@ class LocalEngine(LoggingConfigurable):
 
             def run() -> pa.Table:
                 # `execute` would collect the rows a second time on their way to Arrow.
-                return conform(cursor.sql(compiled.sql, params=values).to_arrow_table(), compiled.outputs)
+                table = cursor.sql(compiled.sql, params=values).to_arrow_table()
+                return table if compiled.inner else conform(table, compiled.outputs)
 
             return supervised(run, cursor.interrupt, Cancel() if cancel is None else cancel, _watch(cursor, progress))
 
@@ -119,9 +120,7 @@ class LocalEngine(LoggingConfigurable):
         with self._errors(copies):
             connection = self._connect()
             for copy in copies:
-                for part in copy.parts:
-                    _attach_part(connection, part.path, part.bytes, copy.id)
-                connection.execute(f"CREATE VIEW {copy.relation} AS {_union(copy)}")
+                _show(connection, copy)
             return connection.sql(lazy_sql(compiled), params=_bound(compiled.sql, parameters))
 
     def rows(self, copy: TableCopy, *, cancel: Cancel | None = None) -> pa.Table:
@@ -196,20 +195,19 @@ class LocalEngine(LoggingConfigurable):
             self._attached.move_to_end(copy.id)
             return
         with self._errors([copy]):
-            for part in copy.parts:
-                _attach_part(self._open(), part.path, part.bytes, copy.id)
-            self._open().execute(f"CREATE OR REPLACE VIEW {copy.relation} AS {_union(copy)}")
+            _show(self._open(), copy)
         self._parts.update(part.path for part in copy.parts)
         self._attached[copy.id] = copy
 
     def _detach(self, id_: str) -> None:
         copy = self._attached.pop(id_)
-        self._open().execute(f"DROP VIEW IF EXISTS {copy.relation}")
+        if copy.needs_view:
+            self._open().execute(f"DROP VIEW IF EXISTS {copy.relation}")
         self._parts.subtract(part.path for part in copy.parts)
         for part in copy.parts:
             if not self._parts[part.path]:
                 del self._parts[part.path]
-                self._open().execute(f"DETACH DATABASE IF EXISTS {_alias(part.path)}")
+                self._open().execute(f"DETACH DATABASE IF EXISTS {part.database}")
 
     def _let_go_of_oldest(self) -> None:
         idle = [id_ for id_ in self._attached if not self._used[id_]]
@@ -305,9 +303,13 @@ def check_file(path: Path, size: int, copy_id: str) -> None:
         raise DamagedCopy(f"{path.name} is not the file that was written", copies=(copy_id,))
 
 
-def _attach_part(connection: duckdb.DuckDBPyConnection, path: Path, size: int, copy_id: str) -> None:
-    check_file(path, size, copy_id)
-    connection.execute(f"ATTACH IF NOT EXISTS {text(str(path))} AS {_alias(path)} (READ_ONLY)")
+def _show(connection: duckdb.DuckDBPyConnection, copy: TableCopy) -> None:
+    """Attach a copy's files, and make its view if it needs one."""
+    for part in copy.parts:
+        check_file(part.path, part.bytes, copy.id)
+        connection.execute(f"ATTACH IF NOT EXISTS {text(str(part.path))} AS {part.database} (READ_ONLY)")
+    if copy.needs_view:
+        connection.execute(f"CREATE OR REPLACE VIEW {copy.relation} AS {_union(copy)}")
 
 
 def _define_functions(connection: duckdb.DuckDBPyConnection) -> None:
@@ -340,13 +342,9 @@ def _with_arity(body: Callable[..., Any], arity: int) -> Callable[..., Any]:
     return call
 
 
-def _alias(path: Path) -> str:
-    return identifier(f"part_{path.stem}")
-
-
 def _union(copy: TableCopy) -> str:
     items = select_list(copy.columns, copy.stats)
-    return " UNION ALL ".join(f"SELECT {items} FROM {_alias(part.path)}.rows" for part in copy.parts)
+    return " UNION ALL ".join(f"SELECT {items} FROM {part.database}.rows" for part in copy.parts)
 
 
 def _bound(sql: str, parameters: Sequence[Parameter]) -> dict[str, Any]:

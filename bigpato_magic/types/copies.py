@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from bigpato_magic.types.sql import Kind
 from bigpato_magic.types.tables import Column, PartitionFacts, TableFacts, TableId, TableVersion
 
 
@@ -66,6 +67,11 @@ class Part:
     checksum: str
     partitions: frozenset[str] | None = None
 
+    @property
+    def database(self) -> str:
+        """The quoted name that DuckDB attaches the file by."""
+        return '"part_{}"'.format(self.path.stem.replace('"', '""'))
+
 
 @dataclass(frozen=True, slots=True)
 class TableCopy:
@@ -111,8 +117,15 @@ class TableCopy:
 
     @property
     def relation(self) -> str:
-        """The DuckDB relation that local SQL reads it by (a view that `local.duck` makes)."""
-        return f'"copy_{self.id}"'
+        """The DuckDB relation that local SQL reads it by: its only file's table, or a view that `local.duck` makes."""
+        return f'"copy_{self.id}"' if self.needs_view else f"{self.parts[0].database}.rows"
+
+    @property
+    def needs_view(self) -> bool:
+        """It is in several files, or a file does not show it as it is; DuckDB binds a view in a millisecond."""
+        unknown = any(c.type.kind is Kind.NUMERIC and c.name.lower() not in self.stats for c in self.columns)
+        pseudo = any(c.name.upper() == "_PARTITIONTIME" for c in self.columns)
+        return len(self.parts) != 1 or unknown or pseudo
 
 
 class Freshness(StrEnum):

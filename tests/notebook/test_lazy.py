@@ -89,8 +89,8 @@ def test_its_duckdb_reads_nothing_else_and_writes_no_copy(here, shell, tmp_path)
 def test_what_a_person_does_to_it_leaves_other_queries_alone(here, shell, client):
     here("%%bpsql out << --to duckdb\nSELECT order_id FROM orders")
     out = shell.user_ns["out"]
-    view = out.query("answer", "SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()[0][0]
-    out.query("answer", f'CREATE OR REPLACE VIEW "{view}" AS SELECT 7 AS order_id')
+    database = out.query("answer", "SELECT database_name FROM duckdb_databases() WHERE readonly").fetchall()[0][0]
+    out.query("answer", f'DETACH "{database}"')
     result = client.run("SELECT SUM(order_id) AS s FROM orders", route="local")
     assert result.arrow["s"].to_pylist() == [5050]
 
