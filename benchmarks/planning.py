@@ -17,10 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bigpato_magic import decide, demo, googlesql, runner
+from bigpato_magic import decide, demo, googlesql
 from bigpato_magic.client import BigPato
 from bigpato_magic.googlesql.instance import Instance
-from bigpato_magic.runner import QueryRunner, Request
+from bigpato_magic.runner import QueryRunner, Request, understand
 from tests.tpc.texts import QUERIES
 
 ROUNDS = 100
@@ -107,9 +107,9 @@ def main() -> None:
     client = prepare(sys.argv[1]) if len(sys.argv) > 1 else prepare(tempfile.mkdtemp(prefix="bigpato-planning-"))
     run = client.runner
     module = Stopwatch("module", Instance._call)
-    compiling = Stopwatch("compiling", runner.compile_query)
+    compiling = Stopwatch("compiling", understand.compile_query)
     Instance._call = module.timed()  # type: ignore[method-assign]
-    runner.compile_query = compiling.timed()
+    understand.compile_query = compiling.timed()
     texts = [q.bigquery for q in QUERIES if q.family == "ds"]
     requests = [Request(sql, project=client.project, dataset="tpcds") for sql in texts]
     simple = [Request(SIMPLE + " " * i, project=client.project, dataset="tpcds") for i in range(20)]

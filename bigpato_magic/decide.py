@@ -5,7 +5,7 @@ What a query means comes from `googlesql`, whether DuckDB may answer it from `sq
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bigpato_magic.errors import RouteRefused
@@ -21,6 +21,8 @@ from bigpato_magic.types import (
     RunLocal,
     RunOnBigQuery,
     RunOnReference,
+    RunWithFinish,
+    Split,
     TableCopy,
     TableId,
 )
@@ -55,8 +57,10 @@ REASONS: dict[str, str] = {
     "statement": "Only queries run here.",
     "streaming": "Rows are being streamed into the table: it may change at any moment.",
     "too-big": "The table is larger than the budget, or than one rebalance may bring.",
+    "too-many-rows": "DuckDB could begin, but leaves more rows than Google's evaluator takes to finish the query.",
     "type": "Values of that type have no exact form in DuckDB.",
     "unchecked": "It is not known whether the table has changed since it was copied.",
+    "unfinished": "DuckDB could begin, but what is left of the query is not for Google's evaluator to finish.",
     "unreadable": "BigQuery could not say what the table is.",
     "unsupported": "The construct never runs here.",
     "view": "A view's rows are a query's, not a table's: there is no version to copy.",
@@ -78,6 +82,7 @@ class Situation:
         freshness: of each copy; absent means that it is being checked while the query runs.
         not_held: reasons of copies that do not hold all that the query reads.
         reference: the evaluator may run it: inputs are small enough.
+        split: what DuckDB may begin and the evaluator finish, or why not; None where there is nothing to say.
     """
 
     sql: str
@@ -89,6 +94,7 @@ class Situation:
     freshness: Mapping[TableId, tuple[Freshness, Reason | None]] = field(default_factory=dict)
     not_held: tuple[Reason, ...] = ()
     reference: bool = False
+    split: Split | Refused | None = None
 
 
 def decide(situation: Situation) -> Decision:
@@ -106,9 +112,11 @@ def decide(situation: Situation) -> Decision:
         refused = situation.compiled.reasons if situation.compiled else (Reason("no-rule", "it was not compiled"),)
         if situation.reference:
             return RunOnReference(situation.sql, _copies(situation), _outputs(situation), refused)
+        if isinstance(situation.split, Split):
+            parts = situation.split
+            return RunWithFinish(situation.sql, parts.compiled, parts.finish, _copies(situation), refused)
         reasons = refused
-    if isinstance(situation.compiled, Refused):
-        reasons = tuple(dict.fromkeys((*reasons, *situation.compiled.reasons)))
+    reasons = tuple(dict.fromkeys((*reasons, *_refusals(situation))))
     if not reasons:
         raise ValueError("a situation without an analysis must say why")
     if situation.route is Route.LOCAL:
@@ -123,6 +131,12 @@ def _stale(situation: Situation) -> tuple[Reason, ...]:
         for freshness, reason in filter(None, found)
         if freshness is not Freshness.FRESH
     )
+
+
+def _refusals(situation: Situation) -> Iterator[Reason]:
+    for found in (situation.compiled, situation.split):
+        if isinstance(found, Refused):
+            yield from found.reasons
 
 
 def _copies(situation: Situation) -> tuple[TableCopy, ...]:

@@ -21,6 +21,7 @@ from bigpato_magic.types import (
     Refused,
     RunLocal,
     RunOnBigQuery,
+    RunWithFinish,
     TableFacts,
     TableId,
 )
@@ -73,7 +74,14 @@ class Explanation:
     @property
     def duckdb_sql(self) -> str | None:
         """The DuckDB SQL that runs, or would run if the tables were here."""
+        if isinstance(self.decision, RunWithFinish):
+            return self.decision.compiled.sql
         return self.compiled.sql if isinstance(self.compiled, Compiled) else None
+
+    @property
+    def finish_sql(self) -> str | None:
+        """What Google's evaluator makes of the rows of the DuckDB SQL, where that is only a part of the query."""
+        return self.decision.finish.sql if isinstance(self.decision, RunWithFinish) else None
 
 
 def explain(runner: QueryRunner, request: Request) -> Explanation:

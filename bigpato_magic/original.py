@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import WarehouseError
 from bigpato_magic.overview import LRU_CAPACITY, TableRow
-from bigpato_magic.types import Plan, QueryResult, RunLocal
+from bigpato_magic.types import Plan, QueryResult, RunLocal, RunWithFinish
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ class OriginalFace:
         from bigpato_magic import frames
 
         result = self.run(query)
-        engine = "duckDB" if isinstance(result.decision, RunLocal) else "BigQuery"
+        engine = "duckDB" if isinstance(result.decision, RunLocal | RunWithFinish) else "BigQuery"
         log.info("Executing query %s with %s", query, engine)
         return frames.to_pandas(result.arrow)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from bigpato_magic.errors import BigPatoError, ConfigurationError
 from bigpato_magic.status import Cancel
 from bigpato_magic.traits import format_size
-from bigpato_magic.types import Freshness, QueryResult, Route, RunLocal
+from bigpato_magic.types import Freshness, QueryResult, Route, RunLocal, RunWithFinish
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,10 +29,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Begun = RunLocal | RunWithFinish
+"""What rests on rules, wholly or in part."""
+
 TOLERANCE = 1e-9
 """FLOAT64 sums depend on the order of addition, on BigQuery from run to run; relative."""
 
-UNDETERMINED = ("any_value", "array_agg", "array_concat_agg", "string_agg", "limit", "row_number", "ntile", "rand")
+UNDETERMINED = (
+    "any_value",
+    "array_agg",
+    "array_concat_agg",
+    "string_agg",
+    "limitoffsetscan",
+    "row_number",
+    "ntile",
+    "rand",
+)
 """Rules whose answer BigQuery itself may give otherwise the next time, unless an ORDER BY without ties fixes it."""
 
 
@@ -117,7 +129,7 @@ class Verifier:
 
     def maybe(self, request: Request, result: QueryResult) -> threading.Thread | None:
         """Begin a verification in the background for a sample of the local answers; the thread, or None."""
-        if not isinstance(result.decision, RunLocal) or result.relation is not None or self.chance() >= self.share():
+        if not isinstance(result.decision, Begun) or result.relation is not None or self.chance() >= self.share():
             return None
         thread = threading.Thread(target=self._quietly, args=(request, result), name="bigpato-verify", daemon=True)
         thread.start()
@@ -148,7 +160,7 @@ class Verifier:
             ConfigurationError: the answer was not a local one.
             WarehouseError: BigQuery cannot be reached or refuses.
         """
-        if not isinstance(result.decision, RunLocal):
+        if not isinstance(result.decision, Begun):
             raise ConfigurationError("The last query did not run in DuckDB: there is nothing to verify.")
         if result.relation is not None:
             raise ConfigurationError("a lazy relation has no rows yet to compare", hint="run it without --to duckdb")
@@ -168,7 +180,7 @@ class Verifier:
 
     def _judge(self, request: Request, ours: QueryResult, theirs: QueryResult) -> Verdict:
         decision = ours.decision
-        assert isinstance(decision, RunLocal)  # noqa: S101 - verify() has looked
+        assert isinstance(decision, Begun)  # noqa: S101 - verify() has looked
         found = difference(ours.arrow, theirs.arrow)
         if found is None:
             return Verdict("equal", f"{ours.arrow.num_rows} rows are BigQuery's", theirs.bytes_billed, theirs.job_id)
@@ -180,13 +192,13 @@ class Verifier:
             return Verdict("undecided", found, theirs.bytes_billed, theirs.job_id)
         return self._mismatch(request, ours, theirs, found)
 
-    def _unchanged(self, decision: RunLocal) -> bool:
+    def _unchanged(self, decision: Begun) -> bool:
         found = self.runner.tier.check(decision.copies, 0)
         return all(freshness is Freshness.FRESH for freshness, _ in found.values())
 
     def _mismatch(self, request: Request, ours: QueryResult, theirs: QueryResult, found: str) -> Verdict:
         decision = ours.decision
-        assert isinstance(decision, RunLocal)  # noqa: S101 - verify() has looked
+        assert isinstance(decision, Begun)  # noqa: S101 - verify() has looked
         case = self.runner.tier.keep_case(_case(request, decision, ours, theirs, found))
         rules = decision.compiled.rules
         self.runner.tier.quarantine(rules)
@@ -200,12 +212,13 @@ def _undetermined(rule: str) -> bool:
     return rule.split("(")[0].lower().lstrip("$") in UNDETERMINED
 
 
-def _case(request: Request, decision: RunLocal, ours: QueryResult, theirs: QueryResult, found: str) -> str:
+def _case(request: Request, decision: Begun, ours: QueryResult, theirs: QueryResult, found: str) -> str:
     """The case as JSON: all that is needed to run it again, and no more of the data than ten rows."""
     content = {
         "sql": request.sql,
         "parameters": [{"name": p.name, "type": str(p.type), "value": repr(p.value)} for p in request.parameters],
-        "duckdb_sql": decision.sql,
+        "duckdb_sql": decision.compiled.sql,
+        "finish_sql": decision.finish.sql if isinstance(decision, RunWithFinish) else None,
         "rules": sorted(decision.compiled.rules),
         "copies": {str(copy.table): copy.id for copy in decision.copies},
         "difference": found,

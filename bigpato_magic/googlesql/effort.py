@@ -141,3 +141,28 @@ def _constant(node: Any) -> Any:
         value = _constant(tree.node(tree.get(node, "argument_list")[0]))
         return None if value is None else -value
     return None
+
+
+# Scans with at least as many rows as their input.
+_KEEPING = frozenset({"AnalyticScan", "BarrierScan", "OrderByScan", "ProjectScan"})
+_KEPT_SIDES = {"LEFT": ("left_scan",), "RIGHT": ("right_scan",), "FULL": ("left_scan", "right_scan")}
+
+
+def fewest(scan: Any, rows: Callable[[Any], int]) -> int:
+    """How many rows a scan gives at least, as far as that can be told without running it.
+
+    Args:
+        scan: any.
+        rows: of a TableScan.
+    """
+    kind = tree.name(scan)
+    if kind == "TableScan":
+        return rows(scan)
+    if kind in _KEEPING or (kind == "ArrayScan" and scan.is_outer):
+        return fewest(tree.node(tree.get(scan, "input_scan")), rows)
+    if kind == "WithScan":
+        return fewest(tree.node(scan.query), rows)
+    if kind == "JoinScan":
+        sides = _KEPT_SIDES.get(tree.enum(scan, "join_type"), ())
+        return max((fewest(tree.node(getattr(scan, side)), rows) for side in sides), default=0)
+    return 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, ParameterError
-from bigpato_magic.googlesql import analysis, catalog, functions, rows, tree
+from bigpato_magic.googlesql import analysis, catalog, functions, options, rows, tree
 from bigpato_magic.googlesql.analysis import Declared
 from bigpato_magic.googlesql.catalog import Described, Entry, Path
 from bigpato_magic.googlesql.effort import Effort
@@ -20,7 +20,7 @@ from bigpato_magic.googlesql.instance import Refusal
 from bigpato_magic.googlesql.rebuild import Rebuilt, rebuilt
 from bigpato_magic.googlesql.service import Role
 from bigpato_magic.googlesql.source import Source, prepared
-from bigpato_magic.types import AnalyzedQuery, Parameter, TableId, TableRead
+from bigpato_magic.types import AnalyzedQuery, Parameter, SqlType, TableId, TableRead
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
 
 Contents = Mapping[Path, tuple[Described, "pa.Table"]] | Mapping[TableId, tuple[Described, "pa.Table"]]
+
+Content = tuple[Entry, Sequence[tuple[SqlType, "pa.ChunkedArray | None"]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,7 @@ def evaluate(
     """
     contents = _by_path(sql, tables or {})
     entries = catalog.entries({path: table for path, (table, _) in contents.items()})
-    # The evaluator knows parameters by their names only.
-    told = tuple(replace(p, name=p.name or f"p{place}") for place, p in enumerate(parameters, 1))
+    told = named(parameters)
     source = prepared(sql, contents.keys(), named=any(p.name is None for p in parameters))
     with analysis.asking(source, Role.EVALUATE) as instance:
         query = analysis.meaning(instance, source, entries, Declared.of(told))
@@ -79,11 +80,45 @@ def evaluate(
             raise AnalyzerUnavailable(f"{left} is left to BigQuery")
         _check_size(query, data, entries, limits)
         written = _written(instance, source, query, entries)
-        request = _request(instance, written, told)
-        for entry in written.scans:
-            _hand_over(request, entry, query.tables[entry.id], data[entry.id])
-        answer = _answer(instance, request)
+        content = [_content(entry, query.tables[entry.id], data[entry.id]) for entry in written.scans]
+        answer = evaluated(instance, written, told, content)
     return rows.arrow_table(answer, query.outputs)
+
+
+def can_evaluate(query: AnalyzedQuery, counts: Mapping[TableId, int], *, limits: Limits = Limits()) -> bool:
+    """Whether `evaluate` takes a query over tables of so many rows, as far as that can be told without their rows."""
+
+    def rows_of(scan: Any) -> int:
+        return counts[TableId.parse(scan.table.full_name)]
+
+    if foreign(query.tree) or sum(map(rows_of, tree.walk(query.tree, ("TableScan",)))) > limits.rows:
+        return False
+    try:
+        return Effort(rows_of).of(query.tree) <= limits.product
+    except AnalyzerUnavailable:
+        return False
+
+
+def named(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    """The parameters, positional ones as `p1`, …: the evaluator knows them by their names only."""
+    return tuple(replace(p, name=p.name or f"p{place}") for place, p in enumerate(parameters, 1))
+
+
+def evaluated(instance: Instance, written: Rebuilt, told: tuple[Parameter, ...], contents: Sequence[Content]) -> Any:
+    """The `TableData` of a query's result, by an instance that is already lent.
+
+    Args:
+        instance: the evaluator's.
+        written: the query, with a table for each scan.
+        told: parameters, all with names.
+        contents: each table with its columns and how many rows it has.
+    """
+    request = _request(instance, written, told)
+    for entry, columns, count in contents:
+        content = request.table_content[entry.path[0]].table_data
+        content.SetInParent()
+        rows.fill_table(content, columns, count)
+    return _answer(instance, request)
 
 
 def _by_path(sql: str, tables: Contents) -> dict[Path, tuple[Described, pa.Table]]:
@@ -155,16 +190,14 @@ def _add(proto: Any, parameter: Parameter) -> None:
     proto.value.SetInParent()
 
 
-def _hand_over(request: Any, entry: Entry, read: TableRead, held: pa.Table) -> None:
-    """Give a scan its rows: the columns that the query reads, and NULL for the others."""
+def _content(entry: Entry, read: TableRead, held: pa.Table) -> Content:
+    """What a scan is given: the columns that the query reads, and NULL for the others."""
     known = {name.lower(): held.column(place) for place, name in enumerate(held.column_names)}
     columns = [
         (kind, known[name.lower()] if name.lower() in read.columns else None)
         for name, kind in (*entry.columns, *entry.pseudo)
     ]
-    content = request.table_content[entry.path[0]].table_data
-    content.SetInParent()
-    rows.fill_table(content, columns, held.num_rows)
+    return entry, columns, held.num_rows
 
 
 def _answer(instance: Instance, request: Any) -> Any:
@@ -172,7 +205,13 @@ def _answer(instance: Instance, request: Any) -> Any:
     from google.protobuf.empty_pb2 import Empty
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
-    answer = instance.call("EvaluateQuery", request, protos.EvaluateQueryResponse)
+    try:
+        answer = instance.call("EvaluateQuery", request, protos.EvaluateQueryResponse)
+    except Refusal as refusal:
+        if not options.must_be_eager(refusal.message):
+            raise
+        request.options.CopyFrom(options.eager(request.options))
+        answer = instance.call("EvaluateQuery", request, protos.EvaluateQueryResponse)
     prepared_id = answer.prepared.prepared_query_id
     with suppress(Refusal):
         instance.call("UnprepareQuery", protos.UnprepareQueryRequest(prepared_query_id=prepared_id), Empty)

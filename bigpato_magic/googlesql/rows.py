@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from bigpato_magic import bignumeric
 from bigpato_magic.errors import AnalyzerUnavailable
 from bigpato_magic.googlesql.values import Interval, reader
 from bigpato_magic.types import Kind, OutputColumn, SqlType
@@ -99,6 +100,8 @@ def _clock(value: Any, _: SqlType) -> int:
 
 
 def _scaled(value: Any, kind: SqlType) -> int:
+    if isinstance(value, bytes):  # a BIGNUMERIC as DuckDB holds it
+        return bignumeric.decode(value)
     number = Decimal(value)
     scale = 9 if kind.kind is Kind.NUMERIC else 38
     sign, digits, exponent = number.as_tuple()

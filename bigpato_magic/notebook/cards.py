@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from bigpato_magic.notebook.footnote import clock, code_html, items_html, table_html
+from bigpato_magic.notebook.footnote import clock, code_html, items_html, parts_of, table_html
 from bigpato_magic.traits import format_money, format_size
-from bigpato_magic.types import Plan, Promotion, Refresh, RunLocal, RunOnReference
+from bigpato_magic.types import Plan, Promotion, Refresh, RunLocal, RunOnBigQuery, RunOnReference, RunWithFinish
 
 if TYPE_CHECKING:
     from bigpato_magic.explain import Explanation, TableState
@@ -68,15 +68,23 @@ def explanation_card(explanation: Explanation) -> Card:
     text = [headline, *(f"  - {r.message} [{r.code}]" for r in reasons), *_columns(header, rows), price.text]
     html = [f"<div><b>{escape(headline)}</b></div>", items_html(reasons), table_html(header, rows) if rows else ""]
     html.append(price.html)
-    if explanation.duckdb_sql:
-        text += ["DuckDB SQL:", explanation.duckdb_sql]
-        html.append(f"<details><summary>DuckDB SQL</summary>{code_html(explanation.duckdb_sql)}</details>")
+    for title, sql in _texts(explanation):
+        text += [f"{title}:", sql]
+        html.append(f"<details><summary>{escape(title)}</summary>{code_html(sql)}</details>")
     return Card("\n".join(text), "".join(html))
+
+
+def _texts(explanation: Explanation) -> list[tuple[str, str]]:
+    """What runs here; on BigQuery, the DuckDB SQL that would run if the tables were here."""
+    would = [("DuckDB SQL", explanation.duckdb_sql)] if explanation.duckdb_sql else []
+    return parts_of(explanation.decision) or would
 
 
 def _place(explanation: Explanation) -> str:
     if isinstance(explanation.decision, RunLocal):
         return "locally, in DuckDB"
+    if isinstance(explanation.decision, RunWithFinish):
+        return "locally, begun by DuckDB and finished by Google's evaluator"
     return "locally, in Google's evaluator" if isinstance(explanation.decision, RunOnReference) else "on BigQuery"
 
 
@@ -87,7 +95,7 @@ def _bigquery_price(explanation: Explanation) -> str:
 
 
 def _local_price(explanation: Explanation) -> str:
-    if isinstance(explanation.decision, RunLocal | RunOnReference):
+    if not isinstance(explanation.decision, RunOnBigQuery):
         return "nothing is billed"
     return explanation.remedy or "not possible"
 

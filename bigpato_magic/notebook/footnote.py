@@ -5,7 +5,7 @@ Pure: a `QueryResult` in, text and HTML out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -13,9 +13,24 @@ from typing import Any
 from urllib.parse import quote
 
 from bigpato_magic.traits import format_duration, format_money, format_size
-from bigpato_magic.types import QueryResult, Reason, RunLocal, RunOnBigQuery, RunOnReference, TableCopy, TableId
+from bigpato_magic.types import (
+    Decision,
+    QueryResult,
+    Reason,
+    RunLocal,
+    RunOnBigQuery,
+    RunWithFinish,
+    TableCopy,
+    TableId,
+)
 
 _STYLE = "font-size:.85em;opacity:.8;margin:.2em 0"
+_PLACES = {
+    "local": "local",
+    "finish": "local, finished by Google's evaluator",
+    "reference": "local (Google's evaluator)",
+    "bigquery": "BigQuery",
+}
 _REMEDIED = ("not-local", "stale", "not-held", "streaming", "unchecked")
 
 
@@ -49,8 +64,7 @@ class Note:
     def full(self) -> str:
         """The line, the reasons, and the DuckDB SQL."""
         reasons = [f"  - {reason.message} [{reason.code}]" for reason in reasons_of(self.result)]
-        decision = self.result.decision
-        sql = ["DuckDB SQL:", decision.compiled.sql] if isinstance(decision, RunLocal) else []
+        sql = [line for title, text in parts_of(self.result.decision) for line in (f"{title}:", text)]
         remedy = [" ".join(words)] if (words := self._remedy()) else []
         return "\n".join([self.line(), *reasons, *remedy, *sql])
 
@@ -71,7 +85,7 @@ class Note:
         result = self.result
         return {
             "bigpato": {
-                "route": _route(result),
+                "route": result.decision.where,
                 "seconds": round(result.seconds, 4),
                 "bytes_billed": result.bytes_billed,
                 "bytes_saved": result.bytes_saved,
@@ -146,9 +160,18 @@ def why_html(result: QueryResult) -> str:
     parts = [items_html(reasons_of(result))]
     if not isinstance(decision, RunOnBigQuery):
         parts.append(_copies_html(decision.copies))
-    if isinstance(decision, RunLocal):
-        parts.append(code_html(decision.compiled.sql))
+    texts = parts_of(decision)
+    parts += [(f"<div>{escape(title)}</div>" if texts[1:] else "") + code_html(text) for title, text in texts]
     return "".join(parts)
+
+
+def parts_of(decision: Decision) -> list[tuple[str, str]]:
+    """What runs here, each part with its title: DuckDB SQL, and what Google's evaluator makes of its rows."""
+    if not isinstance(decision, RunLocal | RunWithFinish):
+        return []
+    finish = decision.finish if isinstance(decision, RunWithFinish) else None
+    rest = [(f"Finished by Google's evaluator over its rows, {finish.table}", finish.sql)] if finish else []
+    return [("DuckDB SQL", decision.compiled.sql), *rest]
 
 
 def remedied(reasons: Iterable[Reason]) -> tuple[TableId, ...]:
@@ -187,12 +210,7 @@ def clock(instant: datetime) -> str:
 def _where(result: QueryResult) -> str:
     if result.relation is not None:
         return "local, lazy"
-    return {"local": "local", "reference": "local (Google's evaluator)", "bigquery": "BigQuery"}[_route(result)]
-
-
-def _route(result: QueryResult) -> str:
-    names: Mapping[type, str] = {RunLocal: "local", RunOnReference: "reference", RunOnBigQuery: "bigquery"}
-    return names[type(result.decision)]
+    return _PLACES[result.decision.where]
 
 
 def _fresh(result: QueryResult) -> list[str]:

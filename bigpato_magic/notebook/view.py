@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.traits import format_money, format_size
-from bigpato_magic.types import Demotion, Plan, Promotion, QueryResult, Refresh, RunLocal, RunOnBigQuery, TableId
+from bigpato_magic.types import Demotion, Plan, Promotion, QueryResult, Refresh, RunLocal, RunWithFinish, TableId
 
 if TYPE_CHECKING:
     from bigpato_magic.client import BigPato
@@ -159,7 +159,7 @@ def _demotion(move: Demotion, project: str | None) -> dict[str, Any]:
 
 def query(result: QueryResult) -> dict[str, Any]:
     """One of the last queries: where it ran, what it cost, and why."""
-    route = {RunLocal: "local", RunOnBigQuery: "bigquery"}.get(type(result.decision), "reference")
+    route = result.decision.where
     return {
         "id": str(id(result)),
         "route": route,
@@ -171,15 +171,22 @@ def query(result: QueryResult) -> dict[str, Any]:
     }
 
 
+_BY = {
+    "bigquery": "On BigQuery:",
+    "finish": "Local: begun by DuckDB, finished by Google's reference implementation:",
+    "reference": "By Google's reference implementation:",
+}
+
+
 def why(result: QueryResult) -> str:
     """Why a query ran where it ran, in a few lines."""
     decision = result.decision
     if isinstance(decision, RunLocal):
         copies = [f"{c.table}: copy of {c.as_of:%Y-%m-%d %H:%M:%S} UTC" for c in decision.copies]
         return "\n".join(["Local: every table is here and fresh.", *copies, "", decision.compiled.sql])
-    first = "On BigQuery:" if isinstance(decision, RunOnBigQuery) else "By Google's reference implementation:"
     job = [f"job {result.job_id}"] if result.job_id else []
-    return "\n".join([first, *(f"- {reason.message}" for reason in decision.reasons), *job])
+    begun = ["", decision.compiled.sql, "", decision.finish.sql] if isinstance(decision, RunWithFinish) else []
+    return "\n".join([_BY[decision.where], *(f"- {reason.message}" for reason in decision.reasons), *job, *begun])
 
 
 # ------------------------------------------------------------------------------------- static table

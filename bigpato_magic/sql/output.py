@@ -25,6 +25,14 @@ def output_list(c: Compiler, exprs: list[Expr], outputs: tuple[OutputColumn, ...
     return ", ".join(f"{_value(c, e, out.type)} AS {identifier(out.name)}" for e, out in pairs)
 
 
+def inner_list(c: Compiler, exprs: list[Expr], outputs: tuple[OutputColumn, ...]) -> str:
+    """The SELECT list of a part whose rows another engine goes on with: values as they are inside a query."""
+    pairs = zip(exprs, outputs, strict=True)
+    return ", ".join(
+        f"{e.sql if is_nested(out.type) else _value(c, e, out.type)} AS {identifier(out.name)}" for e, out in pairs
+    )
+
+
 def _value(c: Compiler, e: Expr, type_: SqlType) -> str:
     if is_nested(type_):
         return _named(c, e.sql, type_)

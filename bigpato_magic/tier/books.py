@@ -13,7 +13,6 @@ from bigpato_magic.types import (
     AnalyzedQuery,
     PartitionFacts,
     QueryResult,
-    RunLocal,
     RunOnBigQuery,
     TableFacts,
     TableId,
@@ -69,12 +68,10 @@ def uses(
 
 def entry(result: QueryResult, tables: tuple[TableId, ...], prices: Prices, at: datetime) -> Entry:
     """The ledger's line."""
-    decision = result.decision
-    here = "local" if isinstance(decision, RunLocal) else "reference"
     return Entry(
         at=at,
         kind="query",
-        route="bigquery" if isinstance(decision, RunOnBigQuery) else here,
+        route=result.decision.where,
         bytes_billed=result.bytes_billed,
         bytes_saved=result.bytes_saved,
         dollars=score.query_price(result.bytes_billed, prices),

@@ -62,7 +62,7 @@ class Entry:
     Args:
         at: when, UTC.
         kind: `query` or `transfer`.
-        route: `local`, `reference` or `bigquery`; a transfer's method (`read`, `extract`).
+        route: `local`, `finish`, `reference` or `bigquery` (a decision's `where`); a transfer's method (`read`, `extract`).
         bytes_billed: by BigQuery for a query.
         bytes_saved: that a local answer did not bill, estimated by the columns and partitions that it read.
         bytes_moved: by a transfer.

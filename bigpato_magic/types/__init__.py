@@ -9,6 +9,7 @@ from bigpato_magic.types.queries import (
     AnalyzedQuery,
     Compiled,
     Decision,
+    Finish,
     LocalTable,
     OutputColumn,
     Parameter,
@@ -19,6 +20,8 @@ from bigpato_magic.types.queries import (
     RunLocal,
     RunOnBigQuery,
     RunOnReference,
+    RunWithFinish,
+    Split,
     TableRead,
 )
 from bigpato_magic.types.sql import Kind, SqlType, StructField, array_of, struct_of
@@ -42,6 +45,7 @@ __all__ = [
     "Compiled",
     "Decision",
     "Demotion",
+    "Finish",
     "Freshness",
     "Holding",
     "Kind",
@@ -64,6 +68,8 @@ __all__ = [
     "RunLocal",
     "RunOnBigQuery",
     "RunOnReference",
+    "RunWithFinish",
+    "Split",
     "SqlType",
     "StructField",
     "TableCopy",

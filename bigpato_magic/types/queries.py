@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from bigpato_magic.types.copies import ColumnStats, TableCopy
 from bigpato_magic.types.sql import SqlType
@@ -116,11 +116,14 @@ class Compiled:
         sql: one SELECT.
         outputs: names and types of the result, in order.
         rules: the names of the rules that it rests on, for explanation, verification and quarantine.
+        inner: its rows are no result but go on to a `Finish`: fields of a STRUCT are told by position, NULL arrays and
+            NULLs in arrays stay what they are.
     """
 
     sql: str
     outputs: tuple[OutputColumn, ...]
     rules: frozenset[str] = frozenset()
+    inner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,39 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """What is left of a query above a part that DuckDB computes: a query over that part's rows.
+
+    Args:
+        sql: GoogleSQL over the one table of that name.
+        table: the name.
+        columns: of the part's rows, in order, with GoogleSQL's own types.
+        outputs: names and types of the result.
+        most: rows of the part that the evaluator takes.
+        effort: rows that it looks at for each of them.
+    """
+
+    sql: str
+    table: str
+    columns: tuple[OutputColumn, ...]
+    outputs: tuple[OutputColumn, ...]
+    most: int
+    effort: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A query in two: the part that DuckDB begins with, and the rest."""
+
+    compiled: Compiled
+    finish: Finish
+
+
+@dataclass(frozen=True, slots=True)
 class RunLocal:
     """Run `compiled` over `copies`, whose freshness must still hold when the frame is shown."""
 
+    where: ClassVar[str] = "local"
     sql: str
     compiled: Compiled
     copies: tuple[TableCopy, ...]
@@ -154,6 +187,7 @@ class RunOnReference:
         reasons: why DuckDB does not run it.
     """
 
+    where: ClassVar[str] = "reference"
     sql: str
     copies: tuple[TableCopy, ...]
     outputs: tuple[OutputColumn, ...]
@@ -161,9 +195,35 @@ class RunOnReference:
 
 
 @dataclass(frozen=True, slots=True)
+class RunWithFinish:
+    """Run the lower part over `copies` in DuckDB, and let Google's reference implementation finish its rows.
+
+    Args:
+        sql: the person's text.
+        compiled: the lower part, whose rows are few, or the query goes to BigQuery.
+        finish: the rest.
+        copies: whose freshness must still hold when the frame is shown.
+        reasons: why DuckDB does not run all of it.
+    """
+
+    where: ClassVar[str] = "finish"
+    sql: str
+    compiled: Compiled
+    finish: Finish
+    copies: tuple[TableCopy, ...]
+    reasons: tuple[Reason, ...]
+
+    @property
+    def outputs(self) -> tuple[OutputColumn, ...]:
+        """Names and types of the result."""
+        return self.finish.outputs
+
+
+@dataclass(frozen=True, slots=True)
 class RunOnBigQuery:
     """Send the person's own text to BigQuery, and say why."""
 
+    where: ClassVar[str] = "bigquery"
     sql: str
     reasons: tuple[Reason, ...]
 
@@ -172,7 +232,7 @@ class RunOnBigQuery:
             raise ValueError("a query goes to BigQuery for at least one reason")
 
 
-Decision = RunLocal | RunOnReference | RunOnBigQuery
+Decision = RunLocal | RunWithFinish | RunOnReference | RunOnBigQuery
 
 
 @dataclass(frozen=True, slots=True)

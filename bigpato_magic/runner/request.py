@@ -1,0 +1,46 @@
+"""One query as a person asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bigpato_magic.status import Cancel
+from bigpato_magic.types import Parameter, Route
+from bigpato_magic.warehouse.base import QueryOptions, QueryProgress
+
+RunProgress = Callable[[QueryProgress | float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One query as a person asked for it.
+
+    Args:
+        sql: GoogleSQL.
+        parameters: typed values.
+        route: where it may run.
+        max_staleness: seconds that a check of a table may be old, None for the policy's own.
+        project: of unqualified dataset names.
+        dataset: of unqualified table names.
+        options: for BigQuery.
+        cancel: stops it.
+        progress: hears of a BigQuery job, and of a local run the share done, 0 to 1.
+        lazy: leave a local answer in DuckDB, where that can be.
+    """
+
+    sql: str
+    parameters: tuple[Parameter, ...] = ()
+    route: Route = Route.AUTO
+    max_staleness: float | None = None
+    project: str | None = None
+    dataset: str | None = None
+    options: QueryOptions = field(default_factory=QueryOptions)
+    cancel: Cancel = field(default_factory=Cancel)
+    progress: RunProgress | None = None
+    lazy: bool = False
+
+    @property
+    def default_dataset(self) -> tuple[str, str] | None:
+        """(project, dataset) of unqualified names, if known."""
+        return (self.project, self.dataset) if self.project and self.dataset else None
