@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from bigpato_magic.client import BigPato
 
 _SOON = ("bigpato_magic.notebook.magics", "bigpato_magic.notebook.cell", "bigpato_magic.notebook.tablemagics")
-_HEAVY = ("duckdb", "pandas", "pyarrow", "bigpato_magic.runner", "bigpato_magic.notebook.frame")
+_HEAVY = (
+    "duckdb",
+    "pandas",
+    "pyarrow",
+    "bigpato_magic.runner",
+    "bigpato_magic.notebook.frame",
+    "bigpato_magic.notebook.complete",
+)
 """What the first cell and the first query would otherwise wait for."""
 
 

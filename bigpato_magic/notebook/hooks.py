@@ -41,7 +41,7 @@ def install(shell: InteractiveShell, session: Session) -> Callable[[], None]:
 
 
 def _late_names(session: Session) -> Callable[[], Names]:
-    """The one cache of names, made when first asked for."""
+    """The one cache of names, made when first asked for: at a key press."""
     made: list[Names] = []
 
     def names() -> Names:
@@ -49,6 +49,7 @@ def _late_names(session: Session) -> Callable[[], Names]:
 
         if not made:
             made.append(Names(lambda: session.client))
+        made[0].key_pressed()
         return made[0]
 
     return names

@@ -1,10 +1,11 @@
 """The names that completion and inspection know: from what is remembered here, refreshed behind the person's back.
 
-A key press never waits for BigQuery: what is not known yet is asked for on a thread, for the next key press.
+A key press waits for BigQuery for a moment only: what comes later is there for the next key press.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _YOUNG = 300.0
 """Seconds after which names are asked for again."""
+_PATIENCE = 0.4
+"""Seconds that one key press may wait for names that are asked for the first time: JupyterLab gives up after one."""
 
 
 class Names:
@@ -31,7 +34,13 @@ class Names:
         self._for: BigPato | None = None
         self._rows: tuple[TableRow, ...] | None = None
         self._asked: dict[Any, float] = {}
+        self._first: dict[Any, threading.Thread] = {}
+        self._until = 0.0
         self._lists: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def key_pressed(self) -> None:
+        """A person waits: what is asked from now on may take a moment."""
+        self._until = time.monotonic() + _PATIENCE
 
     def projects(self) -> tuple[str, ...]:
         """Projects of the client and of the tables that were used."""
@@ -77,6 +86,7 @@ class Names:
         known = self._facts_of(client, table)
         if known is None:
             self._behind(("facts", table), lambda: client.tier.facts.fetch([table]))
+            known = self._facts_of(client, table)
         return known
 
     def row(self, table: TableId) -> TableRow | None:
@@ -94,7 +104,7 @@ class Names:
         """The client; what was heard from another one is forgotten."""
         client = self._client_of()
         if client is not self._for:
-            self._for, self._rows, self._asked, self._lists = client, None, {}, {}
+            self._for, self._rows, self._asked, self._first, self._lists = client, None, {}, {}, {}
         return client
 
     def _known(self) -> tuple[TableRow, ...]:
@@ -102,7 +112,7 @@ class Names:
         client = self._client
         if self._rows is None:
             self._behind("tier", lambda: self._hear(client))
-            return ()
+            return self._rows or ()
         with suppress(BigPatoError):
             self._rows = tuple(client.tables())
         return self._rows
@@ -126,15 +136,17 @@ class Names:
     def _behind(self, key: Any, ask: Callable[[], Any]) -> None:
         """Ask on a thread, unless that was done a short while ago; without an answer, the old names stay."""
         now = time.monotonic()
-        if now - self._asked.get(key, -_YOUNG) < _YOUNG:
-            return
-        self._asked[key] = now
+        if now - self._asked.get(key, -math.inf) >= _YOUNG:
+            self._asked[key] = now
+            thread = threading.Thread(target=_quietly, args=(ask,), daemon=True, name="bigpato-names")
+            thread.start()
+            self._first.setdefault(key, thread)
+        self._first[key].join(max(0.0, self._until - now))
 
-        def quietly() -> None:
-            with suppress(Exception):
-                ask()
 
-        threading.Thread(target=quietly, daemon=True, name="bigpato-names").start()
+def _quietly(ask: Callable[[], Any]) -> None:
+    with suppress(Exception):
+        ask()
 
 
 def _home(client: BigPato) -> tuple[str, str]:
