@@ -122,6 +122,15 @@ def _resolved(instance: Instance, entries: tuple[Entry, ...], sql: str, declared
 
 
 def _ask(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any) -> Any:
+    try:
+        return _asked(instance, entries, sql, wanted)
+    except Refusal as refusal:
+        if not options.must_be_eager(refusal.message):
+            raise
+        return _asked(instance, entries, sql, options.eager(wanted))
+
+
+def _asked(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any) -> Any:
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
     number = catalog.registered(instance, entries)

@@ -63,6 +63,10 @@ ON: dict[str, str] = {
     "WITH_RECURSIVE": "BigQuery has WITH RECURSIVE",
 }
 
+# With it the analyzer has no window functions inside IF, CASE and the like.
+_LAZY = "ENFORCE_CONDITIONAL_EVALUATION"
+_NOT_LAZY = "Analytic functions in side effect scopes"
+
 # Rewrites that the analyzer would not make by itself: calls of functions that a cell declares become their bodies.
 REWRITES = ("INLINE_SQL_FUNCTIONS", "INLINE_SQL_UDAS")
 
@@ -77,6 +81,25 @@ def analyzer_options(instance: Instance) -> Any:
 def language_options(instance: Instance) -> Any:
     """`LanguageOptionsProto` as BigQuery would have it. Do not change it."""
     return analyzer_options(instance).language_options
+
+
+def must_be_eager(message: str) -> bool:
+    """Whether the analyzer refused a text because a window function stands in a branch that may not be taken."""
+    return message.startswith(_NOT_LAZY)
+
+
+def eager(settings: Any) -> Any:
+    """`AnalyzerOptionsProto` under which branches that are not taken may be evaluated too.
+
+    An answer is the same with it; only an error may come up that BigQuery would not see.
+    """
+    from zetasql.wasi._pb2.zetasql.public import options_pb2 as public
+
+    relaxed = type(settings)()
+    relaxed.CopyFrom(settings)
+    features = relaxed.language_options.enabled_language_features
+    features.remove(public.LanguageFeature.Value(f"FEATURE_{_LAZY}"))
+    return relaxed
 
 
 def function_options(instance: Instance) -> Any:

@@ -11,7 +11,7 @@ from bigpato_magic.sql.compiler import Compiler, expression, full_width, no_coll
 from bigpato_magic.sql.expr import NOT_NULL, Expr, Facts
 from bigpato_magic.sql.physical import duck_type, full, identifier, literal, same_physical
 from bigpato_magic.sql.refusal import refuse
-from bigpato_magic.sql.rules import FUNCTIONS
+from bigpato_magic.sql.rules import FUNCTIONS, QUIET
 from bigpato_magic.sql.rules.base import TRY, Call, Rule, Template, is_null, repeats
 from bigpato_magic.types import Kind, SqlType
 
@@ -252,7 +252,7 @@ def _filled(template: Template, call: Call) -> str | Expr:
 
 def _safe(rule: Rule, call: Call) -> str | Expr:
     if rule.safe is TRY:
-        return call.once(lambda bound: f"TRY({_text(_filled(rule.template or '', bound))})")
+        return call.once(lambda bound: QUIET.attempt(_text(_filled(rule.template or "", bound))))
     if rule.safe is None or isinstance(rule.safe, bool) or (not isinstance(rule.safe, str) and not callable(rule.safe)):
         return call.refuse(f"SAFE.{call.label}" if rule.name != "cast" else f"SAFE_CAST({rule.signature})")
     return _filled(rule.safe, call)

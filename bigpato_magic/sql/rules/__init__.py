@@ -29,6 +29,7 @@ from bigpato_magic.sql.rules import (
     zones,
 )
 from bigpato_magic.sql.rules.base import AggregateRule, Rule, Table, Udf
+from bigpato_magic.sql.rules.quiet import Quiet
 
 FAMILIES: tuple[ModuleType, ...] = (
     operators,
@@ -64,16 +65,25 @@ FUNCTIONS = Table(rule for rule in _all("RULES") if isinstance(rule, Rule))
 AGGREGATES = Table(rule for rule in _all("AGGREGATES") if isinstance(rule, AggregateRule))
 
 
-def macros() -> list[str]:
-    """The statements that define the macros which templates use; to be run once per connection, in this order."""
+def _macros() -> dict[str, str]:
     found: dict[str, str] = {}
+    names: set[str] = set()
     for family in FAMILIES:
         for head, body in getattr(family, "MACROS", {}).items():
             name = head.split("(")[0]
-            if name in found:
+            if name in names:
                 raise ValueError(f"two macros named {name}")
-            found[name] = f"CREATE OR REPLACE TEMP MACRO {head} AS {body}"
-    return list(found.values())
+            names.add(name)
+            found[head] = body
+    return found
+
+
+QUIET = Quiet(_macros(), frozenset(udf.name for udf in _all("UDFS") if isinstance(udf, Udf)))
+
+
+def macros() -> list[str]:
+    """The statements that define the macros which templates use; to be run once per connection, in this order."""
+    return [f"CREATE OR REPLACE TEMP MACRO {head} AS {body}" for head, body in (_macros() | QUIET.twins).items()]
 
 
 def udfs() -> list[Udf]:

@@ -7,7 +7,7 @@ routes.
 from __future__ import annotations
 
 from bigpato_magic.sql.expr import Expr, Facts, between
-from bigpato_magic.sql.rules.base import DOCS, Call, FactsOf, Rule, Template, Udf
+from bigpato_magic.sql.rules.base import DOCS, TRY, Call, FactsOf, Rule, Template, Try, Udf
 
 SOURCE = DOCS + "conversion_functions#cast"
 CLOCK = r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d([.]\d{1,6})?"
@@ -72,7 +72,7 @@ MACROS = {
 
 
 def _cast(
-    source: str, target: str, template: Template, safe: bool | str | None = True, facts: FactsOf = Facts()
+    source: str, target: str, template: Template, safe: bool | str | Try = True, facts: FactsOf = Facts()
 ) -> Rule:
     return Rule("cast", f"{source} AS {target}", template, safe=safe, facts=facts)
 
@@ -109,7 +109,7 @@ RULES = (
     _cast("INT64", "STRING", "CAST({a} AS VARCHAR)", facts=Facts(ascii=True)),
     # Through text: DuckDB's own cast divides, and is off by one bit now and then.
     _cast("NUMERIC", "FLOAT64", "CAST(CAST({a} AS VARCHAR) AS DOUBLE)", facts=Facts(nan=False, magnitude=1e29)),
-    _cast("NUMERIC", "INT64", "CAST(round({a}) AS BIGINT)", None),
+    _cast("NUMERIC", "INT64", "CAST(round({a}) AS BIGINT)", TRY),
     _cast(
         "NUMERIC",
         "STRING",
@@ -132,4 +132,4 @@ RULES = (
     _cast("TIMESTAMP", "STRING", "(bp_datetime_text(bp_utc({a})) || '+00')", facts=Facts(ascii=True)),
     _cast("TIMESTAMP", "TIME", "CAST(bp_utc({a}) AS TIME)"),
 )
-TEMPLATES = {rule.signature: rule.template for rule in RULES}
+PAIRS = {rule.signature: rule for rule in RULES}

@@ -317,7 +317,9 @@ def _string_of_timestamp(call: Call) -> str:
 
 
 def _from_cast(name: str, pair: str, signature: str, source: str) -> Rule:
-    return Rule(name, signature, casts.TEMPLATES[pair], source=source)
+    """As CAST, and its SAFE form as SAFE_CAST."""
+    cast = casts.PAIRS[pair]
+    return Rule(name, signature, cast.template, safe=cast.safe, source=source)
 
 
 T, TZ = "TIMESTAMP", "TIMESTAMP, STRING"
@@ -346,10 +348,14 @@ CLOCK = ["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"]
 ADDED = ["DAY", "WEEK", "MONTH", "QUARTER", "YEAR"]
 SIX = "INT64, INT64, INT64, INT64, INT64, INT64"
 # A 60th second is the first one of the next minute.
-FROM_SIX = (
-    "(CASE WHEN {f} NOT BETWEEN 0 AND 60 THEN error('second out of range') "
-    "ELSE bp_datetime(make_timestamp({a}, {b}, {c}, {d}, {e}, 0.0) + to_seconds({f})) END)"
+# DuckDB takes the hour 24 too. What is out of range stops at the hour, and only where nothing is NULL.
+SIX_MADE = (
+    "make_timestamp({a}, {b}, {c}, CASE WHEN {d} > 23 OR {f} NOT BETWEEN 0 AND 60 THEN {d} * 0 - 1 ELSE {d} END, {e}, 0.0) "
+    "+ to_seconds({f})"
 )
+FROM_SIX = f"bp_datetime({SIX_MADE})"
+SAFE_SIX = f"bp_quiet_datetime(TRY({SIX_MADE}))"
+SAFE_DAY = "bp_quiet_date(TRY(make_date({a}, {b}, {c})))"
 FROM_THREE = (
     "(CASE WHEN {a} NOT BETWEEN 0 AND 23 OR {b} NOT BETWEEN 0 AND 59 OR {c} NOT BETWEEN 0 AND 60 THEN error('time out of range') "
     "ELSE make_time({a}, {b}, 0.0) + to_seconds({c}) END)"
@@ -436,6 +442,7 @@ RULES = (
             f"{name}_trunc",
             f"{T}, ENUM, STRING",
             _timestamp_trunc,
+            safe=True,
             grid=tuple(
                 pattern
                 for zone in ("UTC", "America/New_York", "Asia/Kathmandu", "-03:30")
@@ -457,39 +464,42 @@ RULES = (
     Rule("time_trunc", "TIME, ENUM", _time_trunc, safe=True, grid=_each("TIME_TRUNC(a, PART)", FINE)),
     Rule("$add", "DATE, INT64", "bp_date({a} + CAST({b} AS INTEGER))", safe=TRY),
     Rule("$subtract", "DATE, INT64", "bp_date({a} - CAST({b} AS INTEGER))", safe=TRY),
-    *(Rule("last_day", kind, _last_day) for kind in ("DATE", "DATETIME")),
+    *(Rule("last_day", kind, _last_day, safe=TRY) for kind in ("DATE", "DATETIME")),
     *(
-        Rule("last_day", f"{kind}, ENUM", _last_day, grid=_each("LAST_DAY(a, PART)", UNITS))
+        Rule("last_day", f"{kind}, ENUM", _last_day, safe=TRY, grid=_each("LAST_DAY(a, PART)", UNITS))
         for kind in ("DATE", "DATETIME")
     ),
-    Rule("date", "INT64, INT64, INT64", "bp_date(make_date({a}, {b}, {c}))", safe=TRY, values=NEARLY),
-    Rule("date", T, _on_clock("CAST({a} AS DATE)", 1)),
-    Rule("date", TZ, _on_clock("CAST({a} AS DATE)", 1), grid=("DATE(a, 'Europe/Zurich')",)),
-    Rule("date", "DATETIME", "CAST({a} AS DATE)"),
-    Rule("date", "DATE", "{a}"),
+    Rule("date", "INT64, INT64, INT64", "bp_date(make_date({a}, {b}, {c}))", safe=SAFE_DAY, values=NEARLY),
+    Rule("date", T, _on_clock("CAST({a} AS DATE)", 1), safe=True),
+    Rule("date", TZ, _on_clock("CAST({a} AS DATE)", 1), safe=True, grid=("DATE(a, 'Europe/Zurich')",)),
+    Rule("date", "DATETIME", "CAST({a} AS DATE)", safe=True),
+    Rule("date", "DATE", "{a}", safe=True),
     # DATE(text) reads a TIMESTAMP, unlike CAST.
     Rule(
         "date",
         "STRING",
         f"(CASE WHEN regexp_full_match({{a}}, '{casts.DAY}') THEN CAST({{a}} AS DATE) "
         "ELSE CAST(bp_utc(bp_read_timestamp({a})) AS DATE) END)",
+        safe=f"(CASE WHEN regexp_full_match({{a}}, '{casts.DAY}') THEN TRY_CAST({{a}} AS DATE) "
+        "ELSE CAST(bp_utc(bp_try_timestamp({a})) AS DATE) END)",
         values={"a": ("'2020-09-01 23:34:56-08'", "'2020-1-2'", "'2020-02-03'", "'2020-02-30'", "'x'", "NULL")},
     ),
-    Rule("datetime", T, "bp_utc({a})", source=DATETIMES),
-    Rule("datetime", TZ, _on_clock("{a}", 1), source=DATETIMES, grid=("DATETIME(a, 'Asia/Tokyo')",)),
-    Rule("datetime", "DATE", "CAST({a} AS TIMESTAMP)", source=DATETIMES),
-    Rule("datetime", "DATETIME", "{a}", source=DATETIMES),
-    Rule("datetime", "DATE, TIME", "({a} + {b})", source=DATETIMES),
-    Rule("datetime", SIX, FROM_SIX, safe=TRY, source=DATETIMES, values=NEARLY),
+    Rule("datetime", T, "bp_utc({a})", safe=True, source=DATETIMES),
+    Rule("datetime", TZ, _on_clock("{a}", 1), safe=True, source=DATETIMES, grid=("DATETIME(a, 'Asia/Tokyo')",)),
+    Rule("datetime", "DATE", "CAST({a} AS TIMESTAMP)", safe=True, source=DATETIMES),
+    Rule("datetime", "DATETIME", "{a}", safe=True, source=DATETIMES),
+    Rule("datetime", "DATE, TIME", "({a} + {b})", safe=True, source=DATETIMES),
+    Rule("datetime", SIX, FROM_SIX, safe=SAFE_SIX, source=DATETIMES, values=NEARLY),
     _from_cast("datetime", "STRING AS DATETIME", "STRING", DATETIMES),
-    Rule("timestamp", "DATETIME", "bp_timestamp(epoch_us({a}))", source=TIMESTAMPS),
-    Rule("timestamp", "DATE", "bp_timestamp(epoch_us(CAST({a} AS TIMESTAMP)))", source=TIMESTAMPS),
-    Rule("timestamp", T, "{a}", source=TIMESTAMPS),
+    Rule("timestamp", "DATETIME", "bp_timestamp(epoch_us({a}))", safe=True, source=TIMESTAMPS),
+    Rule("timestamp", "DATE", "bp_timestamp(epoch_us(CAST({a} AS TIMESTAMP)))", safe=True, source=TIMESTAMPS),
+    Rule("timestamp", T, "{a}", safe=True, source=TIMESTAMPS),
     *(
         Rule(
             "timestamp",
             f"{kind}, STRING",
             lambda call: moment_of(call, f"CAST({call.sql(0)} AS TIMESTAMP)", 1),
+            safe=True,
             source=TIMESTAMPS,
             grid=("TIMESTAMP(a, 'America/New_York')", "TIMESTAMP(a, '+05:30')", "TIMESTAMP(a, 'UTC')"),
         )
@@ -508,15 +518,18 @@ RULES = (
         "string",
         TZ,
         _string_of_timestamp,
+        safe=True,
         source=TIMESTAMPS,
         grid=("STRING(a, 'America/New_York')", "STRING(a, 'Asia/Kathmandu')", "STRING(a, '-03')"),
     ),
     *(_from_cast("string", f"{kind} AS STRING", kind, DOCS) for kind in ("DATE", "DATETIME", "TIME")),
     _from_cast("timestamp", "STRING AS TIMESTAMP", "STRING", TIMESTAMPS),
     _from_cast("string", "TIMESTAMP AS STRING", T, TIMESTAMPS),
-    Rule("time", T, "CAST(bp_utc({a}) AS TIME)", source=TIMES),
-    Rule("time", TZ, _on_clock("CAST({a} AS TIME)", 1), source=TIMES, grid=("TIME(a, 'America/Sao_Paulo')",)),
-    Rule("time", "DATETIME", "CAST({a} AS TIME)", source=TIMES),
+    Rule("time", T, "CAST(bp_utc({a}) AS TIME)", safe=True, source=TIMES),
+    Rule(
+        "time", TZ, _on_clock("CAST({a} AS TIME)", 1), safe=True, source=TIMES, grid=("TIME(a, 'America/Sao_Paulo')",)
+    ),
+    Rule("time", "DATETIME", "CAST({a} AS TIME)", safe=True, source=TIMES),
     Rule("time", "TIME", "{a}", safe=True, source=TIMES),
     Rule("time", "INT64, INT64, INT64", FROM_THREE, safe=TRY, source=TIMES, values=HOURS),
     Rule("current_timestamp", "", NOW, safe=True, source=TIMESTAMPS),
@@ -525,19 +538,20 @@ RULES = (
         for kind, held in (("date", "DATE"), ("datetime", "TIMESTAMP"), ("time", "TIME"))
         for zone in ("", "STRING")
     ),
-    Rule("unix_seconds", T, "bp_floor_div(epoch_us({a}), 1000000)", source=TIMESTAMPS),
-    Rule("unix_millis", T, "bp_floor_div(epoch_us({a}), 1000)", source=TIMESTAMPS),
-    Rule("unix_micros", T, "epoch_us({a})", source=TIMESTAMPS),
-    Rule("unix_date", "DATE", "({a} - DATE '1970-01-01')"),
-    Rule("timestamp_seconds", "INT64", "bp_timestamp({a} * 1000000)", source=TIMESTAMPS),
-    Rule("timestamp_millis", "INT64", "bp_timestamp({a} * 1000)", source=TIMESTAMPS),
-    Rule("timestamp_micros", "INT64", "bp_timestamp({a})", source=TIMESTAMPS),
-    Rule("date_from_unix_date", "INT64", "bp_date(DATE '1970-01-01' + CAST({a} AS INTEGER))"),
-    Rule("generate_date_array", "DATE, DATE", DAYS % ("", "INTERVAL 1 DAY")),
+    Rule("unix_seconds", T, "bp_floor_div(epoch_us({a}), 1000000)", safe=True, source=TIMESTAMPS),
+    Rule("unix_millis", T, "bp_floor_div(epoch_us({a}), 1000)", safe=True, source=TIMESTAMPS),
+    Rule("unix_micros", T, "epoch_us({a})", safe=True, source=TIMESTAMPS),
+    Rule("unix_date", "DATE", "({a} - DATE '1970-01-01')", safe=True),
+    Rule("timestamp_seconds", "INT64", "bp_timestamp({a} * 1000000)", safe=TRY, source=TIMESTAMPS),
+    Rule("timestamp_millis", "INT64", "bp_timestamp({a} * 1000)", safe=TRY, source=TIMESTAMPS),
+    Rule("timestamp_micros", "INT64", "bp_timestamp({a})", safe=TRY, source=TIMESTAMPS),
+    Rule("date_from_unix_date", "INT64", "bp_date(DATE '1970-01-01' + CAST({a} AS INTEGER))", safe=TRY),
+    Rule("generate_date_array", "DATE, DATE", DAYS % ("", "INTERVAL 1 DAY"), safe=True),
     Rule(
         "generate_date_array",
         "DATE, DATE, INT64, ENUM",
         _date_array,
+        safe=True,
         grid=_each("GENERATE_DATE_ARRAY(a, b, INTERVAL c PART)", ["DAY", "WEEK", "MONTH", "QUARTER", "YEAR"]),
         values={
             "a": ("DATE '2024-01-28'", "DATE '2024-03-15'", "NULL"),
@@ -549,6 +563,7 @@ RULES = (
         "generate_timestamp_array",
         f"{T}, {T}, INT64, ENUM",
         _timestamp_array,
+        safe=True,
         grid=_each("GENERATE_TIMESTAMP_ARRAY(a, b, INTERVAL c PART)", ["HOUR", "DAY"]),
         source=TIMESTAMPS,
     ),

@@ -157,26 +157,35 @@ def _grid(name: str, formats: tuple[str, ...], zones: tuple[str, ...] = ("",)) -
 _SOME_ZONES = (", 'America/New_York'", ", 'Asia/Kathmandu'", ", '-03:30'", ", 'UTC'")
 RULES = (
     *(
-        Rule("format_date", f"STRING, {kind}", _format(kind), grid=_grid("FORMAT_DATE", _TRIED))
+        Rule("format_date", f"STRING, {kind}", _format(kind), safe=True, grid=_grid("FORMAT_DATE", _TRIED))
         for kind in ("DATE", "DATETIME")
     ),
     Rule(
         "format_datetime",
         "STRING, DATETIME",
         _format("DATETIME"),
+        safe=True,
         grid=_grid("FORMAT_DATETIME", (*_TRIED, *_CLOCK_TRIED, "%c %s %Z")),
     ),
-    Rule("format_time", "STRING, TIME", _format("TIME"), grid=_grid("FORMAT_TIME", (*_CLOCK_TRIED, "%Y %c %n", "x"))),
+    Rule(
+        "format_time",
+        "STRING, TIME",
+        _format("TIME"),
+        safe=True,
+        grid=_grid("FORMAT_TIME", (*_CLOCK_TRIED, "%Y %c %n", "x")),
+    ),
     Rule(
         "format_timestamp",
         "STRING, TIMESTAMP",
         _format("TIMESTAMP"),
+        safe=True,
         grid=_grid("FORMAT_TIMESTAMP", _TRIED + _CLOCK_TRIED + _ZONES_TRIED),
     ),
     Rule(
         "format_timestamp",
         "STRING, TIMESTAMP, STRING",
         _format("TIMESTAMP"),
+        safe=True,
         grid=_grid("FORMAT_TIMESTAMP", ("%F %T", "%c", "%E4Y %E*S %s", "%Z %z %Ez"), _SOME_ZONES),
         values={"c": ("'UTC'",)},
     ),

@@ -241,12 +241,12 @@ RULES = (
         grid=("CAST(a - b AS STRING)",),
     ),
     *(
-        Rule(f"{name}_bucket", f"{kind}, INTERVAL", _bucket(kind, False), values={"b": SPANS})
+        Rule(f"{name}_bucket", f"{kind}, INTERVAL", _bucket(kind, False), safe=True, values={"b": SPANS})
         for name in ("date", "datetime", "timestamp")
         for kind in _KINDS
     ),
     *(
-        Rule(f"{name}_bucket", f"{kind}, INTERVAL, {kind}", _bucket(kind, True), values={"b": SPANS})
+        Rule(f"{name}_bucket", f"{kind}, INTERVAL, {kind}", _bucket(kind, True), safe=True, values={"b": SPANS})
         for name in ("date", "datetime", "timestamp")
         for kind in _KINDS
     ),

@@ -275,7 +275,7 @@ RULES = (
     Rule("json_strip_nulls", "JSON, STRING, BOOL, BOOL", _strip_nulls, safe=True),
     Rule("json_type", "JSON", "bp_json_type({a})", safe=True, facts=ASCII),
     Rule("parse_json", "STRING, STRING", "bp_parse_json({a}, {b}, false)", safe="bp_parse_json({a}, {b}, true)"),
-    Rule("to_json", "ANY, BOOL", _to_json),
-    Rule("to_json_string", "ANY", _to_json_string),
-    Rule("to_json_string", "ANY, BOOL", _to_json_string),
+    Rule("to_json", "ANY, BOOL", _to_json, safe=True),
+    Rule("to_json_string", "ANY", _to_json_string, safe=True),
+    Rule("to_json_string", "ANY, BOOL", _to_json_string, safe=True),
 )

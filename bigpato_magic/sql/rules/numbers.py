@@ -263,9 +263,9 @@ RULES = (
     Rule("safe_add", INTS, _attempt("({a} + {b})"), safe=True),
     Rule("safe_subtract", INTS, _attempt("({a} - {b})"), safe=True),
     Rule("safe_multiply", INTS, _attempt("({a} * {b})"), safe=True),
-    Rule("safe_negate", "INT64", _attempt("(- ({a}))"), safe=True),
-    Rule("generate_array", INTS, SERIES, source=DOCS + "array_functions#generate_array"),
-    Rule("generate_array", f"{INTS}, INT64", STEPS, source=DOCS + "array_functions#generate_array"),
+    Rule("safe_negate", "INT64", _attempt("CAST(- ({a}) AS BIGINT)"), safe=True),
+    Rule("generate_array", INTS, SERIES, safe=True, source=DOCS + "array_functions#generate_array"),
+    Rule("generate_array", f"{INTS}, INT64", STEPS, safe=True, source=DOCS + "array_functions#generate_array"),
     Rule("$add", FLOATS, _float("+", "bp_fadd"), source=OPERATORS),
     Rule("$subtract", FLOATS, _float("-", "bp_fsub"), source=OPERATORS),
     Rule("$multiply", FLOATS, _float("*", "bp_fmul"), source=OPERATORS),
@@ -320,7 +320,10 @@ RULES = (
     Rule("safe_negate", "FLOAT64", "(- {a})", safe=True, facts=_same_nan),
     Rule("$unary_minus", "NUMERIC", "(- {a})", safe=True, narrow=True, facts=_same_width, source=OPERATORS),
     Rule("abs", "NUMERIC", "abs({a})", safe=True, narrow=True, facts=_same_width),
-    *(Rule(name, "NUMERIC", f"CAST({name}({{a}}) AS DECIMAL(38,9))") for name in ("floor", "ceil", "round", "sign")),
+    *(
+        Rule(name, "NUMERIC", f"CAST({name}({{a}}) AS DECIMAL(38,9))", safe=TRY)
+        for name in ("floor", "ceil", "round", "sign")
+    ),
     Rule(
         "round",
         "NUMERIC, INT64",

@@ -213,6 +213,7 @@ RULES = (
         "error",
         "STRING",
         lambda call: f"CAST(error(coalesce({call.sql(0)}, 'ERROR of NULL')) AS {call.duck_type})",
+        safe=lambda call: f"CAST(NULL AS {call.duck_type})",
         source=DOCS + "debugging_functions#error",
         grid=("ERROR(a)",),
     ),

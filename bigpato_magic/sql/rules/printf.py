@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from bigpato_magic.sql.expr import Expr
 from bigpato_magic.sql.physical import full, text
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Udf, route
-from bigpato_magic.sql.rules.casts import TEMPLATES
+from bigpato_magic.sql.rules.casts import PAIRS
 from bigpato_magic.types import Kind, SqlType
 
 SOURCE = DOCS + "string_functions#format_string"
@@ -85,7 +85,8 @@ def _struct(call: Call, sql: str, type_: SqlType, *, literal: bool) -> str:
 
 
 def _scalar(call: Call, sql: str, kind: Kind, *, literal: bool) -> str:
-    template = (_LITERAL if literal else _SHOWN).get(kind) or TEMPLATES.get(f"{kind} AS STRING")
+    cast = PAIRS.get(f"{kind} AS STRING")
+    template = (_LITERAL if literal else _SHOWN).get(kind) or (cast and cast.template)
     if not isinstance(template, str):
         call.refuse(f"{kind} values in FORMAT")
     printed = template.replace("{a}", f"({sql})")
