@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bigpato_magic.errors import AnalyzerUnavailable
-from bigpato_magic.googlesql import options
+from bigpato_magic.googlesql import added, options
 from bigpato_magic.googlesql.values import fill_type
 from bigpato_magic.types import Column, Kind, Partitioning, PartitionUnit, SqlType, TableId
 
@@ -161,6 +161,7 @@ def simple_catalog(instance: Instance, wanted: tuple[Entry, ...]) -> Any:
 
     root = SimpleCatalogProto(name="bigquery")
     root.builtin_function_options.CopyFrom(options.function_options(instance))
+    added.add(root)
     for number, entry in enumerate(wanted, 1):
         _fill(_folder(root, entry.path[:-1]).table.add(), entry, number)
     return root

@@ -16,7 +16,7 @@ _PURE = """
     float64_array floor format format_date format_datetime format_time format_timestamp from_base32
     from_base64 from_hex generate_array generate_date_array generate_range_array generate_timestamp_array
     greatest grouping ieee_divide if ifnull initcap instr int64 int64_array is_inf is_nan json_array
-    json_array_append json_array_insert json_extract json_extract_array json_extract_scalar
+    json_array_append json_array_insert json_extract json_extract_array json_extract_scalar json_flatten
     json_extract_string_array json_keys json_object json_query json_query_array json_remove json_set
     json_strip_nulls json_type json_value json_value_array justify_days justify_hours justify_interval lag
     last_day last_value lax_bool lax_bool_array lax_float64 lax_float64_array lax_int64 lax_int64_array
@@ -31,7 +31,7 @@ _PURE = """
     safe_subtract sec sech sha1 sha256 sha512 sign sin sinh soundex split sqrt starts_with stddev_pop
     stddev_samp string string_agg string_array strpos substr sum tan tanh time time_add time_diff time_sub
     time_trunc timestamp timestamp_add timestamp_bucket timestamp_diff timestamp_micros timestamp_millis
-    timestamp_seconds timestamp_sub timestamp_trunc to_base32 to_base64 to_code_points to_hex to_json
+    timestamp_seconds timestamp_sub timestamp_trunc typeof to_base32 to_base64 to_code_points to_hex to_json
     to_json_string translate trim trunc unicode unix_date unix_micros unix_millis unix_seconds upper var_pop
     var_samp
 """

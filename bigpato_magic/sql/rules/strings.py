@@ -72,6 +72,19 @@ def _normalize(call: Call) -> str:
     return call.sql(0) if call.args[0].facts.ascii else f"bp_normalize({call.sql(0)}, {text(form)})"
 
 
+def _contains_substr(call: Call) -> str:
+    """Both sides are normalized and folded (NFKC), which leaves ASCII as it is but for its case."""
+    sought = call.constant(1)
+    if not sought or not sought.isascii():
+        call.refuse("CONTAINS_SUBSTR of nothing, or of letters beyond ASCII")
+    found = f"contains(lower({{a}}), {text(sought.lower())})"
+    if call.args[0].facts.ascii:
+        return call.fill(found)
+    return call.fill(
+        f"(CASE WHEN strlen({{a}}) > length({{a}}) THEN {route('CONTAINS_SUBSTR beyond ASCII')} ELSE {found} END)"
+    )
+
+
 def guarded(
     name: str,
     signature: str,
@@ -132,6 +145,7 @@ RULES = (
     Rule("soundex", S, "bp_soundex({a})", safe=True, facts=ASCII),
     Rule("starts_with", SS, "starts_with({a}, {b})", safe=True),
     Rule("ends_with", SS, "ends_with({a}, {b})", safe=True),
+    Rule("contains_substr", SS, _contains_substr, source=DOCS + "search_functions#contains_substr", grid=()),
     Rule("strpos", SS, "CAST(strpos({a}, {b}) AS BIGINT)", safe=True, facts=LENGTH),
     Rule("instr", SS, "CAST(strpos({a}, {b}) AS BIGINT)", safe=True, facts=LENGTH),
     Rule("instr", f"{SS}, INT64", "bp_instr({a}, {b}, {c}, 1, false)", safe="bp_instr({a}, {b}, {c}, 1, true)"),

@@ -135,3 +135,6 @@ SELECT MIN(k) AS k, ARRAY_LENGTH(ARRAY_AGG(v ORDER BY k)) AS r FROM UNNEST([STRU
 SELECT BIT_AND(b) AS r FROM UNNEST([b'\x0f\xff', b'\xf1\x01', NULL]) AS b
 SELECT BIT_OR(b) AS r FROM UNNEST([b'\x0f\xff', b'\xf1\x01', NULL]) AS b
 SELECT BIT_XOR(b) AS r FROM UNNEST([b'\x0f\xff', b'\xf1\x01', NULL]) AS b
+SELECT k, MAX_BY(x, y) AS last, MIN_BY(x, y) AS first FROM UNNEST([STRUCT(1 AS k, 'a' AS x, 2 AS y), (1, 'b', 3), (2, NULL, 5), (2, 'c', NULL)]) GROUP BY k
+SELECT MAX_BY(STRUCT(x, y), y).x, MIN_BY(x + 1, y * 2) FROM UNNEST([STRUCT(1 AS x, 1.5 AS y), (2, 3), (3, NULL)])
+SELECT MAX_BY(x, y) FROM UNNEST([STRUCT(1 AS x, 1.5 AS y), (2, CAST('nan' AS FLOAT64))])

@@ -1,0 +1,92 @@
+"""Functions that BigQuery has and the analyzer has not: told to it in each catalogue, or written in GoogleSQL.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-all
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+# `FunctionEnums.Mode` of zetasql/proto/function.proto.
+_SCALAR, _AGGREGATE = 1, 2
+# How the analyzer's own catalogue calls functions whose body is text, and its own ones.
+_TEMPLATED, _BUILT_IN = "Templated_SQL_Function", "ZetaSQL"
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A function.
+
+    Args:
+        name: BigQuery's, in lower case.
+        arguments: their names, and types as GoogleSQL spells them; None takes any.
+        result: its type.
+        body: over the arguments' names; without one a rule must know the function.
+        aggregate: it is one.
+        constant: the last argument must be a constant that is not NULL.
+        source: Google's page.
+    """
+
+    name: str
+    arguments: tuple[tuple[str, str | None], ...]
+    result: str | None
+    source: str
+    body: str = ""
+    aggregate: bool = False
+    constant: bool = False
+
+
+_DOCS = "https://cloud.google.com/bigquery/docs/reference/standard-sql/"
+_TWO = (("x", None), ("y", None))
+FUNCTIONS = (
+    Added("max_by", _TWO, None, _DOCS + "aggregate_functions#max_by", body="ANY_VALUE(x HAVING MAX y)", aggregate=True),
+    Added("min_by", _TWO, None, _DOCS + "aggregate_functions#min_by", body="ANY_VALUE(x HAVING MIN y)", aggregate=True),
+    Added(
+        "contains_substr",
+        (("expression", "STRING"), ("search_value_literal", "STRING")),
+        "BOOL",
+        _DOCS + "search_functions#contains_substr",
+        constant=True,
+    ),
+)
+NAMES = frozenset(function.name for function in FUNCTIONS)
+BODIES = {function.name: function.body for function in FUNCTIONS if function.body}
+
+
+def add(catalog: Any) -> None:
+    """Put them into a `SimpleCatalogProto`."""
+    for function in FUNCTIONS:
+        _fill(catalog.custom_function.add(), function)
+
+
+def _fill(known: Any, function: Added) -> None:
+    known.name_path.append(function.name)
+    known.group = _TEMPLATED if function.body else _BUILT_IN
+    known.mode = _AGGREGATE if function.aggregate else _SCALAR
+    signature = known.signature.add()
+    signature.options.rejects_collation = True
+    for name, kind in function.arguments:
+        argument = signature.argument.add()
+        _type(argument, kind)
+        argument.options.argument_name = name
+    if function.constant:
+        signature.argument[-1].options.must_be_constant = True
+        signature.argument[-1].options.must_be_non_null = True
+    _type(signature.return_type, function.result)
+    if function.body:
+        known.templated_sql_function_argument_name.extend(name for name, _ in function.arguments)
+        known.parse_resume_location.input = function.body
+
+
+def _type(argument: Any, kind: str | None) -> None:
+    from zetasql.wasi._pb2.zetasql.public import type_pb2
+
+    argument.kind = (
+        argument.DESCRIPTOR.fields_by_name["kind"]
+        .enum_type.values_by_name["ARG_TYPE_FIXED" if kind else "ARG_TYPE_ARBITRARY"]
+        .number
+    )
+    argument.num_occurrences = 1
+    if kind:
+        argument.type.type_kind = type_pb2.TypeKind.Value(f"TYPE_{kind}")
