@@ -7,14 +7,16 @@ warehouse has told before. What the states consist of (Parquet files) is `storag
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bigpato_magic.demo.sqltypes import column_from_json, column_json
 from bigpato_magic.types import Column, Partitioning, PartitionUnit, TableId, TableKind
@@ -196,11 +198,12 @@ class Change:
 
 
 class Catalogue:
-    """The catalogue in `path`. Every method opens the file for itself: any thread, any process."""
+    """The catalogue in `path`, for any thread and any process: each thread opens the file for itself."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
         self._path = path
         self._clock = clock
+        self._opened = threading.local()
         path.touch(mode=0o600)
         with self._locked() as db:
             for statement in _SCHEMA.split(";"):
@@ -258,15 +261,24 @@ class Catalogue:
         So what is read is all that happened up to the instant that the clock tells inside: a change that is not
         seen here gets a later instant.
         """
-        db = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+        db = self._open()
+        db.execute("BEGIN IMMEDIATE")
         try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")
         finally:
-            db.close()
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+    def _open(self) -> sqlite3.Connection:
+        """This thread's connection; another after a fork, and to a file that is not the one that was opened."""
+        which = os.getpid(), self._path.stat().st_ino
+        if getattr(self._opened, "which", None) != which:
+            db = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            self._opened.which, self._opened.db = which, db
+        return cast(sqlite3.Connection, self._opened.db)
 
 
 def _key(table: TableId) -> tuple[str, str, str]:

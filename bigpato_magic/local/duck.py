@@ -22,6 +22,7 @@ from traitlets.config import LoggingConfigurable
 from bigpato_magic import bignumeric
 from bigpato_magic.errors import Cancelled, DamagedCopy, LocalRunError
 from bigpato_magic.local.columns import select_list
+from bigpato_magic.local.plans import Plans
 from bigpato_magic.local.relation import lazy_sql
 from bigpato_magic.local.supervise import supervised
 from bigpato_magic.sql.physical import identifier, text
@@ -48,6 +49,9 @@ class LocalEngine(LoggingConfigurable):
     memory_limit = Size(0, help="Memory of local queries, as '4 GiB'; 0 for DuckDB's own limit (80 % of it).").tag(
         config=True
     )
+    kept_plans = Int(
+        32, min=0, help="Queries whose plan DuckDB keeps: one that is run again is not planned again. 0 for none."
+    ).tag(config=True)
     temp_directory = Unicode(
         "", help="Where large sorts and joins spill to; empty for a directory of this process in the tier's."
     ).tag(config=True)
@@ -60,6 +64,7 @@ class LocalEngine(LoggingConfigurable):
         self._parts: Counter[Path] = Counter()
         self._used: Counter[str] = Counter()
         self._allowed: set[Path] = set()
+        self._plans = Plans(self.kept_plans)
         self.on_damage: Callable[[tuple[str, ...]], None] | None = None
         """Called with the ids of copies whose files could not be read."""
 
@@ -98,12 +103,18 @@ class LocalEngine(LoggingConfigurable):
         with self._use(copies) as cursor, self._errors(copies):
             values = _bound(compiled.sql, parameters) | _moment(compiled.sql, now)
 
-            def run() -> pa.Table:
-                # `execute` would collect the rows a second time on their way to Arrow.
-                table = cursor.sql(compiled.sql, params=values).to_arrow_table()
-                return table if compiled.inner else conform(table, compiled.outputs)
+            plans = Plans(0) if values else self._plans
+            with plans.lent(compiled.sql, (copy.id for copy in copies), self._open().cursor) as plan:
+                used = cursor if plan is None else plan.cursor
 
-            return supervised(run, cursor.interrupt, Cancel() if cancel is None else cancel, _watch(cursor, progress))
+                def run() -> pa.Table:
+                    # `execute` would collect the rows a second time on their way to Arrow.
+                    rows = plan.rows(compiled.sql) if plan else cursor.sql(compiled.sql, params=values).to_arrow_table()
+                    return rows if compiled.inner else conform(rows, compiled.outputs)
+
+                table = supervised(run, used.interrupt, Cancel() if cancel is None else cancel, _watch(used, progress))
+            plans.note(compiled.sql, table.num_rows)
+            return table
 
     def relation(
         self, compiled: Compiled, copies: Sequence[TableCopy], parameters: Sequence[Parameter] = ()
@@ -201,6 +212,7 @@ class LocalEngine(LoggingConfigurable):
 
     def _detach(self, id_: str) -> None:
         copy = self._attached.pop(id_)
+        self._plans.forget(id_)
         if copy.needs_view:
             self._open().execute(f"DROP VIEW IF EXISTS {copy.relation}")
         self._parts.subtract(part.path for part in copy.parts)
@@ -246,6 +258,9 @@ class LocalEngine(LoggingConfigurable):
         return connection
 
     def _forget_connection(self) -> None:
+        self._plans.forget()
+        # A run that goes on meanwhile gives its plan back to the old ones.
+        self._plans = Plans(self.kept_plans)
         self._attached.clear()
         self._parts.clear()
         connection, self._connection = self._connection, None
