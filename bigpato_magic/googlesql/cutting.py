@@ -68,7 +68,9 @@ def _cut(query: AnalyzedQuery, depth: int) -> Cut | None:
     refusal = _chain_refusal([tree.node(holder) for holder in holders[:depth]], found)
     below = _statement(query.tree, found, entries)
     scan = _put_table(holders[depth])
-    _prune(above, scan)
+    refusal = refusal or _reading_refusal(above)
+    if refusal is None:
+        _prune(above, scan)
     for column in tree.get(scan, "column_list"):
         below.output_column_list.add(name=_name(column)).column.CopyFrom(column)
     prune(below)
@@ -77,7 +79,7 @@ def _cut(query: AnalyzedQuery, depth: int) -> Cut | None:
     except tree.UnknownType:
         return None
     _name_parameters(above)
-    refusal = refusal or _seam_refusal(outputs) or _reading_refusal(above) or foreign(above)
+    refusal = refusal or _seam_refusal(outputs) or foreign(above)
     return Cut(AnalyzedQuery(query.sql, below, query.tables, outputs, parameters=query.parameters), above, refusal)
 
 
