@@ -71,7 +71,7 @@ def format_size(size: float) -> str:
         if abs(size) < 1024:
             return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
-    return f"{size:.1f} TiB"
+    return f"{size:,.1f} TiB"
 
 
 def format_duration(seconds: float) -> str:
@@ -87,11 +87,11 @@ def format_duration(seconds: float) -> str:
 
 
 def format_money(dollars: float) -> str:
-    """Dollars for a person: "$0.0087", "$12.30", "$0.00006", "$0"."""
+    """Dollars for a person: "$0.0087", "$1,212.30", "$0.00006", "$0"."""
     if dollars == 0:
         return "$0"
     # Through Decimal: a float's own short form would be 6e-05.
-    return f"${dollars:.2f}" if abs(dollars) >= 0.1 else f"${Decimal(f'{dollars:.2g}'):f}"
+    return f"${dollars:,.2f}" if abs(dollars) >= 0.1 else f"${Decimal(f'{dollars:.2g}'):f}"
 
 
 class Size(Int[int, Any]):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from bigpato_magic.notebook.footnote import clock, code_html, items_html, parts_of, table_html
+from bigpato_magic.notebook import tables
+from bigpato_magic.notebook.footnote import clock, code_html, items_html, parts_of
 from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import Plan, Promotion, Refresh, RunLocal, RunOnBigQuery, RunOnReference, RunWithFinish
 
@@ -40,9 +41,9 @@ def lines_card(lines: Sequence[str]) -> Card:
 
 def table_card(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], after: str = "") -> Card:
     """A card of a title and a table."""
-    parts = [title, *_columns(header, rows), *([after] if after else [])]
+    parts = [title, *tables.as_lines(header, rows), *([after] if after else [])]
     tail = f"<div>{escape(after)}</div>" if after else ""
-    return Card("\n".join(parts), f"<div>{escape(title)}</div>{table_html(header, rows) if rows else ''}{tail}")
+    return Card("\n".join(parts), f"<div>{escape(title)}</div>{tables.as_html(header, rows)}{tail}")
 
 
 def stacked(several: Sequence[Card]) -> Card:
@@ -65,8 +66,8 @@ def explanation_card(explanation: Explanation) -> Card:
     rows = [_table_row(table) for table in explanation.tables]
     reasons = explanation.reasons
     price = price_card(explanation)
-    text = [headline, *(f"  - {r.message} [{r.code}]" for r in reasons), *_columns(header, rows), price.text]
-    html = [f"<div><b>{escape(headline)}</b></div>", items_html(reasons), table_html(header, rows) if rows else ""]
+    text = [headline, *(f"  - {r.message} [{r.code}]" for r in reasons), *tables.as_lines(header, rows), price.text]
+    html = [f"<div><b>{escape(headline)}</b></div>", items_html(reasons), tables.as_html(header, rows)]
     html.append(price.html)
     for title, sql in _texts(explanation):
         text += [f"{title}:", sql]
@@ -182,12 +183,3 @@ def _status_row(row: TableRow) -> tuple[str, ...]:
         format_size(row.saved_bytes) if row.saved_bytes else "",
         " · ".join(part for part in (marks, row.held, row.stage, row.reason) if part),
     )
-
-
-def _columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Aligned columns of text; nothing where there are no rows."""
-    if not rows:
-        return []
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    pad = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]
-    return [line.rstrip() for line in pad]

@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
+from bigpato_magic.notebook import tables
 from bigpato_magic.traits import format_duration, format_money, format_size
 from bigpato_magic.types import (
     Decision,
@@ -190,14 +191,7 @@ def items_html(reasons: Iterable[Reason]) -> str:
 
 def code_html(sql: str) -> str:
     """DuckDB SQL, as text."""
-    return f'<pre style="white-space:pre-wrap">{escape(sql)}</pre>'
-
-
-def table_html(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A plain table; every cell is text."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<pre style="white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere">{escape(sql)}</pre>'
 
 
 def clock(instant: datetime) -> str:
@@ -221,4 +215,4 @@ def _fresh(result: QueryResult) -> list[str]:
 
 def _copies_html(copies: Iterable[TableCopy]) -> str:
     rows = [(str(c.table), clock(c.as_of), f"{c.rows:,}", format_size(c.bytes)) for c in copies]
-    return table_html(("Table", "Copied", "Rows", "On disk"), rows) if rows else ""
+    return tables.as_html(("Table", "Copied", "Rows", "On disk"), rows)

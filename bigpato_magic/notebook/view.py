@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from bigpato_magic.notebook import tables
 from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import Demotion, Plan, Promotion, QueryResult, Refresh, RunLocal, RunWithFinish, TableId
 
@@ -202,8 +203,14 @@ def _static_cells(shown: dict[str, Any]) -> tuple[str, ...]:
         str(shown["uses"]),
         "–" if shown["lru"] is None else str(shown["lru"]),
         shown["fresh"] or "–",
-        format_money(shown["dollars"]) if shown["dollars"] else format_size(shown["saved"]),
+        _static_saved(shown),
     )
+
+
+def _static_saved(shown: dict[str, Any]) -> str:
+    if shown["dollars"]:
+        return format_money(shown["dollars"])
+    return format_size(shown["saved"]) if shown["saved"] else "–"
 
 
 def _summary(client: BigPato, shown: list[dict[str, Any]]) -> str:
@@ -220,20 +227,15 @@ def _picked(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def static_html(client: BigPato) -> str:
     """The table of tables as plain HTML: for saved notebooks, GitHub, nbconvert, and where no widget lives."""
     shown = rows(client)
-    head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
-    cells = ("".join(f"<td>{escape(cell)}</td>" for cell in _static_cells(r)) for r in _picked(shown))
-    body = "".join(f"<tr>{line}</tr>" for line in cells)
+    table = tables.as_html(_HEADINGS, [_static_cells(r) for r in _picked(shown)])
     more = f"<p>… and {len(shown) - STATIC_ROWS} more</p>" if len(shown) > STATIC_ROWS else ""
     return (
-        f'<details class="bp-static" open><summary>{escape(_summary(client, shown))}</summary>'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}</details>"
+        f'<details class="bp-static" open><summary>{escape(_summary(client, shown))}</summary>{table}{more}</details>'
     )
 
 
 def static_text(client: BigPato) -> str:
     """The same table as text, for a terminal."""
     shown = rows(client)
-    lines = [_HEADINGS, *(_static_cells(r) for r in _picked(shown))]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(_HEADINGS))]
-    table = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([_summary(client, shown), *table])
+    lines = tables.as_lines(_HEADINGS, [_static_cells(r) for r in _picked(shown)])
+    return "\n".join([_summary(client, shown), *lines])

@@ -8,17 +8,19 @@ const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 // ------------------------------------------------------------------------------------------------ words
 
+const grouped = (number, digits) => number.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
 function size(bytes) {
   if (bytes == null) return "–";
   let unit = 0;
   while (bytes >= 1024 && unit < 4) { bytes /= 1024; unit++; }
-  return `${unit ? bytes.toFixed(1) : Math.round(bytes)} ${UNITS[unit]}`;
+  return `${unit ? grouped(bytes, 1) : Math.round(bytes)} ${UNITS[unit]}`;
 }
 
 function money(dollars) {
   const size = Math.abs(dollars ?? 0);
   if (!size) return "$0";
-  return (dollars < 0 ? "−" : "") + (size < 0.001 ? "<$0.001" : `$${size >= 0.1 ? size.toFixed(2) : Number(size.toPrecision(2))}`);
+  return (dollars < 0 ? "−" : "") + (size < 0.001 ? "<$0.001" : `$${size >= 0.1 ? grouped(size, 2) : Number(size.toPrecision(2))}`);
 }
 
 function ago(epoch) {
@@ -166,16 +168,19 @@ function toolbar(ctx) {
 
 // ---------------------------------------------------------------------------------------------- the plan
 
+// heading and class of a column
+const PLAN = [["Step", ""], ["Table", ""], ["What", ""], ["Transfer", "num"], ["Price", "num"], ["Saves", "num"], ["Why", ""]];
+
 function plan(ctx) {
   const body = el("tbody"), total = el("p", { className: "bp-dim" }), refused = el("ul", { className: "bp-refused" });
   const approve = button("Approve", () => ctx.send("enact", { plan: ctx.get("plan").id }), { className: "bp-btn bp-primary", "data-action": "enact" });
   const dismiss = button("Dismiss", () => ctx.send("dismiss"), { "data-action": "dismiss" });
-  const heads = ["Step", "Table", "What", "Transfer", "Price", "Saves", "Why"].map((text) => el("th", { scope: "col" }, text));
+  const heads = PLAN.map(([text, className]) => el("th", { scope: "col", className }, text));
   const table = el("table", { className: "bp-table bp-moves" }, el("thead", {}, el("tr", {}, ...heads)), body);
   const node = el("section", { className: "bp-plan", role: "dialog", "aria-label": "Plan of the rebalance", tabIndex: -1, onkeydown: (e) => { if (e.key === "Escape") dismiss.click(); } },
     el("strong", {}, "This would happen:"), el("div", { className: "bp-steps" }, table), refused, total, el("div", { className: "bp-row" }, approve, dismiss));
   let shown = null;
-  const step = (s) => el("tr", {}, ...[s.step, s.table, s.what, s.bytes ? size(s.bytes) : "–", s.step === "demote" ? "–" : money(s.price), s.gain ? money(s.gain) : "–", s.reason].map((text) => el("td", { title: text }, text)));
+  const step = (s) => el("tr", {}, ...[s.step, s.table, s.what, s.bytes ? size(s.bytes) : "–", s.step === "demote" ? "–" : money(s.price), s.gain ? money(s.gain) : "–", s.reason].map((text, i) => el("td", { title: text, className: PLAN[i][1] }, text)));
   function paint() {
     const p = ctx.get("plan");
     node.hidden = !p.id;
