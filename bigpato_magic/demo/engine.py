@@ -130,8 +130,9 @@ class Engine:
             connection.close()
 
     def close(self) -> None:
-        """Let go of DuckDB's memory and spill files."""
-        self._root.close()
+        """Let go of DuckDB's memory and spill files; a query that was stopped may still be on its way out."""
+        with self._lock:
+            self._root.close()
 
     # ------------------------------------------------------------------------------- preparing
 

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-_MAY_STOP = re.compile(r"route: |\bbp_\w+\(")
-"""A guard, or a function of ours that has some: on the way, the query may have to go to BigQuery instead."""
+_MAY_STOP = re.compile(r"route: |\bbp_\w+\(|\$bp_now\b")
+"""A guard, or a function of ours that has some: on the way, the query may have to go to BigQuery instead. Or the moment
+of the run, which a relation that is used later has not."""
 
 _AS_HELD = SCALARS.keys() - {Kind.BIGNUMERIC, Kind.INTERVAL}
 """Kinds whose values in DuckDB are what `frames` would make of them."""

@@ -91,7 +91,7 @@ class LocalRuns:
             request.parameters,
             cancel=stop,
             progress=request.progress,
-            now=self.now,
+            now=lambda: request.moment or self.now(),
         )
         if isinstance(decision, RunLocal):
             return rows

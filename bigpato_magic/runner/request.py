@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import Parameter, Route
@@ -27,6 +28,7 @@ class Request:
         cancel: stops it.
         progress: hears of a BigQuery job, and of a local run the share done, 0 to 1.
         lazy: leave a local answer in DuckDB, where that can be.
+        moment: what CURRENT_TIMESTAMP is, by the server's clock; None until the run settles it, or where nobody asks.
     """
 
     sql: str
@@ -39,8 +41,22 @@ class Request:
     cancel: Cancel = field(default_factory=Cancel)
     progress: RunProgress | None = None
     lazy: bool = False
+    moment: datetime | None = None
 
     @property
     def default_dataset(self) -> tuple[str, str] | None:
         """(project, dataset) of unqualified names, if known."""
         return (self.project, self.dataset) if self.project and self.dataset else None
+
+    @property
+    def asks_the_time(self) -> bool:
+        """Whether its answer may depend on the moment (`CURRENT_DATE` and its like); True where in doubt."""
+        return "current_" in self.sql.lower()
+
+    @property
+    def hour(self) -> tuple[int, int] | None:
+        """First and last microsecond (since 1970) of the hour of `moment`: what is understood of a text holds so long."""
+        if self.moment is None:
+            return None
+        hour = (self.moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(hours=1)
+        return hour * 3_600_000_000, (hour + 1) * 3_600_000_000 - 1

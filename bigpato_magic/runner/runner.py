@@ -62,6 +62,7 @@ class QueryRunner:
             Cancelled: `request.cancel` was set.
         """
         started = time.perf_counter()
+        request = self._settled(request)
         situation = self.situation(request)
         check = self._checks.begin(request, situation)
         decision = decide(situation)
@@ -76,7 +77,13 @@ class QueryRunner:
 
     def situation(self, request: Request) -> Situation:
         """All that is known before anything runs; never asks BigQuery for a table that has a copy."""
-        return self._understanding.situation(request)
+        return self._understanding.situation(self._settled(request))
+
+    def _settled(self, request: Request) -> Request:
+        """With one moment for all that follows: which partitions today's are, and what the query takes for today."""
+        if request.moment is not None or not request.asks_the_time:
+            return request
+        return replace(request, moment=self.warehouse.now())
 
     def tables_of(self, request: Request) -> Mapping[tuple[str, ...], TableId]:
         """The tables that the text names, each spelling with its full name.

@@ -62,7 +62,7 @@ class CloudRuns:
             if len(facts) < len(tables):
                 return None
             query = googlesql.analyze(request.sql, facts, request.parameters)
-            return self.tier.reads(query, request.parameters)
+            return self.tier.reads(query, request.parameters, request.hour)
         except (BigPatoError, ValueError) as error:
             log.debug("nothing was learned of a query: %s", error)
             return None

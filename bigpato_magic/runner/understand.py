@@ -149,6 +149,7 @@ class Understanding:
             tuple((p.name, p.type, p.value if tables else None) for p in request.parameters),
             tuple((path, table, copies[table].id) for path, table in tables.items()),
             quarantined,
+            request.hour,
         )
         try:
             plan = self._plans.of(hashable(key), lambda: self._plan(request, tables, copies, quarantined))
@@ -173,7 +174,7 @@ class Understanding:
     ) -> Understood:
         facts = {path: facts_of(copies[table]) for path, table in tables.items()}
         query = googlesql.analyze(request.sql, facts, request.parameters)
-        query = self.tier.reads(query, request.parameters)
+        query = self.tier.reads(query, request.parameters, request.hour)
         local = {table: _local_table(copies[table]) for table in query.tables}
         not_held = self.tier.not_held(query, copies)
         compiled = compile_query(query, local, quarantined=quarantined)

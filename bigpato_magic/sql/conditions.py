@@ -12,7 +12,8 @@ from typing import Any
 
 from bigpato_magic.googlesql import tree
 from bigpato_magic.sql.domains import Domain, at_least, at_most
-from bigpato_magic.sql.folding import Anything, Constant, Rising, Scope, Worth, function_name, worth
+from bigpato_magic.sql.folding import Scope, function_name, worth
+from bigpato_magic.sql.worths import Anything, Between, Constant, Rising, Worth
 from bigpato_magic.types import Kind
 
 Node = Any
@@ -105,18 +106,19 @@ def _is_null(arguments: Sequence[Node], scope: Scope, kind: Kind) -> Truth:
 
 
 def _compare(
-    true: Callable[[Rising, Any, Kind], Domain], false: Callable[[Rising, Any, Kind], Domain], mirror: str
+    true: Callable[[Rising, Between, Kind], Domain], false: Callable[[Rising, Between, Kind], Domain], mirror: str
 ) -> Callable[[Sequence[Node], Scope, Kind], Truth]:
-    """A comparison of the column (or a function of it) with a constant; the other way round, `mirror` is meant."""
+    """A comparison of the column (or a function of it) with what is the same for every row; `mirror` the other way."""
 
     def compare(arguments: Sequence[Node], scope: Scope, kind: Kind) -> Truth:
         left, right = worth(arguments[0], scope), worth(arguments[1], scope)
         if _is_nothing(left) or _is_nothing(right):
             return _constant(None, kind)
-        if isinstance(left, Constant) and isinstance(right, Rising):
+        if isinstance(left, Constant | Between) and isinstance(right, Rising):
             return _COMPARISONS[mirror](list(reversed(arguments)), scope, kind)
-        if isinstance(left, Rising) and isinstance(right, Constant) and _orders(right.value):
-            return Truth(true(left, right.value, kind), false(left, right.value, kind))
+        bound = _bound(right)
+        if isinstance(left, Rising) and bound is not None:
+            return Truth(true(left, bound, kind), false(left, bound, kind))
         return _unknown(kind)
 
     return compare
@@ -131,22 +133,32 @@ def _orders(value: Any) -> bool:
     return not isinstance(value, str | bytes | bool | list | tuple) and bool(value == value)
 
 
-def _below(strictly: bool) -> Callable[[Rising, Any, Kind], Domain]:
-    return lambda f, bound, kind: at_most(kind, f.low, bound, strictly=strictly)
+def _bound(value: Worth) -> Between | None:
+    """What a column can be compared with, from its least to its greatest."""
+    if isinstance(value, Constant):
+        return Between(value.value, value.value) if _orders(value.value) else None
+    return value if isinstance(value, Between) else None
 
 
-def _above(strictly: bool) -> Callable[[Rising, Any, Kind], Domain]:
-    return lambda f, bound, kind: at_least(kind, f.high, bound, strictly=strictly)
+def _below(strictly: bool) -> Callable[[Rising, Between, Kind], Domain]:
+    return lambda f, bound, kind: at_most(kind, f.low, bound.high, strictly=strictly)
 
 
-def _at(f: Rising, bound: Any, kind: Kind) -> Domain:
-    return at_most(kind, f.low, bound) & at_least(kind, f.high, bound)
+def _above(strictly: bool) -> Callable[[Rising, Between, Kind], Domain]:
+    return lambda f, bound, kind: at_least(kind, f.high, bound.low, strictly=strictly)
 
 
-def _apart(f: Rising, bound: Any, kind: Kind) -> Domain:
-    """All but where both functions are exactly there."""
-    sure = at_most(kind, f.high, bound) & at_least(kind, f.low, bound)
-    return sure.complement() & Domain.everything(kind, nulls=False)
+def _at(f: Rising, bound: Between, kind: Kind) -> Domain:
+    return at_most(kind, f.low, bound.high) & at_least(kind, f.high, bound.low)
+
+
+def _apart(f: Rising, bound: Between, kind: Kind) -> Domain:
+    """All but where both functions are exactly there, if it is known where that is."""
+    everything = Domain.everything(kind, nulls=False)
+    if bound.low != bound.high:
+        return everything
+    sure = at_most(kind, f.high, bound.low) & at_least(kind, f.low, bound.low)
+    return sure.complement() & everything
 
 
 _COMPARISONS: dict[str, Callable[[Sequence[Node], Scope, Kind], Truth]] = {
@@ -183,7 +195,8 @@ def _in_array(arguments: Sequence[Node], scope: Scope, kind: Kind) -> Truth:
     true = Domain(kind)
     for item in array.value:
         if item is not None:
-            true |= _at(value, item, kind) if _orders(item) else Domain.everything(kind)
+            bound = _bound(Constant(item))
+            true |= Domain.everything(kind) if bound is None else _at(value, bound, kind)
     return Truth(true, Domain.everything(kind))
 
 
@@ -192,13 +205,15 @@ def _distinct(arguments: Sequence[Node], scope: Scope, kind: Kind) -> Truth:
     values = [worth(argument, scope) for argument in arguments]
     if any(isinstance(value, Anything) for value in values):
         return _unknown(kind)
+    # What depends on the moment may be NULL (a zone is): nothing is said of it.
     for value, other in (values, values[::-1]):
         if isinstance(value, Rising) and isinstance(other, Constant):
             if other.value is None:
                 return Truth(Domain.everything(kind, nulls=False), Domain(kind, nulls=True))
-            if _orders(other.value):
+            bound = _bound(other)
+            if bound is not None:
                 null = Domain(kind, nulls=True)
-                return Truth(_apart(value, other.value, kind) | null, _at(value, other.value, kind))
+                return Truth(_apart(value, bound, kind) | null, _at(value, bound, kind))
     return _unknown(kind)
 
 

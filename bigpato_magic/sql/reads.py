@@ -14,7 +14,8 @@ from typing import Any
 from bigpato_magic.googlesql import tree
 from bigpato_magic.sql.conditions import conjuncts, truth
 from bigpato_magic.sql.domains import Domain
-from bigpato_magic.sql.folding import IDENTITY, Rising, Scope
+from bigpato_magic.sql.folding import Scope
+from bigpato_magic.sql.worths import IDENTITY, Rising
 from bigpato_magic.types import (
     AnalyzedQuery,
     Kind,
@@ -31,7 +32,10 @@ DAY = 86_400_000_000
 
 
 def reads(
-    query: AnalyzedQuery, parameters: Sequence[Parameter], partitionings: Mapping[TableId, Partitioning | None]
+    query: AnalyzedQuery,
+    parameters: Sequence[Parameter],
+    partitionings: Mapping[TableId, Partitioning | None],
+    moment: tuple[int, int] | None = None,
 ) -> Mapping[TableId, TableRead]:
     """What a query reads of each table: the analyzer's columns, and the values of the partitioning column that matter.
 
@@ -39,6 +43,7 @@ def reads(
         query: as analyzed.
         parameters: with their values.
         partitionings: of the query's tables.
+        moment: first and last microsecond (since 1970) that CURRENT_TIMESTAMP may be; None where nobody has settled it.
 
     Returns:
         `query.tables`, where `partitions` is a `Domain` (of instants, for ingestion time), None where nothing is known.
@@ -46,7 +51,7 @@ def reads(
     if not any(partitionings.get(table) for table in query.tables):
         return query.tables
     named = {(p.name or str(i)).lower(): p for i, p in enumerate(parameters, 1)}
-    walker = Walker({table: partitionings.get(table) for table in query.tables}, named)
+    walker = Walker({table: partitionings.get(table) for table in query.tables}, named, moment)
     if tree.name(query.tree) != "QueryStmt":
         return query.tables
     try:
@@ -79,13 +84,18 @@ class Walker:
     Args:
         partitionings: of the tables, as far as known.
         parameters: by lower-case name or 1-based position.
+        moment: as of `reads`.
     """
 
     def __init__(
-        self, partitionings: Mapping[TableId, Partitioning | None], parameters: Mapping[str, Parameter]
+        self,
+        partitionings: Mapping[TableId, Partitioning | None],
+        parameters: Mapping[str, Parameter],
+        moment: tuple[int, int] | None = None,
     ) -> None:
         self._partitionings = partitionings
         self._parameters = parameters
+        self._moment = moment
         self._found: dict[TableId, list[Domain | None]] = {}
         self._ctes: dict[str, Node] = {}
         self._visited: set[str] = set()
@@ -265,7 +275,15 @@ class Walker:
         return total
 
     def _scope(self, one: Filter, roots: Mapping[int, Rising]) -> Scope:
-        return Scope(roots, self._definitions, one.aliases, self._constants, one.opaque, parameters=self._parameters)
+        return Scope(
+            roots,
+            self._definitions,
+            one.aliases,
+            self._constants,
+            one.opaque,
+            parameters=self._parameters,
+            moment=self._moment,
+        )
 
     def _nullable(self, message: Node) -> frozenset[int]:
         """Ids that outer joins at or below a scan may make NULL in its rows."""

@@ -76,14 +76,22 @@ class ForQueries(Openable):
         """Up to which instant they equal their tables, and since when that is unverified."""
         return self.facts.fresh_as_of(copies)
 
-    def reads(self, query: AnalyzedQuery, parameters: Sequence[Parameter]) -> AnalyzedQuery:
-        """The query with what its predicates leave of each table's partitions."""
+    def reads(
+        self, query: AnalyzedQuery, parameters: Sequence[Parameter], moment: tuple[int, int] | None = None
+    ) -> AnalyzedQuery:
+        """The query with what its predicates leave of each table's partitions.
+
+        Args:
+            query: as analyzed.
+            parameters: with their values.
+            moment: first and last microsecond that CURRENT_TIMESTAMP may be when it runs, None where it may be any.
+        """
         from bigpato_magic.sql.reads import reads
 
         held = self.copies(query.tables)
         facts = {table: held[table].facts if table in held else None for table in query.tables}
         partitionings = {table: found.partitioning if found else None for table, found in facts.items()}
-        return replace(query, tables=reads(query, parameters, partitionings))
+        return replace(query, tables=reads(query, parameters, partitionings, moment))
 
     def not_held(self, query: AnalyzedQuery, copies: Mapping[TableId, TableCopy]) -> tuple[Reason, ...]:
         """What of the query's reads these copies do not hold."""

@@ -12,7 +12,7 @@ import pytest
 
 from bigpato_magic import demo
 from bigpato_magic.demo import data
-from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.errors import ConfigurationError, WarehouseError
 from bigpato_magic.types import TableId
 
 SAMPLES = ("samples",)
@@ -30,6 +30,15 @@ def test_the_same_directory_started_again_has_the_same_data(tmp_path):
     again = samples(tmp_path)
     assert {t: f.version for t, f in again.facts(again.tables()).items()} == {t: f.version for t, f in versions.items()}
     assert again.execute("SELECT COUNT(*) AS n FROM events").to_pylist() == [{"n": 10}]
+
+
+def test_without_the_default_dataset_all_tables_are_listed(tmp_path):
+    """A demo of samples alone has no `tpcds`, which names without a dataset would mean."""
+    warehouse = demo.open_warehouse(tmp_path, datasets=SAMPLES, threads=1)
+    assert {table.dataset for table in warehouse.tables()} == {"samples"}
+    assert warehouse.tables() == warehouse.tables(dataset="samples")
+    with pytest.raises(WarehouseError, match="Dataset .*:tpcds"):
+        warehouse.tables(dataset="tpcds")
 
 
 def test_only_its_owner_may_look(tmp_path):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -268,7 +269,125 @@ def test_what_no_table_knows_says_nothing(analyzer, predicate):
     assert domain(analyzer, f"SELECT n FROM x WHERE {predicate}", table=table(Kind.INT64)) is None
 
 
-def test_today_is_not_a_constant(analyzer):
+# ------------------------------------------------------------------------------------------ the moment
+
+HOUR = 3_600_000_000
+ZONES = ("", "'Pacific/Kiritimati'", "'Pacific/Pago_Pago'", "'America/New_York'", "'Asia/Kathmandu'")
+"""From fourteen hours before UTC to eleven behind it."""
+
+
+def at_moment(analyzer, sql, moment, table=T):
+    """The domain for an hour that `moment` is in."""
+    micros = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    hour = micros // HOUR * HOUR
+    query = analyzer.analyze(sql, {(table.id.table,): table}, ())
+    return reads(query, (), {table.id: table.partitioning}, (hour, hour + HOUR - 1))[table.id].partitions
+
+
+def today(zone, moment):
+    """What CURRENT_DATE(zone) is."""
+    return moment.astimezone(ZoneInfo(zone.strip("'")) if zone else UTC).date()
+
+
+def of_today(op, zone, shift, text):
+    """A comparison of the day with today's, moved by some days; it is evaluated for a row at its moment."""
+    day = f"CURRENT_DATE({zone})"
+    forms = {"": day, "+": f"{shift} + {day}", "-": f"{day} - INTERVAL {shift} DAY"}
+    moved = forms.get(text) or f"{text}({day}, INTERVAL {shift} DAY)"
+    sign = {"DATE_ADD": 1, "DATE_SUB": -1, "+": 1, "-": -1, "": 0}[text]
+
+    def evaluate(row):
+        bound = today(zone, row["now"]) + timedelta(days=sign * shift)
+        return None if row["day"] is None else COMPARE[op]("day", "", bound).eval(row)
+
+    return P(f"day {op} {moved}", evaluate)
+
+
+present = st.builds(
+    of_today,
+    st.sampled_from(list(COMPARE)),
+    st.sampled_from(ZONES),
+    st.integers(-40, 40),
+    st.sampled_from(["DATE_ADD", "DATE_SUB", "+", "-", ""]),
+)
+this_month = st.sampled_from(
+    [
+        P(
+            "DATE_TRUNC(day, MONTH) = DATE_TRUNC(CURRENT_DATE(), MONTH)",
+            lambda row: None if row["day"] is None else month_start(row["day"]) == month_start(today("", row["now"])),
+        ),
+        P(
+            "TIMESTAMP(day) > TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 36 HOUR)",
+            lambda row: (
+                None
+                if row["day"] is None
+                else datetime.combine(row["day"], time(), UTC) > row["now"] - timedelta(hours=36)
+            ),
+        ),
+        P(
+            "CURRENT_DATE() BETWEEN day AND DATE_ADD(DATE '2024-01-31', INTERVAL 1 MONTH)",
+            lambda row: all3(
+                [None if row["day"] is None else row["day"] <= today("", row["now"]), today("", row["now"]) <= FEBRUARY]
+            ),
+        ),
+        P("day IN (CURRENT_DATE(), DATE_SUB(CURRENT_DATE(), INTERVAL 1 WEEK))", lambda row: this_day_of_week(row)),
+    ]
+)
+FEBRUARY = date(2024, 2, 29)
+
+
+def this_day_of_week(row):
+    now = today("", row["now"])
+    return None if row["day"] is None else row["day"] in (now, now - timedelta(days=7))
+
+
+moments = st.datetimes(datetime(2023, 12, 20), datetime(2024, 3, 10), timezones=st.just(UTC))
+
+
+@QUICK
+@given(predicate=combined(st.one_of(present, present, this_month, only_day)), moment=moments)
+def test_no_row_that_is_kept_at_a_moment_is_outside_of_the_domain_of_its_hour(analyzer, predicate, moment):
+    found = at_moment(analyzer, f"SELECT COUNT(day) FROM t WHERE {predicate.sql}", moment)
+    rows = [{"day": d, "n": n, "now": moment} for d in [*DAYS, None] for n in NUMBERS]
+    assert all(holds(found, row["day"]) for row in rows if predicate.eval(row) is True)
+
+
+MOMENT = datetime(2024, 1, 10, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("predicate", "first", "last"),
+    [
+        ("day >= DATE_SUB(CURRENT_DATE(), INTERVAL 7 DAY)", date(2024, 1, 3), None),
+        ("day >= CURRENT_DATE() - 7", date(2024, 1, 3), None),
+        ("day >= CURRENT_DATE() - INTERVAL 7 DAY", date(2024, 1, 3), None),
+        ("day >= DATE(CURRENT_DATETIME() - INTERVAL 1 MONTH)", date(2023, 12, 10), None),
+        ("TIMESTAMP(day) >= CURRENT_TIMESTAMP() - INTERVAL 48 HOUR", date(2024, 1, 9), None),
+        ("day >= DATE_TRUNC(CURRENT_DATE(), WEEK)", date(2024, 1, 7), None),
+        ("day >= DATE_TRUNC(CURRENT_DATE(), ISOWEEK)", date(2024, 1, 8), None),
+        ("day >= DATE_TRUNC(CURRENT_DATE(), WEEK(THURSDAY))", date(2024, 1, 4), None),
+        ("day <= LAST_DAY(CURRENT_DATE() + 25) AND day > 0 + CURRENT_DATE()", date(2024, 1, 11), date(2024, 2, 29)),
+        ("day > DATE_SUB(CURRENT_DATE, INTERVAL 1 MONTH)", date(2023, 12, 11), None),
+        ("day = CURRENT_DATE()", date(2024, 1, 10), date(2024, 1, 10)),
+        ("day = CURRENT_DATE('UTC')", date(2024, 1, 9), date(2024, 1, 11)),
+        ("day BETWEEN DATE_TRUNC(CURRENT_DATE(), MONTH) AND CURRENT_DATE()", date(2024, 1, 1), date(2024, 1, 10)),
+        ("day >= DATE(TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 2 DAY))", date(2024, 1, 8), None),
+        ("day >= (SELECT CURRENT_DATE())", None, None),
+        ("day >= SAFE.DATE(EXTRACT(YEAR FROM CURRENT_DATE()), 1, 1)", None, None),
+    ],
+)
+def test_today_is_a_constant_of_its_hour(analyzer, predicate, first, last):
+    found = at_moment(analyzer, f"SELECT n FROM t WHERE {predicate}", MOMENT)
+    if first is None:
+        assert found is None
+        return
+    ((low, high),) = found.intervals
+    assert low == (first - EPOCH).days
+    assert high == ((last or date(9999, 12, 31)) - EPOCH).days
+    assert not found.nulls
+
+
+def test_without_a_settled_moment_today_may_be_any_day(analyzer):
     assert domain(analyzer, "SELECT n FROM t WHERE day >= CURRENT_DATE()") is None
     assert domain(analyzer, "SELECT n FROM t WHERE day >= DATE_SUB(CURRENT_DATE(), INTERVAL 7 DAY)") is None
 
