@@ -78,7 +78,9 @@ class BigPato(OriginalFace, LoggingConfigurable):
     ).tag(config=True)
     verify_bytes = Size(1 << 30, help="Bytes a day that verification may bill.").tag(config=True)
     reference_rows = Int(
-        10_000, min=0, help="Google's own evaluator answers what DuckDB has no rule for, up to so many rows; 0 is off."
+        10_000,
+        min=0,
+        help="Google's own evaluator answers or finishes what DuckDB has no rule for, up to so many rows; 0 is off.",
     ).tag(config=True)
     labels = Dict(help="Labels of BigQuery jobs, beside tool=bigpato-magic.").tag(config=True)
     duckdb_db = Unicode("", help="A DuckDB file with views over the copies, for plain DuckDB; empty for none.").tag(
@@ -137,7 +139,11 @@ class BigPato(OriginalFace, LoggingConfigurable):
             self.close()
 
     def close(self) -> None:
-        """Let go of files, threads and connections; everything opens again when it is needed."""
+        """Let go of files, threads and connections; everything opens again when it is needed.
+
+        Example:
+            >>> client.close()
+        """
         self.tier.close()
         self._warehouse, self._runner, self._verifier = self._given, None, None
 
@@ -216,6 +222,13 @@ class BigPato(OriginalFace, LoggingConfigurable):
             RouteRefused: only a local answer was asked for, and there is none.
             WarehouseError: BigQuery cannot be reached or refuses.
             Cancelled: it was stopped.
+
+        Example:
+            >>> result = client.run("SELECT country, SUM(amount) AS total FROM orders GROUP BY country ORDER BY country")
+            >>> result.arrow["country"].to_pylist(), result.decision.where
+            (['EE', 'FI'], 'bigquery')
+            >>> result.decision.reasons[0].message
+            'orders is not local yet'
         """
         request = self._request(
             sql,
@@ -265,7 +278,12 @@ class BigPato(OriginalFace, LoggingConfigurable):
         )
 
     def home(self, project: str | None = None, dataset: str | None = None) -> tuple[str | None, str | None]:
-        """The (project, dataset) of unqualified names, with these in place of the settings."""
+        """The (project, dataset) of unqualified names, with these in place of the settings.
+
+        Example:
+            >>> client.home(dataset="other")
+            ('bigpato-demo', 'other')
+        """
         home, name = project or self.project or None, dataset or self.dataset or None
         if name and "." in name:
             home, name = name.rsplit(".", 1)
@@ -280,7 +298,12 @@ class BigPato(OriginalFace, LoggingConfigurable):
         dataset: str | None = None,
         max_staleness: float | None = None,
     ) -> Explanation:
-        """Why the query would run where it would, without running it; asks for facts and a dry run, both free."""
+        """Why the query would run where it would, without running it; asks for facts and a dry run, both free.
+
+        Example:
+            >>> client.explain("SELECT COUNT(*) FROM orders").remedy
+            '%bp_rebalance orders would bring 3.5 KiB here (≈ $0)'
+        """
         from bigpato_magic.explain import explain
 
         request = self._request(sql, params, Route.AUTO, project=project, dataset=dataset, max_staleness=max_staleness)
@@ -294,7 +317,12 @@ class BigPato(OriginalFace, LoggingConfigurable):
         project: str | None = None,
         dataset: str | None = None,
     ) -> DryRun:
-        """What BigQuery would read, free of charge. Raises as `run` does."""
+        """What BigQuery would read, free of charge. Raises as `run` does.
+
+        Example:
+            >>> client.dry_run("SELECT country FROM orders").bytes_processed > 0
+            True
+        """
         request = self._request(sql, params, project=project, dataset=dataset)
         return self.warehouse.dry_run(sql, request.parameters, dataset=request.default_dataset, options=request.options)
 
@@ -313,17 +341,32 @@ class BigPato(OriginalFace, LoggingConfigurable):
         Raises:
             ConfigurationError: the last query did not run in DuckDB.
             WarehouseError: BigQuery cannot be reached or refuses.
+
+        Example:
+            >>> done = client.promote("orders"), client.run("SELECT SUM(amount) AS total FROM orders")
+            >>> client.verify_last().outcome
+            'equal'
         """
         if self.last is None or self._last_request is None:
             raise ConfigurationError("No query has run yet: there is nothing to verify.")
         return self.verifier.verify(self._last_request, self.last)
 
     def verify_files(self) -> list[Finding]:
-        """Read every file of every copy and compare it with its checksum; damaged copies are taken away."""
+        """Read every file of every copy and compare it with its checksum; damaged copies are taken away.
+
+        Example:
+            >>> client.verify_files()
+            []
+        """
         return self.tier.verify_files()
 
     def clear_quarantine(self) -> frozenset[str]:
-        """Use the rules again that a verification had quarantined; which they were."""
+        """Use the rules again that a verification had quarantined; which they were.
+
+        Example:
+            >>> client.clear_quarantine()
+            frozenset()
+        """
         rules = self.tier.quarantined()
         self.tier.pardon(rules)
         return rules
@@ -331,7 +374,12 @@ class BigPato(OriginalFace, LoggingConfigurable):
     # ---------------------------------------------------------------------------------------- tables
 
     def plan(self, tables: Iterable[str | TableId] | None = None, *, consistent: bool = False) -> Plan:
-        """What a rebalance would do now."""
+        """What a rebalance would do now.
+
+        Example:
+            >>> [(p.facts.id.table, p.reason) for p in client.plan(["orders"]).promote]
+            [('orders', 'orders is not here yet: you asked for it')]
+        """
         return self.tier.plan(self._ids(tables), consistent=consistent)
 
     def rebalance(
@@ -354,6 +402,11 @@ class BigPato(OriginalFace, LoggingConfigurable):
 
         Returns:
             The plan that was carried out; what failed stands in `refused`.
+
+        Example:
+            >>> plan = client.rebalance(["orders"], dry_run=True)
+            >>> done = client.rebalance(plan, progress=lambda event: print(event.stage) if event.stage == "done" else None)
+            done
         """
         plan = tables if isinstance(tables, Plan) else self.plan(tables, consistent=consistent)
         if dry_run:
@@ -365,25 +418,56 @@ class BigPato(OriginalFace, LoggingConfigurable):
         return done
 
     def promote(self, tables: str | TableId | Iterable[str | TableId], **how: Any) -> Plan:
-        """Bring these tables here now."""
+        """Bring these tables here now.
+
+        Example:
+            >>> done = client.promote("orders")
+            >>> client.run("SELECT COUNT(*) AS n FROM orders").decision.where
+            'local'
+        """
         return self.rebalance(self._ids(tables), **how)
 
     def refresh(self, tables: str | TableId | Iterable[str | TableId] | None = None, **how: Any) -> Plan:
-        """Bring copies up to their tables."""
+        """Bring copies up to their tables.
+
+        Example:
+            >>> done = client.promote(["orders", "items"])
+            >>> client.refresh("orders").refresh  # it has not changed
+            ()
+        """
         return self.rebalance(self._ids(tables), **how)
 
     def demote(self, tables: str | TableId | Iterable[str | TableId]) -> Plan:
-        """Take the copies of these tables away."""
+        """Take the copies of these tables away.
+
+        Example:
+            >>> done = client.promote("orders")
+            >>> [gone.copy.table.table for gone in client.demote("orders").demote]
+            ['orders']
+        """
         done = self.tier.demote(self._ids(tables) or [])
         self._publish_views()
         return done
 
     def pin(self, tables: str | TableId | Iterable[str | TableId]) -> None:
-        """Hold these tables whatever their score."""
+        """Hold these tables whatever their score.
+
+        Example:
+            >>> client.pin("items")
+            >>> [step.facts.id.table for step in client.rebalance().promote]
+            ['items']
+        """
         self.tier.pin(self._ids(tables) or [])
 
     def unpin(self, tables: str | TableId | Iterable[str | TableId]) -> None:
-        """Leave these tables to the policy again."""
+        """Leave these tables to the policy again.
+
+        Example:
+            >>> client.pin("items"), client.unpin("items")
+            (None, None)
+            >>> client.plan().promote
+            ()
+        """
         self.tier.unpin(self._ids(tables) or [])
 
     def table_id(self, name: str | TableId) -> TableId:
@@ -391,6 +475,10 @@ class BigPato(OriginalFace, LoggingConfigurable):
 
         Raises:
             ConfigurationError: it has no dataset or project, and none is configured.
+
+        Example:
+            >>> str(client.table_id("orders"))
+            'bigpato-demo.shop.orders'
         """
         if isinstance(name, TableId):
             return name
@@ -411,21 +499,45 @@ class BigPato(OriginalFace, LoggingConfigurable):
             self.tier.write_views(Path(self.duckdb_db))
 
     def tables(self) -> list[overview.TableRow]:
-        """Every table that was used or is here, for screens; cheap, never asks BigQuery."""
+        """Every table that was used or is here, for screens; cheap, never asks BigQuery.
+
+        Example:
+            >>> done = client.promote("orders")
+            >>> [(row.id.table, row.where, row.uses) for row in client.tables()]
+            [('orders', 'local', 0)]
+        """
         return overview.table_rows(self.tier, self.status)
 
     def savings(self, since: datetime | None = None) -> Savings:
-        """What was billed and what was not, from the ledger."""
+        """What was billed and what was not, from the ledger.
+
+        Example:
+            >>> done = client.promote("orders"), client.run("SELECT SUM(amount) AS total FROM orders")
+            >>> client.savings().local, client.savings().bytes_saved
+            (1, 10485760)
+        """
         return self.tier.ledger.savings(since)
 
     def panel(self) -> Any:
-        """The panel, for a notebook: all tables with their buttons, as `%bp_panel` shows it."""
+        """The panel, for a notebook: all tables with their buttons, as `%bp_panel` shows it.
+
+        Example:
+            >>> print(str(client.panel()).partition(" · ")[0])
+            BigPato: 0 of 0 tables local
+        """
         from importlib import import_module  # the screen lies above this layer: nothing else here knows of it
 
         return import_module("bigpato_magic.notebook.panel").panel(self)
 
     def purge(self) -> None:
-        """Remove every copy, journal and setting of this tier from the disk."""
+        """Remove every copy, journal and setting of this tier from the disk.
+
+        Example:
+            >>> done = client.promote("orders")
+            >>> client.purge()
+            >>> client.tables()
+            []
+        """
         self.tier.purge()
 
     def __repr__(self) -> str:

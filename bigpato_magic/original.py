@@ -42,7 +42,14 @@ class OriginalFace:
         home: Callable[[], tuple[str | None, str | None]]
 
     def exec_query(self, query: str) -> pd.DataFrame:
-        """Run a query and give its frame. Raises as `run` does."""
+        """Run a query and give its frame. Raises as `run` does.
+
+        Example:
+            >>> client.exec_query("SELECT item_id, label FROM items ORDER BY item_id")
+               item_id  label
+            0        1   duck
+            1        2  query
+        """
         from bigpato_magic import frames
 
         result = self.run(query)
@@ -51,7 +58,12 @@ class OriginalFace:
         return frames.to_pandas(result.arrow)
 
     def get_metadata_dict(self) -> dict[str, dict[str, Any]]:
-        """`{table: {'location': 'local' | 'bigquery', 'usage': n}}` of the default dataset's tables."""
+        """`{table: {'location': 'local' | 'bigquery', 'usage': n}}` of the default dataset's tables.
+
+        Example:
+            >>> client.get_metadata_dict()["orders"]
+            {'location': 'bigquery', 'usage': 0}
+        """
         project, dataset = self.home()
         found: dict[str, dict[str, Any]] = {}
         try:
@@ -65,11 +77,24 @@ class OriginalFace:
         return found
 
     def get_cache(self) -> OrderedDict[str, str]:
-        """The last used tables, the oldest first, at most `LRU_TABLE_CAPACITY`."""
+        """The last used tables, the oldest first, at most `LRU_TABLE_CAPACITY`.
+
+        Example:
+            >>> frame = client.exec_query("SELECT COUNT(*) AS n FROM orders")
+            >>> list(client.get_cache())
+            ['orders']
+        """
         return OrderedDict((table.table, table.table) for table in self.tier.usage.lru(LRU_TABLE_CAPACITY))
 
     def launch_balance_storage(self) -> None:
-        """Bring the last used tables here, whatever they cost or save."""
+        """Bring the last used tables here, whatever they cost or save.
+
+        Example:
+            >>> frame = client.exec_query("SELECT COUNT(*) AS n FROM orders")
+            >>> client.launch_balance_storage()
+            >>> client.get_metadata_dict()["orders"]["location"]
+            'local'
+        """
         log.info("Start rebalancing storage")
         last_used = list(self.tier.usage.lru(LRU_TABLE_CAPACITY))
         if last_used:

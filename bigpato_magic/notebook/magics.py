@@ -30,10 +30,24 @@ class QueryMagics(Magics):
     def bpsql(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         """Run BigQuery SQL wherever it is exact and cheapest.
 
-        %%bpsql df <<          takes the result into `df`; without a name it is shown
-        SELECT country, SUM(amount) AS total FROM orders WHERE day >= @since GROUP BY country
+        The result goes into `df`; without a name it is shown. `@least` is a typed query parameter: from --params, or
+        the variable of that name.
 
-        `@since` is a typed query parameter: from --params, or the variable of that name.
+        %%bpsql df << --params {"least": 100}
+        SELECT country, SUM(amount) AS total FROM orders WHERE amount >= @least GROUP BY country
+
+        What it would cost, without running it; a short query on one line; and one built on a saved one:
+
+        %%bpsql --dry_run
+        SELECT country, COUNT(*) AS n FROM orders GROUP BY country
+
+        n = %bpsql SELECT COUNT(*) AS n FROM orders
+
+        %%bpsql --save big --no-execute
+        SELECT * FROM orders WHERE amount > 90
+
+        %%bpsql --with big --to arrow
+        SELECT country, COUNT(*) AS n FROM big GROUP BY country
         """
         from bigpato_magic.notebook.cell import QueryCell
 
@@ -44,6 +58,11 @@ class QueryMagics(Magics):
         """Say where a query would run and why, what each table's copy is worth, and what it costs; run nothing.
 
         Without a query: the story of the last one.
+
+        %%bp_explain
+        SELECT country, APPROX_COUNT_DISTINCT(order_id) AS n FROM orders GROUP BY country
+
+        %bp_explain
         """
         from bigpato_magic.notebook.cell import QueryCell
 

@@ -39,11 +39,7 @@ _panels: WeakKeyDictionary[Any, Panel] = WeakKeyDictionary()
 
 
 def panel(client: BigPato) -> Panel:
-    """The panel of a client; showing it in several cells shows the same one.
-
-    Example:
-        >>> panel(client)  # doctest: +SKIP
-    """
+    """The panel of a client; showing it in several cells shows the same one."""
     found = _panels.get(client)
     if found is None or found.closed:
         found = _panels[client] = Panel(client)

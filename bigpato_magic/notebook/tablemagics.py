@@ -44,9 +44,11 @@ class TableMagics(Magics):
     def bp_rebalance(self, line: str) -> cards.Card:
         """Bring the tables that you really use here, refresh those that changed, take away those that do not pay.
 
-        %bp_rebalance                       what the policy says
-        %bp_rebalance --dry-run             only show it
-        %bp_rebalance orders shop.items     these tables
+        First what the policy would do, then do it, then only these tables:
+
+        %bp_rebalance --dry-run
+        %bp_rebalance
+        %bp_rebalance orders shop.items
         """
         asked = _read(self.bp_rebalance, line)
         if asked.auto:
@@ -64,26 +66,38 @@ class TableMagics(Magics):
 
     @command(TABLES)
     def bp_demote(self, line: str) -> cards.Card:
-        """Take the copies of these tables away; their queries run on BigQuery again."""
+        """Take the copies of these tables away; their queries run on BigQuery again.
+
+        %bp_demote orders
+        """
         names = self._names(self.bp_demote, line)
         plan: Plan = self._run(lambda _cancel, _progress: self.client.demote(names))
         return cards.plan_card(plan, done=True)
 
     @command(TABLES)
     def bp_pin(self, line: str) -> None:
-        """Hold these tables whatever their score; the next rebalance brings them."""
+        """Hold these tables whatever their score; the next rebalance brings them.
+
+        %bp_pin orders shop.items
+        """
         self.client.pin(self._names(self.bp_pin, line))
 
     @command(TABLES)
     def bp_unpin(self, line: str) -> None:
-        """Leave these tables to the policy again."""
+        """Leave these tables to the policy again.
+
+        %bp_unpin shop.items
+        """
         self.client.unpin(self._names(self.bp_unpin, line))
 
     @command(*STATUS)
     def bp_status(self, line: str) -> cards.Card:
         """Show the tables that you use: where they are, how fresh, what they saved; and the state of the parts.
 
-        %bp_status orders     its schema, size, place and freshness
+        With names: their schema, size, place and freshness.
+
+        %bp_status
+        %bp_status orders
         """
         asked = _read(self.bp_status, line)
         rows = self.client.tables()
@@ -93,7 +107,10 @@ class TableMagics(Magics):
 
     @command()
     def bp_panel(self, line: str) -> Any:
-        """Open the panel: all tables with their buttons, the budget, the plan, the settings."""
+        """Open the panel: all tables with their buttons, the budget, the plan, the settings.
+
+        %bp_panel
+        """
         from bigpato_magic.notebook.panel import panel
 
         _read(self.bp_panel, line)
@@ -101,7 +118,11 @@ class TableMagics(Magics):
 
     @command(*SAVINGS)
     def bp_savings(self, line: str) -> cards.Card:
-        """Show what was not billed because it was answered here, and what was."""
+        """Show what was not billed because it was answered here, and what was.
+
+        %bp_savings
+        %bp_savings --since 2024-01-31
+        """
         asked = _read(self.bp_savings, line)
         return cards.savings_card(self.client.savings(_day(asked.since) if asked.since else None))
 
@@ -109,7 +130,10 @@ class TableMagics(Magics):
     def bp_verify(self, line: str) -> cards.Card:
         """Run the last local query on BigQuery too (billed), and compare the values.
 
-        %bp_verify --files     instead, compare every copy's files with their checksums
+        With --files: compare every copy's files with their checksums instead.
+
+        %bp_verify
+        %bp_verify --files
         """
         asked = _read(self.bp_verify, line)
         if asked.files:
@@ -118,7 +142,10 @@ class TableMagics(Magics):
 
     @command(*PURGE)
     def bp_purge(self, line: str) -> cards.Card:
-        """Remove every copy and all that is remembered of them from this disk. BigQuery's tables are not touched."""
+        """Remove every copy and all that is remembered of them from this disk. BigQuery's tables are not touched.
+
+        %bp_purge --yes
+        """
         asked = _read(self.bp_purge, line)
         if not asked.yes:
             size = sum(row.local_bytes for row in self.client.tables())
@@ -128,7 +155,11 @@ class TableMagics(Magics):
 
     @command(option("client", nargs="?", help="A variable that holds a BigPato."))
     def bp_use(self, line: str) -> None:
-        """Let the magics talk to another client: `client = demo.start()`, then `%bp_use client`."""
+        """Let the magics talk to another client.
+
+        client = bigpato_magic.demo.start()
+        %bp_use client
+        """
         from bigpato_magic.client import BigPato
 
         name = _read(self.bp_use, line).client
