@@ -19,10 +19,26 @@ WIDTHS = (9, 18, 38)
 """The precisions that DuckDB computes with: 32, 64 and 128 bits wide. https://duckdb.org/docs/stable/sql/data_types/numeric"""
 
 
+MICROSECONDS = 6
+"""Digits of a second that DuckDB's TIMESTAMP has."""
+
+
 def storable(column: Column) -> bool:
-    """May a copy hold it? Never what a policy guards, nor what DuckDB cannot hold exactly."""
+    """May a copy hold it?"""
+    return why_not_stored(column) is None
+
+
+def why_not_stored(column: Column) -> str | None:
+    """Why a copy may not hold a column: what a policy guards, and what DuckDB does not hold or compare exactly."""
+    if column.policy_tagged:
+        return "a policy guards it"
+    if column.collation:
+        return f"its collation {column.collation} compares texts otherwise than DuckDB"
+    if dict(column.parameters).get("timestamp_precision", MICROSECONDS) > MICROSECONDS:
+        return "it has picoseconds, of which DuckDB would lose the last digits"
     known = SCALARS.keys() - NOT_COPIED | {Kind.ARRAY, Kind.STRUCT}
-    return not column.policy_tagged and all(t.kind in known for t in column.type.walk())
+    lost = next((t.kind for t in column.type.walk() if t.kind not in known), None)
+    return f"DuckDB does not hold {lost} exactly" if lost else None
 
 
 def decimal(digits: int, scale: int) -> str:

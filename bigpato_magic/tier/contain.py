@@ -6,6 +6,7 @@ from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from datetime import date
 
+from bigpato_magic.local.columns import why_not_stored
 from bigpato_magic.sql.domains import Domain
 from bigpato_magic.types import (
     Kind,
@@ -88,7 +89,11 @@ def missing(copy: TableCopy, read: TableRead) -> Reason | None:
     columns = sorted(read.columns - copy.holding.columns)
     if columns:
         names = ", ".join(columns[:3]) + (f" and {len(columns) - 3} more" if len(columns) > 3 else "")
-        return Reason("not-held", f"the copy of {copy.table.table} does not hold {names}", copy.table)
+        found = copy.facts.column(columns[0]) if copy.facts else None
+        why = (found and why_not_stored(found)) or ""
+        return Reason(
+            "not-held", f"the copy of {copy.table.table} does not hold {names}{why and f': {why}'}", copy.table
+        )
     held = copy.holding.partitions
     if held is None:
         return None

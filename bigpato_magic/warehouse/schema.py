@@ -97,10 +97,16 @@ def _collation(field: Resource) -> str:
 
 def _parameters(field: Resource) -> tuple[tuple[str, int], ...]:
     given = [(ours, int(field[theirs])) for theirs, ours in _PARAMETER_NAMES.items() if field.get(theirs)]
-    digits = int(field.get("timestampPrecision") or _MICROSECONDS)
+    digits = _timestamp_digits(field)
     if digits > _MICROSECONDS:
         given.append(("timestamp_precision", digits))
     return tuple(given)
+
+
+def _timestamp_digits(field: Resource) -> int:
+    """Digits of a second, of the column or of a field inside."""
+    own = int(field.get("timestampPrecision") or _MICROSECONDS)
+    return max([own, *map(_timestamp_digits, field.get("fields", ()))])
 
 
 def outputs(schema: Resource | None) -> tuple[OutputColumn, ...]:

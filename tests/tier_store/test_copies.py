@@ -16,6 +16,7 @@ from bigpato_magic.local.columns import merge_stats, storable
 from bigpato_magic.local.duck import LocalEngine
 from bigpato_magic.local.write import Source
 from bigpato_magic.status import Cancel
+from bigpato_magic.tier.score import copyable
 from bigpato_magic.types import (
     Column,
     ColumnStats,
@@ -232,6 +233,21 @@ def test_what_cannot_be_held_exactly_is_not_held():
     assert not any(storable(Column("c", SqlType(k))) for k in left)
     assert not storable(Column("c", array_of(struct_of(("x", SqlType(Kind.BIGNUMERIC))))))
     assert not storable(Column("c", INT64, policy_tagged=True))
+    assert not storable(Column("c", SqlType(Kind.STRING), collation="und:ci"))
+    assert not storable(Column("c", SqlType(Kind.TIMESTAMP), parameters=(("timestamp_precision", 12),)))
+    assert storable(Column("c", SqlType(Kind.TIMESTAMP), parameters=(("timestamp_precision", 6),)))
+    assert storable(Column("c", SqlType(Kind.STRING), parameters=(("max_length", 12),)))
+
+
+@pytest.mark.parametrize("kind", [k for k in Kind if k not in (Kind.ARRAY, Kind.STRUCT)])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize(
+    "more", [{}, {"policy_tagged": True}, {"collation": "und:ci"}, {"parameters": (("timestamp_precision", 12),)}]
+)
+def test_what_a_plan_brings_is_what_a_copy_may_hold(kind, nested, more):
+    """Two layers ask the same question: the plan, which is pure, and the writer. They must never disagree."""
+    column = Column("c", struct_of(("x", SqlType(kind))) if nested else SqlType(kind), **more)
+    assert bool(copyable([column])) == storable(column)
 
 
 def test_a_missing_column_is_a_failed_transfer(engine, tmp_path):

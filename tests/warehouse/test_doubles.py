@@ -22,6 +22,7 @@ from bigpato_magic.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
+from bigpato_magic.local.columns import why_not_stored
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import Partitioning, PartitionUnit, TableFacts, TableId, TableKind
 from bigpato_magic.warehouse.base import QueryOptions, QueryProgress
@@ -200,6 +201,15 @@ def test_a_collation_is_told_and_makes_another_schema(warehouse: BigQueryWarehou
         assert facts.columns[0].collation == collation
         digests.add(facts.version.schema_digest)
     assert len(digests) == 3
+
+
+def test_picoseconds_are_told_also_of_a_field_inside(warehouse: BigQueryWarehouse, server: RestServer) -> None:
+    fine = {"name": "a", "type": "TIMESTAMP", "timestampPrecision": "12"}
+    for field in (fine, {"name": "a", "type": "RECORD", "fields": [{"name": "b", "type": "INTEGER"}, fine]}):
+        server.on("GET", r.TABLE, r.table(schema={"fields": [field]}))
+        column = facts_of(warehouse).columns[0]
+        assert column.parameters == (("timestamp_precision", 12),)
+        assert "picoseconds" in (why_not_stored(column) or "")
 
 
 def test_listed_row_policies_apply(warehouse: BigQueryWarehouse, server: RestServer) -> None:
