@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bigpato_magic.googlesql import tree
-from bigpato_magic.sql import aggregates, expressions, scans, sets, subqueries, windows
+from bigpato_magic.sql import aggregates, expressions, json_fields, scans, sets, subqueries, windows
 from bigpato_magic.sql.compiler import Compiler
 from bigpato_magic.sql.expr import Expr
 from bigpato_magic.sql.output import inner_list, output_list
@@ -13,7 +13,7 @@ from bigpato_magic.sql.refusal import Refusal, refuse
 from bigpato_magic.types import AnalyzedQuery, Compiled, LocalTable, OutputColumn, Refused, TableId
 
 # Importing them fills the tables of node kinds.
-NODES = (aggregates, expressions, scans, sets, subqueries, windows)
+NODES = (aggregates, expressions, json_fields, scans, sets, subqueries, windows)
 
 Columns = Callable[[Compiler, list[Expr], tuple[OutputColumn, ...]], str]
 

@@ -65,8 +65,21 @@ def _by_path(function: str, dialect: re.Pattern[str] = STANDARD) -> Template:
     return template
 
 
+def member(value: str, name: str) -> str:
+    """DuckDB text of a member of the JSON text `value`, NULL where it is no object or has none of that name."""
+    found = f"bp_json_query({value}, {text(json.dumps([name]))})"
+    # In a path it would be an array's index too.
+    return f"(CASE WHEN starts_with({value}, '{{') THEN {found} END)" if name.isdigit() else found
+
+
 def _subscript(call: Call) -> str:
-    return f"bp_json_query({call.sql(0)}, {text(json.dumps([str(call.constant(1))]))})"
+    name = call.args[1]
+    if name.is_null:
+        return "CAST(NULL AS VARCHAR)"
+    if name.literal:
+        return member(call.sql(0), call.constant(1))
+    path = call.fill("'[' || CAST(to_json({b}) AS VARCHAR) || ']'")
+    return f"(CASE WHEN starts_with({call.sql(0)}, '{{') THEN bp_json_query({call.sql(0)}, {path}) END)"
 
 
 def _index(call: Call) -> str:
@@ -134,9 +147,8 @@ def _flag(call: Call, i: int) -> bool:
 
 
 def _to_json_string(call: Call) -> str:
-    if _flag(call, 1):
-        call.refuse("TO_JSON_STRING with pretty_print")
-    return printed(call, call.sql(0), call.args[0].type, TO_STRING)
+    compact = printed(call, call.sql(0), call.args[0].type, TO_STRING)
+    return f"bp_json_pretty({compact})" if _flag(call, 1) else compact
 
 
 def _to_json(call: Call) -> str:
@@ -249,6 +261,7 @@ UDFS = (
     ),
     Udf("bp_json_double", ("DOUBLE",), "VARCHAR", "bp_json_double"),
     Udf("bp_json_keys", ("VARCHAR", "BIGINT", "VARCHAR", "BOOLEAN"), "VARCHAR[]", "bp_json_keys"),
+    Udf("bp_json_pretty", ("VARCHAR",), "VARCHAR", "bp_json_pretty"),
     Udf("bp_json_object", ("VARCHAR[]", "VARCHAR[]", "BOOLEAN"), "VARCHAR", "bp_json_object"),
     Udf("bp_json_remove", ("VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_json_remove"),
     Udf("bp_json_strip_nulls", ("VARCHAR", "VARCHAR", "BOOLEAN", "BOOLEAN"), "VARCHAR", "bp_json_strip_nulls"),
@@ -256,6 +269,23 @@ UDFS = (
     Udf("bp_parse_json", ("VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_parse_json"),
 )
 
+_NAMED = ("a['a']", "a['0']", "a['x y']", "a[CAST(NULL AS STRING)]", "a.a", "a.a.b", "a.a[1].b")
+_SUBSCRIPTS = {
+    "a": ('JSON \'{"a": {"b": 5}, "0": 7, "x y": null}\'', "JSON '[1, {\"b\": 2}]'", "JSON 'null'", "NULL"),
+    "b": ("'a'", "'0'", "'x y'", "'é\\\"'", "NULL"),
+}
+_PRINTED_JSON = (
+    'JSON \'{"a": [1, {"b": []}], "c": {}, "d, [e]: {": "x \\\\" ,:{}"}\'',
+    "JSON '[[], [[1]], \"é\"]'",
+    "JSON 'null'",
+)
+_PRETTY = (
+    "TO_JSON_STRING(a, true)",
+    "TO_JSON_STRING(STRUCT(a, [1, 2] AS l, STRUCT('x\"' AS y, CAST([] AS ARRAY<INT64>) AS e) AS s), true)",
+    'TO_JSON_STRING([STRUCT(a AS `k\\\\"`), NULL], true)',
+    "TO_JSON_STRING(CAST(NULL AS ARRAY<INT64>), true)",
+    "TO_JSON_STRING(a, false)",
+)
 RULES = (
     *(
         Rule(name, f"{held}, STRING", _by_path(f"bp_{kind}_{what}", dialect), safe=True)
@@ -265,7 +295,7 @@ RULES = (
     ),
     *_accessors(),
     Rule("$subscript", "JSON, INT64", _index, safe=True),
-    Rule("$subscript", "JSON, STRING", _subscript, safe=True),
+    Rule("$subscript", "JSON, STRING", _subscript, safe=True, grid=("a[b]", *_NAMED), values=_SUBSCRIPTS),
     Rule("json_array", "...", _json_array, safe=True),
     Rule("json_keys", "JSON, INT64, STRING", _keys, safe=_keys),
     Rule("json_object", "", _json_object, safe=True),
@@ -277,5 +307,5 @@ RULES = (
     Rule("parse_json", "STRING, STRING", "bp_parse_json({a}, {b}, false)", safe="bp_parse_json({a}, {b}, true)"),
     Rule("to_json", "ANY, BOOL", _to_json, safe=True),
     Rule("to_json_string", "ANY", _to_json_string, safe=True),
-    Rule("to_json_string", "ANY, BOOL", _to_json_string, safe=True),
+    Rule("to_json_string", "ANY, BOOL", _to_json_string, safe=True, grid=_PRETTY, values={"a": _PRINTED_JSON}),
 )

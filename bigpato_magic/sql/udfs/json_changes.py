@@ -102,6 +102,7 @@ def json_object(names: list[str | None], values: list[str]) -> str:
     return "{" + ",".join(members) + "}"
 
 
+bp_json_flatten = strict(flatten, TEXTS)
 bp_json_keys = strict(guarded(keys), TEXTS)
 bp_json_strip_nulls = strict(strip_nulls, TEXT)
 bp_json_remove = strict(guarded(remove), TEXT)

@@ -9,7 +9,9 @@ import json
 import re
 from typing import Any
 
-from bigpato_magic.sql.udfs.arrow import Unsure
+import pyarrow as pa
+
+from bigpato_magic.sql.udfs.arrow import Unsure, strict
 
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -48,6 +50,26 @@ def quote_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
+# A string, an empty array or object, or a single sign; everything else in between is a scalar.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\[\]|\{\}|[\[\]{},:]|[^"\[\]{},:]+')
+
+
+def pretty(text: str) -> str:
+    """A compact JSON text as TO_JSON_STRING prints it with `pretty_print`: two spaces a level."""
+    pieces: list[str] = []
+    level = 0
+    for token in _TOKEN.findall(text):
+        if token in ("[", "{", ","):
+            level += token != ","
+            pieces += [token, "\n", "  " * level]
+        elif token in ("]", "}"):
+            level -= 1
+            pieces += ["\n", "  " * level, token]
+        else:
+            pieces.append(": " if token == ":" else token)
+    return "".join(pieces)
+
+
 def print_text(value: Any) -> str:
     """Compact, everything else as written."""
     if isinstance(value, Number):
@@ -59,3 +81,6 @@ def print_text(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(print_text, value)) + "]"
     return json.dumps(value)
+
+
+bp_json_pretty = strict(pretty, pa.string())

@@ -43,3 +43,42 @@ SELECT FLOAT64(j) AS a, FLOAT64_ARRAY(JSON '[1.5, 2]') AS b, j2[0] AS c, j3['a']
 SELECT JSON_KEYS(j) AS a, JSON_REMOVE(j, '$.a') AS b, JSON_STRIP_NULLS(j) AS c FROM (SELECT JSON '{"a": 1, "b": {"c": null}}' AS j)
 SELECT PARSE_JSON(s) AS a, TO_JSON_STRING(s) AS b, TO_JSON(s) AS c FROM UNNEST(['1', '"é"', '{"b": 1, "a": 2}']) AS s
 SELECT TO_JSON_STRING(s, false) AS a FROM (SELECT STRUCT(1 AS x, 'é' AS y) AS s)
+SELECT JSON_SET(JSON '{"a":1}', '$.0', 5)
+SELECT JSON_SET(JSON '[1]', '$.0', 5)
+SELECT JSON_SET(JSON '{"a":1}', '$', 5)
+SELECT JSON_SET(JSON '{"a":null}', '$.a.b[2].c', 5)
+SELECT JSON_SET(JSON '{"a":null}', '$.a.b', 5, create_if_missing=>false)
+SELECT JSON_SET(JSON '{"a":1}', '$.b', [1,2], '$.c', STRUCT(1 AS x), create_if_missing=>NULL)
+SELECT JSON_SET(JSON '{"a":1}', '$.a.b', 5)
+SELECT JSON_SET(JSON '{"a":[1]}', '$.a[5]', 5)
+SELECT JSON_SET(JSON '{"a":1}', CAST(NULL AS STRING), 5)
+SELECT JSON_SET(JSON '{"a":1}', '$."x y"', NULL)
+SELECT JSON_ARRAY_INSERT(JSON '[1]', '$[3]', [7,8])
+SELECT JSON_ARRAY_INSERT(JSON '[1]', '$[3]', CAST([] AS ARRAY<INT64>))
+SELECT JSON_ARRAY_INSERT(JSON 'null', '$[1]', 7)
+SELECT JSON_ARRAY_INSERT(JSON '[1]', '$.a', 7)
+SELECT JSON_ARRAY_INSERT(JSON '[1,[2]]', '$[1][0]', [7,8], insert_each_element=>false)
+SELECT JSON_ARRAY_INSERT(JSON '[1]', '$', 7)
+SELECT JSON_ARRAY_APPEND(JSON '{"a":null}', '$.a', 7, '$.a', 'x')
+SELECT JSON_ARRAY_APPEND(JSON '{"a":null}', '$.a', CAST(NULL AS ARRAY<INT64>))
+SELECT JSON_ARRAY_APPEND(JSON '{"a":null}', '$.b', 7)
+SELECT JSON_FLATTEN(x) FROM UNNEST([JSON '[[1,[2]],[],3]', JSON '{"a":[1]}', JSON 'null', NULL]) AS x
+SELECT TO_JSON_STRING(STRUCT(1 AS a, [1,2] AS b, STRUCT('x' AS y, CAST([] AS ARRAY<INT64>) AS e) AS c), true)
+SELECT TO_JSON_STRING([1,2], true)
+SELECT TO_JSON_STRING([STRUCT(1 AS a)], true)
+SELECT TO_JSON_STRING(1, true)
+SELECT TO_JSON_STRING(CAST(NULL AS INT64), true)
+SELECT TO_JSON_STRING(JSON '{"a":[1,{"b":[]}],"c":{}}', true)
+SELECT TO_JSON_STRING(STRUCT(JSON '{"a":[1,{"b":[]}],"c":{}}' AS j, CAST(NULL AS STRUCT<a INT64>) AS n), true)
+SELECT TO_JSON_STRING(STRUCT('a"b' AS `k"x`, [CAST(NULL AS STRING)] AS l), true)
+SELECT TO_JSON_STRING(CAST(NULL AS ARRAY<INT64>), true)
+SELECT (JSON '[1]')['0']
+SELECT (JSON '{"0":1}')['0']
+SELECT (JSON '{"0":1}')[0]
+SELECT j.a.b.c, STRING(j.name), INT64(j.n) FROM UNNEST([JSON '{"name":"x","n":3}']) j
+SELECT LAX_STRING(j.name) AS name, COUNT(*) FROM UNNEST([JSON '{"name":"x","n":3}']) j GROUP BY name
+SELECT JSON_VALUE(j.a) FROM UNNEST([JSON '{"a":"x","n":3}']) j
+SELECT JSON_QUERY(j, '$.0') FROM UNNEST([JSON '{"a":"x","0":3}', JSON '[5]']) j
+SELECT j.`a.b` FROM UNNEST([JSON '{"a":"x","a.b":3}', JSON '[5]']) j
+SELECT j.A FROM UNNEST([JSON '{"a":"x"}']) j
+SELECT x FROM UNNEST(JSON_QUERY_ARRAY(JSON '{"a":[1,2]}', '$.a')) x WHERE INT64(x) > 1

@@ -1,0 +1,119 @@
+"""JSON_SET, JSON_ARRAY_INSERT, JSON_ARRAY_APPEND and JSON_FLATTEN: functions of `sql.udfs.json_mutators`.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from bigpato_magic.sql.expr import Expr
+from bigpato_magic.sql.physical import text
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
+from bigpato_magic.sql.rules.json import STANDARD, TO_JSON, printed
+from bigpato_magic.types import Kind
+
+SOURCE = DOCS + "json_functions"
+
+
+def exact_steps(call: Call, path: str) -> str:
+    """A JSONPath as a JSON list, in which a member's name is a text and an index a number; refused if it is not plain."""
+    found: list[str | int] = []
+    rest = path.removeprefix("$")
+    while match := STANDARD.match(rest):
+        found.append(int(match["index"].strip("[] \t")) if match["index"] else match["name"] or match["quoted"])
+        rest = rest[match.end() :]
+    if rest or not path.startswith("$"):
+        call.refuse(f"the JSONPath {path!r}")
+    return json.dumps(found)
+
+
+def _pairs(call: Call) -> list[tuple[str, Expr]]:
+    """Paths (as steps) and values; a NULL path changes nothing."""
+    paths, values = call.args[1:-1:2], call.args[2:-1:2]
+    return [
+        (exact_steps(call, call.constant(1 + 2 * i)), value)
+        for i, (path, value) in enumerate(zip(paths, values, strict=True))
+        if not path.is_null
+    ]
+
+
+def _flagged(call: Call, build: Callable[[Call, str], str]) -> str:
+    """Where the last argument, a flag, is NULL, nothing is changed."""
+    flag = call.args[-1]
+    if not flag.literal:
+        call.refuse(f"{call.label} whose flag is not a constant")
+    return call.sql(0) if flag.value is None else build(call, flag.sql)
+
+
+def _set(call: Call) -> str:
+    def build(call: Call, create: str) -> str:
+        sql = call.sql(0)
+        for path, value in _pairs(call):
+            new = printed(call, value.sql, value.type, TO_JSON)
+            sql = f"bp_json_set({sql}, {text(path)}, {new}, {create})"
+        return sql
+
+    return _flagged(call, build)
+
+
+def _added(function: str) -> Template:
+    def build(call: Call, each: str) -> str:
+        sql = call.sql(0)
+        for path, value in _pairs(call):
+            if value.type.kind is Kind.ARRAY and value.type.element is not None and each == "true":
+                item = call.fresh()
+                inner = printed(call, item, value.type.element, TO_JSON)
+                items = f"list_transform({value.sql}, lambda {item}: {inner})"
+                # A NULL array adds nothing.
+                sql = f"coalesce({function}({sql}, {text(path)}, {items}), {sql})"
+            else:
+                items = f"[{printed(call, value.sql, value.type, TO_JSON)}]::VARCHAR[]"
+                sql = f"{function}({sql}, {text(path)}, {items})"
+        return sql
+
+    return lambda call: _flagged(call, build)
+
+
+UDFS = (
+    Udf("bp_json_set", ("VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_json_set"),
+    Udf("bp_json_array_append", ("VARCHAR", "VARCHAR", "VARCHAR[]"), "VARCHAR", "bp_json_array_append"),
+    Udf("bp_json_array_insert", ("VARCHAR", "VARCHAR", "VARCHAR[]"), "VARCHAR", "bp_json_array_insert"),
+    Udf("bp_json_flatten", ("VARCHAR",), "VARCHAR[]", "bp_json_flatten"),
+)
+_DOCUMENTS = (
+    'JSON \'{"a": [1, {"b": null}], "c": null}\'',
+    "JSON '[1, [2, null], {\"a\": 3}]'",
+    "JSON 'null'",
+    "JSON '5'",
+    "JSON '{}'",
+    "JSON '[]'",
+    "NULL",
+)
+_PATHS = ("$", "$.a", "$.a[1]", "$.a[3].b", "$.a[1].b.c[2]", "$[1]", "$[1][0]", "$[4]", "$.c.d", '$."x y".z', "$[2].a")
+_VALUES = {"a": _DOCUMENTS, "b": ("'$'",), "c": ("7", "NULL"), "d": ("true",)}
+
+
+def _tried(name: str, flag: str, value: str) -> tuple[str, ...]:
+    flags = ("", f", {flag} => false", f", {flag} => NULL")
+    return tuple(
+        f"{name}(a, '{path}', {value}{more})" for path in _PATHS for more in flags[: 3 if path == "$.a" else 2]
+    )
+
+
+def _rule(name: str, flag: str, template: Template, values: tuple[str, ...]) -> Rule:
+    patterns = tuple(pattern for value in values for pattern in _tried(name, flag, value))
+    pairs = (f"{name}(a, '$[1]', c, '$.a', 'x')", f"{name}(a, CAST(NULL AS STRING), c)", f"SAFE.{name}(a, '$.a', c)")
+    return Rule(name, "JSON, STRING, ANY, ...", template, safe=template, grid=(*patterns, *pairs), values=_VALUES)
+
+
+_LISTS = ("[c, 8]", "CAST([] AS ARRAY<STRING>)", "CAST(NULL AS ARRAY<INT64>)", "STRUCT(c AS v, 'é' AS w)")
+RULES = (
+    _rule("json_set", "create_if_missing", _set, ("c", "[c, 8]", "STRUCT(c AS v, 'é' AS w)")),
+    _rule("json_array_append", "append_each_element", _added("bp_json_array_append"), ("c", *_LISTS)),
+    _rule("json_array_insert", "insert_each_element", _added("bp_json_array_insert"), ("c", *_LISTS)),
+    Rule(
+        "json_flatten", "JSON", "bp_json_flatten({a})", safe=True, values={"a": (*_DOCUMENTS, "JSON '[[1, [2]], []]'")}
+    ),
+)
