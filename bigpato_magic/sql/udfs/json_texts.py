@@ -58,15 +58,15 @@ def pretty(text: str) -> str:
     """A compact JSON text as TO_JSON_STRING prints it with `pretty_print`: two spaces a level."""
     pieces: list[str] = []
     level = 0
-    for token in _TOKEN.findall(text):
-        if token in ("[", "{", ","):
-            level += token != ","
-            pieces += [token, "\n", "  " * level]
-        elif token in ("]", "}"):
+    for sign in _TOKEN.findall(text):
+        if sign in ("[", "{", ","):
+            level += sign != ","
+            pieces += [sign, "\n", "  " * level]
+        elif sign in ("]", "}"):
             level -= 1
-            pieces += ["\n", "  " * level, token]
+            pieces += ["\n", "  " * level, sign]
         else:
-            pieces.append(": " if token == ":" else token)
+            pieces.append(": " if sign == ":" else sign)
     return "".join(pieces)
 
 
