@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bigpato_magic.googlesql import tree
+from bigpato_magic.googlesql.deferred import undefer
 from bigpato_magic.googlesql.evaluable import foreign
 from bigpato_magic.googlesql.pruning import prune
 from bigpato_magic.types import AnalyzedQuery, Kind, OutputColumn
@@ -52,7 +53,7 @@ class Cut:
 
 def cuts(query: AnalyzedQuery) -> Iterator[Cut]:
     """The ways to cut a query; the one that leaves most below comes first."""
-    for depth in range(1, len(list(_holders(_without_with(query.tree)[0])))):
+    for depth in range(1, len(list(_holders(_cuttable(query.tree)[0])))):
         cut = _cut(query, depth)
         if cut is not None:
             yield cut
@@ -60,7 +61,7 @@ def cuts(query: AnalyzedQuery) -> Iterator[Cut]:
 
 def _cut(query: AnalyzedQuery, depth: int) -> Cut | None:
     """The cut with so many scans above; None where the part below has no column, or one of an unknown type."""
-    above, entries = _without_with(query.tree)
+    above, entries = _cuttable(query.tree)
     holders = list(_holders(above))
     found = tree.node(holders[depth])
     if not tree.get(found, "column_list"):
@@ -87,15 +88,18 @@ def _name(column: Node) -> str:
     return f"c{column.column_id}"
 
 
-def _without_with(statement: Node) -> tuple[Node, Node | None]:
-    """A copy of the statement without its WITH, and the scan of that, if there is one."""
+def _cuttable(statement: Node) -> tuple[Node, Node | None]:
+    """A copy of the statement without its WITH, projections deferred; and the scan of the WITH, if there is one."""
     copied = type(statement)()
     copied.CopyFrom(statement)
     scan = tree.node(statement.query)
-    if tree.name(scan) != "WithScan":
-        return copied, None
-    copied.query.CopyFrom(scan.query)
-    return copied, scan
+    with_scan = scan if tree.name(scan) == "WithScan" else None
+    if with_scan is not None:
+        copied.query.CopyFrom(with_scan.query)
+    undefer(copied)
+    for holder in _holders(copied):
+        _defer(holder)
+    return copied, with_scan
 
 
 def _holders(statement: Node) -> Iterator[Node]:
@@ -105,6 +109,43 @@ def _holders(statement: Node) -> Iterator[Node]:
     while tree.name(tree.node(holder)) in _CHAIN and tree.has(tree.node(holder), "input_scan"):
         holder = tree.get(tree.node(holder), "input_scan")
         yield holder
+
+
+def _defer(holder: Node) -> None:
+    """Let a LIMIT come before the projection below it, so that fewer rows are projected.
+
+    Which rows a LIMIT without ORDER BY takes is open; one with ORDER BY takes the same, unless it is by a projected
+    column, and the order is restored above. Google's pages do not say that rows that are left out are projected.
+    """
+    limit = tree.node(holder)
+    if tree.name(limit) != "LimitOffsetScan":
+        return
+    order = tree.node(limit.input_scan)
+    ordered = tree.name(order) == "OrderByScan"
+    project = tree.node(order.input_scan) if ordered else order
+    if tree.name(project) != "ProjectScan" or (ordered and _orders_by_projected(order, project)):
+        return
+    rows = tree.node(project.input_scan)
+    below = _over(limit, _over(order, rows, rows) if ordered else rows, rows)
+    below.parent.is_ordered = False
+    above = _over(project, below, project)
+    _hold(holder, _over(order, above, order) if ordered else above)
+
+
+def _orders_by_projected(order: Node, project: Node) -> bool:
+    projected = {item.column.column_id for item in project.expr_list}
+    return any(item.column_ref.column.column_id in projected for item in order.order_by_item_list)
+
+
+def _over(scan: Node, rows: Node, columns: Node) -> Node:
+    """A copy of a scan over other rows, with another scan's columns."""
+    made = type(scan)()
+    made.CopyFrom(scan)
+    _hold(made.input_scan, rows)
+    kept = [*tree.get(columns, "column_list")]
+    del made.parent.column_list[:]
+    made.parent.column_list.extend(kept)
+    return made
 
 
 def _statement(whole: Node, scan: Node, entries: Node | None) -> Node:
@@ -117,35 +158,38 @@ def _statement(whole: Node, scan: Node, entries: Node | None) -> Node:
         del outer.parent.column_list[:]
         outer.parent.column_list.extend(tree.get(scan, "column_list"))
         holder = outer.query
-        holder.Clear()
     _hold(holder, scan)
     return made
 
 
 def _hold(holder: Node, scan: Node) -> None:
-    """Put a scan into an empty message for any scan."""
+    """Put a scan into a message for any scan, in place of what it holds."""
+    made = type(holder)()
+    _place(made, scan).CopyFrom(scan)
+    holder.CopyFrom(made)
+
+
+def _place(holder: Node, scan: Node) -> Node:
+    """Where a scan goes in a message for any scan; some kinds have wrappers of their own."""
     for field in holder.DESCRIPTOR.fields:
         if field.message_type is scan.DESCRIPTOR:
-            getattr(holder, field.name).CopyFrom(scan)
-            return
-        inner = field.message_type.oneofs_by_name.get("node") if field.message_type else None
+            return getattr(holder, field.name)
+        inner = field.message_type.oneofs_by_name.get("node")
         if inner is not None and any(f.message_type is scan.DESCRIPTOR for f in inner.fields):
-            _hold(getattr(holder, field.name), scan)
-            return
+            return _place(getattr(holder, field.name), scan)
     raise ValueError(f"no place for a {tree.name(scan)}")
 
 
 def _put_table(holder: Node) -> Node:
     """Put a scan of the table `BELOW` in the place of the scan that is held, and give it."""
     columns = [*tree.get(tree.node(holder), "column_list")]
-    kept = type(holder)()
-    made = kept.resolved_table_scan_node
+    made = type(holder)().resolved_table_scan_node
     made.parent.column_list.extend(columns)
     made.table.name = made.table.full_name = BELOW
     made.table.serialization_id = 1
     made.column_index_list.extend(range(len(columns)))
-    holder.CopyFrom(kept)
-    return holder.resolved_table_scan_node
+    _hold(holder, made)
+    return tree.node(holder)
 
 
 def _prune(above: Node, scan: Node) -> None:

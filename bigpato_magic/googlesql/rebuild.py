@@ -15,6 +15,7 @@ from bigpato_magic.errors import AnalyzerUnavailable
 from bigpato_magic.googlesql import catalog, options, tree
 from bigpato_magic.googlesql.analysis import asking
 from bigpato_magic.googlesql.catalog import Described, Entry, Path
+from bigpato_magic.googlesql.deferred import undefer
 from bigpato_magic.googlesql.source import Source
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def rebuilt(instance: Instance, statement: Any, entries: tuple[Entry, ...]) -> R
 
     request = protos.BuildSqlRequest(descriptor_pool_list=catalog.descriptor_pools())
     request.resolved_statement.resolved_query_stmt_node.CopyFrom(statement)
+    undefer(request.resolved_statement.resolved_query_stmt_node)
     scans = _separate(request.resolved_statement, entries)
     request.simple_catalog.CopyFrom(catalog.simple_catalog(instance, scans))
     sql = str(instance.call("BuildSql", request, protos.BuildSqlResponse).sql)

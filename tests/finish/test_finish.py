@@ -79,6 +79,13 @@ def test_a_table_expression_below_and_a_window_above(client):
     assert [n for _, n in finished(client, sql)] == ["     666", "   1,333"]
 
 
+def test_a_limit_comes_before_the_projection(client):
+    some = f"SELECT event_id, {PICTURE.format('event_id')} AS x FROM events LIMIT 3"
+    assert all(x == f"{number:>8,}" for number, x in finished(client, some))
+    last = f"SELECT {PICTURE.format('event_id')} AS x FROM events ORDER BY event_id DESC LIMIT 2 OFFSET 1"
+    assert finished(client, last) == [("  19,999",), ("  19,998",)]
+
+
 def test_parameters_reach_both_parts(client):
     sql = f"SELECT {PICTURE.format('COUNT(*) + @more')} AS n FROM events WHERE kind = @kind"
     told = (Parameter("more", SqlType(Kind.INT64), 2), Parameter("kind", SqlType(Kind.STRING), "buy"))
@@ -163,7 +170,7 @@ def test_too_many_rows_that_are_known_beforehand_are_not_computed(client, monkey
 @pytest.mark.parametrize(
     ("sql", "why"),
     [
-        ("SELECT {} FROM events WHERE event_id < 9 LIMIT 3", "LIMIT without ORDER BY"),
+        ("SELECT DISTINCT {} FROM events WHERE event_id < 9 LIMIT 3", "LIMIT without ORDER BY"),
         ("SELECT ARRAY_AGG({}) FROM events WHERE event_id < 9", "ARRAY_AGG without ORDER BY"),
         ("SELECT ANY_VALUE({}) FROM events WHERE event_id < 9", "ANY_VALUE without ORDER BY"),
         ("SELECT ROW_NUMBER() OVER (PARTITION BY {}) FROM events WHERE event_id < 9", "ROW_NUMBER without ORDER BY"),

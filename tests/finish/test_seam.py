@@ -79,6 +79,12 @@ QUERIES = (
     "SELECT k, s FROM t ORDER BY f DESC, k LIMIT 3 OFFSET 1",
     "SELECT k, n FROM t ORDER BY n NULLS LAST, k LIMIT 4",
     "SELECT UPPER(s) AS s FROM (SELECT s FROM t ORDER BY k LIMIT 2)",
+    # A LIMIT comes before the projection, and the order after it.
+    "SELECT REVERSE(s) AS s, n, f FROM t ORDER BY k DESC LIMIT 3 OFFSET 1",
+    "SELECT REVERSE(s) AS s FROM (SELECT s, k + 1 AS next FROM t) ORDER BY next LIMIT 2",
+    "SELECT k, REVERSE(s) AS r FROM t ORDER BY r, k LIMIT 3",
+    "SELECT s || 'x' AS s FROM (SELECT UPPER(s) AS s FROM t LIMIT 5) LIMIT 7",
+    "SELECT k, SUM(k) OVER (ORDER BY k) AS so_far FROM t ORDER BY k LIMIT 3",
     "WITH w AS (SELECT b, MAX(CAST(n AS BIGNUMERIC)) AS m FROM t GROUP BY b)"
     " SELECT b, m / 3 AS m FROM w WHERE m IS NOT NULL ORDER BY b",
     "WITH w AS (SELECT k, n FROM t), v AS (SELECT * FROM w WHERE k > 1) SELECT v.k + w.k AS k, v.n FROM v JOIN w"
