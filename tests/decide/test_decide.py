@@ -12,6 +12,7 @@ from bigpato_magic.errors import RouteRefused
 from bigpato_magic.types import (
     AnalyzedQuery,
     Compiled,
+    Finish,
     Freshness,
     Holding,
     Kind,
@@ -22,6 +23,8 @@ from bigpato_magic.types import (
     RunLocal,
     RunOnBigQuery,
     RunOnReference,
+    RunWithFinish,
+    Split,
     SqlType,
     TableCopy,
     TableId,
@@ -36,6 +39,7 @@ QUERY = AnalyzedQuery("SELECT 1", None, {ORDERS: TableRead(ORDERS, frozenset({"i
 COPY = TableCopy("c1", ORDERS, TableVersion("e", NOW, NOW, 1, 1, "s"), (), Holding(frozenset()), (), NOW, "me")
 YES = Compiled("SELECT 1", OUT)
 NO = Refused((Reason("no-rule", "RAND has no rule"),))
+HALVES = Split(Compiled("SELECT c1", (), inner=True), Finish("SELECT c1 FROM b", "b", (), OUT, most=10))
 STALE = (Freshness.STALE, Reason("stale", "orders has changed", ORDERS))
 UNKNOWN = (Freshness.UNKNOWN, None)
 
@@ -79,6 +83,26 @@ def test_the_evaluator_runs_what_has_no_rule_but_never_what_is_stale():
     assert isinstance(decide(situation(compiled=NO, reference=True)), RunOnReference)
     stale = decide(situation(compiled=NO, reference=True, freshness={ORDERS: STALE}))
     assert isinstance(stale, RunOnBigQuery)
+
+
+def test_duckdb_begins_and_the_evaluator_finishes_what_neither_may_do_alone():
+    decision = decide(situation(compiled=NO, split=HALVES))
+    assert isinstance(decision, RunWithFinish)
+    assert (decision.compiled, decision.finish, decision.copies) == (HALVES.compiled, HALVES.finish, (COPY,))
+    assert decision.outputs == OUT
+    assert decision.reasons == NO.reasons
+    assert isinstance(decide(situation(compiled=NO, split=HALVES, reference=True)), RunOnReference)
+    assert isinstance(decide(situation(split=HALVES)), RunLocal)
+
+
+@pytest.mark.parametrize("name", ["blockers", "not_held", "freshness"])
+def test_what_speaks_against_a_local_run_speaks_against_a_finish(name):
+    assert isinstance(decide(situation(compiled=NO, split=HALVES, **{name: BLOCKERS[name]})), RunOnBigQuery)
+
+
+def test_why_it_cannot_be_finished_comes_after_why_it_must_be():
+    why = Reason("too-many-rows", "more than 10 rows are left")
+    assert decide(situation(compiled=NO, split=Refused((why,)))).reasons == (*NO.reasons, why)
 
 
 def test_asking_for_bigquery_is_a_reason():
