@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -132,17 +134,17 @@ def quiet_settings(home: Path) -> None:
     (folder / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
 
 
-@pytest.fixture(scope="package")
-def lab(tmp_path_factory, chromium):
-    home = tmp_path_factory.mktemp("lab")
+@contextmanager
+def serving(home: Path, module: str, app: str) -> Iterator[Lab]:
+    """One of Jupyter's applications on a free port, with folders of its own."""
     (home / "notebooks").mkdir()
     quiet_settings(home)
     install_extension(home)
     port = free_port()
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
+        sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={home}/notebooks",
-        "--LabApp.expose_app_in_browser=True", "--ServerApp.log_level=WARN",
+        f"--{app}.expose_app_in_browser=True", "--ServerApp.log_level=WARN",
     ]  # fmt: skip
     with (home / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment(home), stdout=log, stderr=log, cwd=home)
@@ -153,6 +155,13 @@ def lab(tmp_path_factory, chromium):
     finally:
         server.terminate()
         server.wait(30)
+
+
+@pytest.fixture(scope="package")
+def lab(tmp_path_factory, chromium):
+    """JupyterLab."""
+    with serving(tmp_path_factory.mktemp("lab"), "jupyterlab", "LabApp") as lab:
+        yield lab
 
 
 def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
@@ -216,8 +225,8 @@ def notebook(lab, page):
     lab.stop_kernels()
 
 
-def show_notebook(page, lab, name: str, *, run: bool = True):
-    page.goto(f"{lab.url}/lab/tree/{name}?token={TOKEN}&reset")
+def show_notebook(page, lab, name: str, *, run: bool = True, at: str = "lab/tree"):
+    page.goto(f"{lab.url}/{at}/{name}?token={TOKEN}&reset")
     page.wait_for_function(IDLE, timeout=90_000)
     if run:
         command(page, "notebook:run-all-cells")
