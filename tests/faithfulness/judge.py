@@ -8,51 +8,68 @@ from typing import Any
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError
-from bigpato_magic.googlesql.evaluation import Limits, evaluate
 from bigpato_magic.sql import compile as compile_query
-from bigpato_magic.types import Refused
+from bigpato_magic.types import AnalyzedQuery, Refused
 from tests.faithfulness import engine
+from tests.faithfulness.world import NOWHERE, World
 
 TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a query ended: `same`, `refused`, `guarded` (stopped at run time), `both fail`, `unknown`, or `WRONG`."""
+    """How a query ended: `same`, `refused`, `guarded` (stopped at run time), `both fail`, `unknown`, or `WRONG`.
+
+    Args:
+        kind: of these.
+        sql: the query.
+        local: the answer here, or why there is none.
+        reference: the reference's answer, or its error.
+        rules: what the answer rests on.
+        answered: the reference has an answer.
+    """
 
     kind: str
     sql: str
     local: str = ""
     reference: str = ""
     rules: frozenset[str] = frozenset()
+    answered: bool = True
 
 
-def judge(sql: str) -> Verdict:
-    """Run a query without tables here and by Google's reference implementation."""
+def judge(sql: str, world: World = NOWHERE, *, ordered: bool = False) -> Verdict:
+    """Run a query here and by Google's reference implementation.
+
+    Args:
+        sql: the query.
+        world: its tables.
+        ordered: its ORDER BY leaves nothing open, so rows must come in the same order.
+    """
     engine.ready()
     try:
-        compiled = compile_query(googlesql.analyze(sql), {})
+        query = googlesql.analyze(sql, world.paths, world.given)
+        compiled = compile_query(query, world.local)
     except (QueryError, AnalyzerUnavailable) as error:
         return Verdict("unknown", sql, str(error))
     if isinstance(compiled, Refused):
         return Verdict("refused", sql, str(compiled.reasons[0]))
-    expected = reference(sql)
+    expected = reference(query, world)
     if isinstance(expected, AnalyzerUnavailable):
         return Verdict("unknown", sql, reference=str(expected))
     try:
-        local = engine.run(compiled, [])
+        local = engine.run(compiled, world.copies, world.parameters(query))
     except BigPatoError as error:
         kind = "both fail" if isinstance(expected, QueryError) else "guarded"
         return Verdict(kind, sql, str(error), rules=compiled.rules)
-    kind = "same" if not isinstance(expected, QueryError) and same(local, expected) else "WRONG"
+    kind = "same" if not isinstance(expected, QueryError) and same(local, expected, ordered=ordered) else "WRONG"
     told = str(expected) if isinstance(expected, QueryError) else str(expected.to_pylist())
-    return Verdict(kind, sql, str(local.to_pylist()), told, compiled.rules)
+    return Verdict(kind, sql, str(local.to_pylist()), told, compiled.rules, not isinstance(expected, QueryError))
 
 
-def reference(sql: str) -> Any:
+def reference(query: AnalyzedQuery, world: World = NOWHERE) -> Any:
     """The reference's Arrow table, or its error as a value."""
     try:
-        return evaluate(sql, limits=Limits(measured=False))
+        return world.reference(query)
     except (QueryError, AnalyzerUnavailable) as error:
         return error
 
