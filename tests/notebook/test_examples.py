@@ -12,10 +12,11 @@ import pytest
 from bigpato_magic.client import BigPato
 from bigpato_magic.notebook.late import HOMES
 from bigpato_magic.original import OriginalFace
+from bigpato_magic.tables import TableFace
 
 METHODS = [
     (owner, name)
-    for owner in (BigPato, OriginalFace)
+    for owner in (BigPato, TableFace, OriginalFace)
     for name, value in vars(owner).items()
     if inspect.isfunction(value) and not name.startswith("_")
 ]
