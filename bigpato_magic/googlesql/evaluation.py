@@ -172,7 +172,11 @@ def _request(instance: Instance, written: Rebuilt, told: tuple[Parameter, ...]) 
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
     request = protos.EvaluateQueryRequest(sql=written.sql)
-    request.simple_catalog.CopyFrom(catalog.simple_catalog(instance, written.scans))
+    if written.scans:
+        request.simple_catalog.CopyFrom(catalog.simple_catalog(instance, written.scans))
+    else:
+        # Making a catalogue of all functions costs more than most queries.
+        request.registered_catalog_id = catalog.registered(instance, ())
     request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
     request.options.CopyFrom(analysis.settings(instance, Declared.of(told), positional=False))
     request.options.allow_undeclared_parameters = False

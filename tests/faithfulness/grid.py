@@ -3,6 +3,7 @@
     python -m tests.faithfulness.grid                    all of it (minutes)
     python -m tests.faithfulness.grid substr date_trunc  these functions
     python -m tests.faithfulness.grid --seconds 60 --seed 7   a sample
+    python -m tests.faithfulness.grid --part 1/2         every second batch, for two processes
 
 The queries are made from the tables of rules themselves: a rule without a grid cannot be forgotten. Many combinations
 of values are tried in one query; where it fails on either side, it is halved until one row is left.
@@ -298,6 +299,7 @@ class Outcome:
         self.counts[verdict.kind] += rows
         if verdict.kind == "WRONG":
             self.wrong.append((rule, verdict))
+            sys.stderr.write(f"{rule}: {verdict.sql}\n")
         elif verdict.kind == "same":
             self.proven.add(rule)
 
@@ -307,7 +309,9 @@ def run(todo: list[list[Trial]], more: list[tuple[str, str]], seconds: float) ->
     outcome, end = Outcome(), time.monotonic() + seconds
     jobs: list[list[Trial] | tuple[str, str]] = [*more, *todo]
     random.Random(len(jobs)).shuffle(jobs)
-    for job in jobs:
+    for done, job in enumerate(jobs):
+        if done % 500 == 499:
+            sys.stderr.write(f"{done + 1} of {len(jobs)} batches: {dict(outcome.counts)}\n")
         if time.monotonic() > end:
             break
         if isinstance(job, list):
@@ -323,15 +327,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--most", type=int, default=MOST, help="trials of each pattern")
+    parser.add_argument("--part", default="1/1", help="a part of it: 1/2 and 2/2 are all")
     asked = parser.parse_args()
     from tests.faithfulness import groups
 
-    todo = sample(asked.names, asked.seed, asked.most)
-    more = groups.sample(asked.names, asked.seed, max(1, asked.most // 10))
+    part, parts = map(int, asked.part.split("/"))
+    todo = sample(asked.names, asked.seed, asked.most)[part - 1 :: parts]
+    more = groups.sample(asked.names, asked.seed, max(1, asked.most // 10))[part - 1 :: parts]
     outcome = run(todo, more, asked.seconds)
     counts, wrong = outcome.counts, outcome.wrong
     sys.stdout.write(
-        f"{counts.total()} of {sum(map(len, todo)) + len(more)} trials, {len(outcome.proven)} rules proven: {dict(counts)}"
+        f"{counts.total()} of {sum(map(len, todo)) + len(more)} trials, {len(outcome.proven)} rules proven: {dict(counts)}\n"
     )
     sys.stdout.write(f"wrong by rule: {Counter(rule for rule, _ in wrong).most_common()}\n")
     shown: Counter[str] = Counter()
