@@ -30,6 +30,7 @@ def install(shell: InteractiveShell, session: Session) -> Callable[[], None]:
         _inspection(shell, names),
         _tracebacks(shell),
         _settings(shell, session),
+        _work(shell, session),
         _pictures(shell),
     )
 
@@ -92,6 +93,27 @@ def _inspection(shell: InteractiveShell, names: Callable[[], Names]) -> Callable
 
     def undo() -> None:
         shell.object_inspect_mime = original  # type: ignore[method-assign]
+
+    return undo
+
+
+def _work(shell: InteractiveShell, session: Session) -> Callable[[], None]:
+    """While any cell runs, the kernel is not idle: no rebalance begins in the background."""
+
+    def begin(*_: Any) -> None:
+        if session.made is not None:
+            session.made.tier.automatic.begin()
+
+    def end(*_: Any) -> None:
+        if session.made is not None:
+            session.made.tier.automatic.end()
+
+    shell.events.register("pre_run_cell", begin)
+    shell.events.register("post_run_cell", end)
+
+    def undo() -> None:
+        shell.events.unregister("pre_run_cell", begin)
+        shell.events.unregister("post_run_cell", end)
 
     return undo
 

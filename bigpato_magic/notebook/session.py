@@ -52,6 +52,11 @@ class Session:
             self._withdraw()
             self._adopt(client)
 
+    @property
+    def made(self) -> BigPato | None:
+        """The client, None while nobody has asked for it."""
+        return self._client
+
     @cached_property
     def saved(self) -> SavedQueries:
         """The named queries."""

@@ -61,8 +61,11 @@ class QueryRunner:
             WarehouseError: BigQuery cannot be reached or refuses.
             Cancelled: `request.cancel` was set.
         """
+        with self.tier.automatic.working():
+            return self._run(self._settled(request))
+
+    def _run(self, request: Request) -> QueryResult:
         started = time.perf_counter()
-        request = self._settled(request)
         situation = self.situation(request)
         check = self._checks.begin(request, situation)
         decision = decide(situation)

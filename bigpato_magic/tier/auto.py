@@ -1,25 +1,34 @@
-"""Rebalance in the background while the kernel is idle, if the person wants it (`Tier.auto`)."""
+"""Rebalance in the background while the kernel is idle, if the person wants it (`Tier.auto`).
+
+Once after each time of work, not again and again: what the plan rests on changes by queries. One kernel at a time.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bigpato_magic.errors import BigPatoError
+from bigpato_magic.errors import BigPatoError, Cancelled
 from bigpato_magic.status import Cancel
 
 if TYPE_CHECKING:
+    from bigpato_magic.tier.locks import FileLock
     from bigpato_magic.tier.tier import Tier
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("bigpato_magic")
 
 IDLE = 30.0
-"""Seconds without a query after which the kernel counts as idle."""
+"""Seconds without work after which the kernel counts as idle."""
+
+ENDING = 5.0
+"""Seconds that closing waits for a rebalance that was stopped; stopping takes one."""
 
 
 class Auto:
-    """Waits for the kernel to be idle after a query, then rebalances once; the next query stops it.
+    """Waits for the kernel to be idle, then rebalances once; whatever begins next stops it. Safe in several threads.
 
     Args:
         tier: to rebalance; its trait `auto` is asked each time.
@@ -27,33 +36,90 @@ class Auto:
     """
 
     def __init__(self, tier: Tier, *, idle: float = IDLE) -> None:
-        self._tier, self._idle = tier, idle
+        self.idle = idle
+        self._tier = tier
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
+        self._running: threading.Thread | None = None
         self._cancel = Cancel()
+        self._at_work = 0
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """A cell or a query: none begins meanwhile, and one that runs is stopped; afterwards it may begin again."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+
+    def begin(self) -> None:
+        """Work begins."""
+        with self._lock:
+            self._at_work += 1
+            self._stop()
+
+    def end(self) -> None:
+        """Work has ended; there may be more under way."""
+        with self._lock:
+            self._at_work = max(0, self._at_work - 1)
+        self.touch()
 
     def touch(self) -> None:
-        """A query has run."""
-        self.stop()
-        if self._tier.auto:
-            with self._lock:
+        """Wait for the kernel to be idle, from now on, where the person wants that."""
+        with self._lock:
+            self._stop()
+            if self._tier.auto and not self._at_work:
                 self._cancel = Cancel()
-                self._timer = threading.Timer(self._idle, self._run, [self._cancel])
-                self._timer.daemon = True
+                self._timer = threading.Timer(self.idle, self._run, [self._cancel])
+                self._timer.name, self._timer.daemon = "bigpato-auto", True
                 self._timer.start()
 
     def stop(self) -> None:
-        """Do not rebalance; one that runs is stopped."""
+        """Do not rebalance; one that runs is stopped, and has let go of everything when this returns."""
         with self._lock:
-            self._cancel.set()
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            self._stop()
+            running = self._running
+        if running is not None and running is not threading.current_thread():
+            running.join(ENDING)
+
+    def _stop(self) -> None:
+        self._cancel.set()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _run(self, cancel: Cancel) -> None:
+        with self._lock:
+            if cancel or self._running is not None:
+                return
+            self._running = threading.current_thread()
+        try:
+            self._rebalance(cancel)
+        except Cancelled:
+            log.info("the background rebalance was stopped: the kernel has other work")
+        except BigPatoError as error:
+            log.warning("the background rebalance failed: %s", error)
+        except Exception:  # a thread of its own: nobody else would hear of it
+            log.warning("the background rebalance failed", exc_info=True)
+        finally:
+            with self._lock:
+                self._running = None
+
+    def _rebalance(self, cancel: Cancel) -> None:
         if self._tier.status.busy:
             return
+        turn = self._turn()
+        if turn is None:
+            log.info("another notebook rebalances in the background")
+            return
         try:
-            self._tier.rebalance(cancel=cancel)
-        except BigPatoError as error:
-            log.info("the background rebalance ended: %s", error)
+            self._tier.carry_out(cancel=cancel)
+        finally:
+            turn.release()
+
+    def _turn(self) -> FileLock | None:
+        """This kernel's turn among those of the tier; None while it is another's."""
+        from bigpato_magic.tier.locks import try_lock
+
+        return try_lock(self._tier.open().store.home / "auto.lock")

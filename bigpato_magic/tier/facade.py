@@ -25,6 +25,7 @@ from bigpato_magic.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
     from bigpato_magic.tier import books
+    from bigpato_magic.tier.auto import Auto
     from bigpato_magic.tier.facts import FactsCache
     from bigpato_magic.tier.ledger import Pricing
     from bigpato_magic.tier.opened import Opened
@@ -35,6 +36,7 @@ class Openable:
 
     status: Status
     pricing: Pricing
+    automatic: Auto
     _warehouse: Callable[[], Warehouse]
 
     @property
@@ -122,7 +124,7 @@ class ForQueries(Openable):
         opened.usage.record(books.uses(result, query, used, known, prices), at=now)
         opened.ledger.note(books.entry(result, used, prices, now))
         self.status.changed()
-        opened.auto.touch()
+        self.automatic.touch()
         return result
 
     def _known(self, opened: Opened, table: TableId) -> books.Known:

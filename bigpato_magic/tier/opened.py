@@ -16,7 +16,6 @@ from bigpato_magic.local.duck import LocalEngine
 from bigpato_magic.local.processes import runs
 from bigpato_magic.status import Cancel, Status
 from bigpato_magic.tier import disk
-from bigpato_magic.tier.auto import Auto
 from bigpato_magic.tier.bring import Bringer, Report
 from bigpato_magic.tier.catalog import Catalog
 from bigpato_magic.tier.database import Database
@@ -56,7 +55,6 @@ class Opened:
     facts: FactsCache
     wishes: Wishes
     pricing: Pricing
-    auto: Auto
     _partitions: dict[TableId, tuple[TableVersion, tuple[PartitionFacts, ...]]] = field(default_factory=dict)
 
     @property
@@ -113,7 +111,6 @@ class Opened:
 
     def close(self) -> None:
         """Let go of everything."""
-        self.auto.stop()
         self.facts.close()
         self.leases.close()
         self.engine.on_damage = None
@@ -159,7 +156,6 @@ def open_tier(tier: Tier, warehouse: Callable[[], Warehouse], engine: LocalEngin
         facts=FactsCache(warehouse, status, marks, tier.freshness),
         wishes=Wishes(database, principal),
         pricing=tier.pricing,
-        auto=Auto(tier),
     )
     engine.on_damage = opened.damaged
     store.clean()

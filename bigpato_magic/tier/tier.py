@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, CaselessStrEnum, Int, List, Unicode
+from traitlets import Bool, CaselessStrEnum, Int, List, Unicode, observe
 from traitlets.config import LoggingConfigurable
 
 from bigpato_magic.errors import BigPatoError, TierError
 from bigpato_magic.status import Cancel, Status
+from bigpato_magic.tier.auto import Auto
 from bigpato_magic.tier.facade import ForQueries, WithWishes
 from bigpato_magic.tier.facts import FreshnessPolicy
 from bigpato_magic.tier.ledger import Entry, Pricing
@@ -92,6 +93,13 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         self._lock = threading.RLock()
         self._opened: Opened | None = None
         self._trouble = ""
+        self.automatic = Auto(self)
+
+    @observe("auto")
+    def _switched(self, change: Any) -> None:
+        """On: wait for the kernel to be idle. Off: stop at once."""
+        if hasattr(self, "automatic"):
+            self.automatic.touch() if change.new else self.automatic.stop()
 
     # ----------------------------------------------------------------------------------------- parts
 
@@ -173,6 +181,19 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
             TierError: the directory cannot be used.
             Cancelled: `cancel` was set.
         """
+        with self.automatic.working():
+            self.automatic.stop()
+            return self.carry_out(tables, consistent=consistent, cancel=cancel, progress=progress)
+
+    def carry_out(
+        self,
+        tables: Plan | Sequence[TableId] | None = None,
+        *,
+        consistent: bool = False,
+        cancel: Cancel | None = None,
+        progress: Report | None = None,
+    ) -> Plan:
+        """As `rebalance`, which is for who asks; this is for who works in the background as well."""
         opened = self.open()
         plan = tables if isinstance(tables, Plan) else self.plan(tables, consistent=consistent)
         self.status.busy, self.status.transfers = True, ()
@@ -302,6 +323,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         Returns:
             What could not be removed, or is not ours: nothing, where all went well.
         """
+        self.automatic.stop()
         with self._lock:
             if self._opened is not None:
                 self._opened.close()
@@ -314,6 +336,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
 
     def close(self) -> None:
         """Let go of files, leases and threads; the tier opens again when it is needed."""
+        self.automatic.stop()
         with self._lock:
             if self._opened is not None:
                 self._opened.close()
