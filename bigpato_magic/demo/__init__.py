@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["FAULTS", "PROJECT", "DemoWarehouse", "default_directory", "open_warehouse", "start"]
 
 
+_ALL = ("tpcds", "tpch", "samples")
+
+
 def default_directory() -> Path:
     """Where the demo lives: `BIGPATO_DEMO_DIR`, or a directory of the user's data."""
     import platformdirs
@@ -37,7 +40,7 @@ def default_directory() -> Path:
 def open_warehouse(
     directory: str | Path | None = None,
     *,
-    datasets: tuple[str, ...] = ("tpcds", "tpch", "samples"),
+    datasets: tuple[str, ...] = _ALL,
     scale: float | None = None,
     **options: Any,
 ) -> DemoWarehouse:
@@ -59,11 +62,24 @@ def open_warehouse(
     return DemoWarehouse(prepare(home, datasets, scale), **options)
 
 
-def start(directory: str | Path | None = None, *, scale: float | None = None, **settings: Any) -> BigPato:
+def start(
+    directory: str | Path | None = None,
+    *,
+    datasets: tuple[str, ...] = _ALL,
+    scale: float | None = None,
+    **settings: Any,
+) -> BigPato:
     """A `BigPato` on the demo warehouse, whose tier lives in the same directory.
+
+    Example:
+        >>> client = start("demo", datasets=("samples",))  # only small ones: ready in two seconds
+        >>> client.exec_query("SELECT COUNT(*) AS n FROM samples.buckets")
+             n
+        0  120
 
     Args:
         directory: where both live; default `default_directory()`. Started again, it finds the same tables and copies.
+        datasets: what is generated the first time, of `tpcds`, `tpch`, `samples`; names without one mean the first.
         scale: TPC's scale factor, the first time; default 0.1.
         **settings: traits of `BigPato`.
 
@@ -73,8 +89,8 @@ def start(directory: str | Path | None = None, *, scale: float | None = None, **
     from bigpato_magic.client import BigPato
 
     home = Path(directory) if directory is not None else default_directory()
-    warehouse = open_warehouse(home, scale=scale)
-    defaults = {"project": warehouse.project, "dataset": "tpcds", "directory": str(home / "tier")}
+    warehouse = open_warehouse(home, datasets=datasets, scale=scale)
+    defaults = {"project": warehouse.project, "dataset": datasets[0], "directory": str(home / "tier")}
     return BigPato(warehouse=warehouse, **(defaults | settings))
 
 

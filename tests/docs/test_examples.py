@@ -8,11 +8,17 @@ import importlib
 
 import pytest
 
-MODULES = ("bigpato_magic.local.relation", "bigpato_magic.traits", "bigpato_magic.notebook.parameters")
+MODULES = (
+    "bigpato_magic.local.relation",
+    "bigpato_magic.traits",
+    "bigpato_magic.notebook.parameters",
+    "bigpato_magic.demo",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_examples_of_a_module_hold(name):
+def test_the_examples_of_a_module_hold(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     found = doctest.testmod(importlib.import_module(name))
     # Doctest leaves its last value there, and IPython then keeps its own `_` to itself.
     builtins.__dict__.pop("_", None)
