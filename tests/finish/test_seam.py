@@ -59,6 +59,7 @@ QUERIES = (
     " AS e FROM (SELECT k, [f, NULL] AS x FROM t)",
     "SELECT k, y.p IS NULL AS no_p, ARRAY_LENGTH(y.q) AS q FROM (SELECT k, STRUCT(IF(k = 1, NULL, a) AS p, [i] AS q) AS y"
     " FROM t)",
+    "SELECT k, x, FORMAT('%T', x) AS shown FROM (SELECT k, [STRUCT(ts, dt, d, t AS clock, y, b, j, n)] AS x FROM t)",
     # No column of a copy is BIGNUMERIC, but what is computed may be.
     "SELECT k, x / 7 AS x, y, FORMAT('%T', y) AS t FROM (SELECT k, CAST(n AS BIGNUMERIC) * BIGNUMERIC '1e8' AS x,"
     " [STRUCT(CAST(n AS BIGNUMERIC) / 3 AS z)] AS y FROM t)",
