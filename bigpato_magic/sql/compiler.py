@@ -153,7 +153,7 @@ class Compiler:
     def rebind(self, column: int, sql: str) -> None:
         """Let a column be a plain reference from now on."""
         old = self.columns[column]
-        self.columns[column] = Expr(sql, old.type, old.facts, plain=True)
+        self.columns[column] = Expr(sql, old.type, old.facts, plain=True, folds=old.folds)
 
     def opened(self, relation: Relation) -> Relation:
         """The relation, ready for a WHERE, a GROUP BY or a window over its columns."""

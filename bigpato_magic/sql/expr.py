@@ -78,6 +78,9 @@ class Expr:
         literal: a constant that the query spells; `value` is its Python value.
         value: of a literal; None is NULL. see `googlesql.values`.
         keyword: of an argument that is a keyword and not a value: `DAY`, `WEEK_MONDAY`, `NFC`.
+        raises: its evaluation may raise.
+        fixed: it is made of literals and parameters, so that DuckDB may know its value beforehand.
+        folds: DuckDB may know beforehand that it is NULL, and then does not look at what stands beside it.
     """
 
     sql: str
@@ -87,6 +90,9 @@ class Expr:
     literal: bool = False
     value: Any = None
     keyword: str | None = None
+    raises: bool = False
+    fixed: bool = False
+    folds: bool = False
 
     @property
     def key(self) -> str:
@@ -109,7 +115,7 @@ class Expr:
 
     def text(self, sql: str) -> Expr:
         """The same value and facts, written otherwise (so no column or literal any more)."""
-        return Expr(sql, self.type, self.facts)
+        return replace(self, sql=sql, plain=False, literal=False, value=None)
 
 
 def type_key(type_: SqlType) -> str:

@@ -10,6 +10,7 @@ from bigpato_magic.sql import decimals
 from bigpato_magic.sql.compiler import Compiler, expression, full_width, no_collation
 from bigpato_magic.sql.expr import NOT_NULL, Expr, Facts
 from bigpato_magic.sql.physical import duck_type, full, identifier, literal, same_physical
+from bigpato_magic.sql.raising import characterized, evaluated
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.rules import FUNCTIONS, QUIET
 from bigpato_magic.sql.rules.base import TRY, Call, Rule, Template, is_null, repeats
@@ -45,7 +46,7 @@ def _parameter(c: Compiler, found: Node) -> Expr:
         refuse("a parameter with BIGNUMERIC values inside", code="type")
     name = found.name.lower() or f"p{found.position}"
     named = f"CAST(${name} AS {named_type(type_)})"
-    return Expr(to_positional(c, named, type_), type_)
+    return Expr(to_positional(c, named, type_), type_, fixed=True, folds=True)
 
 
 def named_type(type_: SqlType) -> str:
@@ -90,15 +91,20 @@ def to_positional(c: Compiler, sql: str, type_: SqlType) -> str:
 @expression("MakeStruct")
 def _make_struct(c: Compiler, found: Node) -> Expr:
     type_ = c.type_of(found)
-    fields = ", ".join(f"f{i} := {full(c.expr(field)).sql}" for i, field in enumerate(found.field_list))
-    return Expr(f"CAST(struct_pack({fields}) AS {duck_type(type_)})", type_, NOT_NULL)
+    values = [full(c.expr(field)) for field in found.field_list]
+    fields = ", ".join(f"f{i} := {value.sql}" for i, value in enumerate(values))
+    raises = any(value.raises for value in values)
+    return Expr(f"CAST(struct_pack({fields}) AS {duck_type(type_)})", type_, NOT_NULL, raises=raises)
 
 
 @expression("GetStructField")
 def _get_struct_field(c: Compiler, found: Node) -> Expr:
     type_ = c.type_of(found)
     duck_type(type_)
-    return Expr(f"({c.expr(found.expr).sql}).f{found.field_idx}", type_)
+    struct = c.expr(found.expr)
+    # DuckDB would not look at the other fields of a STRUCT that is made on the spot.
+    text = f"[{struct.sql}][1]" if struct.raises else struct.sql
+    return Expr(f"({text}).f{found.field_idx}", type_, raises=struct.raises, folds=struct.folds)
 
 
 @expression("WithExpr")
@@ -162,7 +168,12 @@ def _parameterized(c: Compiler, e: Expr, modifiers: Node, safe: bool) -> Expr:
     else:
         return refuse("CAST to a parameterized type")
     return Expr(
-        call.once(lambda bound_call: bound_call.fill(fitted)), e.type, replace(e.facts, nulls=True, decimal=None)
+        call.once(lambda bound_call: bound_call.fill(fitted)),
+        e.type,
+        replace(e.facts, nulls=True, decimal=None),
+        raises=True,
+        fixed=e.fixed,
+        folds=e.folds,
     )
 
 
@@ -172,14 +183,14 @@ LENGTHS = {Kind.STRING: "length", Kind.BYTES: "octet_length"}
 def convert(c: Compiler, e: Expr, target: SqlType, *, safe: bool = False) -> Expr:
     """CAST(e AS target), or SAFE_CAST."""
     if same_physical(e.type, target):
-        return Expr(e.sql, target, e.facts, e.plain, e.literal, e.value)
+        return replace(e, type=target)
     if e.is_null:
         return literal(None, target)
     duck_type(target)
     if not safe and e.type.kind is target.kind is Kind.ARRAY and e.type.element and target.element:
         item = c.fresh("x")
         inner = full(convert(c, Expr(item, e.type.element), target.element)).sql
-        return Expr(f"list_transform({e.sql}, lambda {item}: {inner})", target)
+        return Expr(f"list_transform({e.sql}, lambda {item}: {inner})", target, raises=True, folds=e.folds)
     if not safe and e.type.kind is target.kind is Kind.STRUCT and len(e.type.fields) == len(target.fields):
         return _convert_struct(c, e, target)
     rule = FUNCTIONS.find("cast", [f"{_outer(e.type)} AS {_outer(target)}"])
@@ -191,7 +202,8 @@ def convert(c: Compiler, e: Expr, target: SqlType, *, safe: bool = False) -> Exp
 def _convert_struct(c: Compiler, e: Expr, target: SqlType) -> Expr:
     pairs = enumerate(zip(e.type.fields, target.fields, strict=True))
     fields = (f"f{i} := {full(convert(c, Expr(f'({e.sql}).f{i}', a.type), b.type)).sql}" for i, (a, b) in pairs)
-    return Expr(f"(CASE WHEN {e.sql} IS NOT NULL THEN struct_pack({', '.join(fields)}) END)", target)
+    made = f"(CASE WHEN {e.sql} IS NOT NULL THEN struct_pack({', '.join(fields)}) END)"
+    return Expr(made, target, raises=True, folds=e.folds)
 
 
 def _outer(type_: SqlType) -> str:
@@ -237,9 +249,7 @@ def apply(c: Compiler, rule: Rule, call: Call) -> Expr:
         refuse(rule.why or f"{call.label}({call.signature})", code="refused")
     if not rule.narrow:
         call.args = full_width(call.args)
-    if call.safe and rule.safe is not True:
-        return _applied(rule, call, _safe(rule, call))
-    return _applied(rule, call, _filled(rule.template, call))
+    return characterized(rule, call, evaluated(call, lambda given: _applied(rule, given)))
 
 
 def _filled(template: Template, call: Call) -> str | Expr:
@@ -262,7 +272,8 @@ def _text(made: str | Expr) -> str:
     return made.sql if isinstance(made, Expr) else made
 
 
-def _applied(rule: Rule, call: Call, made: str | Expr) -> Expr:
+def _applied(rule: Rule, call: Call) -> Expr:
+    made = _safe(rule, call) if call.safe and rule.safe is not True else _filled(rule.template or "", call)
     if rule.strict:
         nulls = is_null(arg for arg in call.args if arg.facts.nulls and arg.keyword is None)
         made = f"(CASE WHEN {nulls} THEN NULL ELSE {_text(made)} END)" if nulls else made

@@ -108,17 +108,21 @@ def literal(value: Any, type_: SqlType) -> Expr:
             type_,
             Facts(nan=False, decimal=(1, 0) if type_.kind is Kind.NUMERIC else None),
             literal=True,
+            fixed=True,
+            folds=True,
         )
     if type_.kind is Kind.ARRAY and type_.element is not None:
         items = ", ".join(full(literal(item, type_.element)).sql for item in value)
-        return Expr(f"CAST([{items}] AS {held})", type_, Facts(nulls=False), literal=True, value=value)
+        return Expr(f"CAST([{items}] AS {held})", type_, Facts(nulls=False), literal=True, value=value, fixed=True)
     if type_.kind is Kind.STRUCT:
         items = ", ".join(
             f"f{i} := {full(literal(v, f.type)).sql}" for i, (v, f) in enumerate(zip(value, type_.fields, strict=True))
         )
-        return Expr(f"CAST(struct_pack({items}) AS {held})", type_, Facts(nulls=False), literal=True, value=value)
+        return Expr(
+            f"CAST(struct_pack({items}) AS {held})", type_, Facts(nulls=False), literal=True, value=value, fixed=True
+        )
     sql, facts = LITERALS[type_.kind](value)
-    return Expr(sql, type_, facts, literal=True, value=value)
+    return Expr(sql, type_, facts, literal=True, value=value, fixed=True)
 
 
 def full(e: Expr) -> Expr:
@@ -126,7 +130,7 @@ def full(e: Expr) -> Expr:
     if e.type.kind is not Kind.NUMERIC or e.facts.decimal in (None, FULL):
         return e
     wide = e.known(decimal=None)
-    return Expr(f"CAST({e.sql} AS DECIMAL(38,9))", e.type, wide.facts, literal=e.literal, value=e.value)
+    return replace(wide, sql=f"CAST({e.sql} AS DECIMAL(38,9))", plain=False)
 
 
 def _int64(value: int) -> tuple[str, Facts]:

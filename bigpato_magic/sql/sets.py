@@ -51,7 +51,7 @@ def _combined(c: Compiler, operator: str, texts: list[str], ids: list[int], colu
     alias = c.fresh("t")
     for i, column in zip(ids, columns, strict=True):
         facts = replace(either(column), decimal=column[0].facts.decimal)
-        c.columns[i] = Expr(f"{alias}.c{i}", column[0].type, facts, plain=True)
+        c.columns[i] = Expr(f"{alias}.c{i}", column[0].type, facts, plain=True, folds=any(e.folds for e in column))
     return Relation(f"({_chained(operator, texts)}) AS {alias}", ids)
 
 
@@ -108,7 +108,7 @@ def _reference(c: Compiler, cte: Cte, found: Node) -> Relation:
     alias = c.fresh("t")
     relation = Relation(f"{cte.name} AS {alias}")
     for j, (column, inside) in enumerate(zip(tree.get(found, "column_list"), cte.columns, strict=True)):
-        c.columns[column.column_id] = Expr(f"{alias}.k{j}", inside.type, inside.facts, plain=True)
+        c.columns[column.column_id] = Expr(f"{alias}.k{j}", inside.type, inside.facts, plain=True, folds=inside.folds)
         relation.columns.append(column.column_id)
     if cte.depth:
         hidden = c.own_column()

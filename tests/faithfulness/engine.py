@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -25,6 +26,7 @@ from bigpato_magic.types import (
     Holding,
     Kind,
     LocalTable,
+    Parameter,
     Part,
     Refused,
     SqlType,
@@ -90,18 +92,23 @@ def answer(sql: str, tables: dict[str, Any] | None = None) -> tuple[str, Any]:
             return "routed", "; ".join(f"{reason.code}: {reason}" for reason in compiled.reasons)
         return "local", run(compiled, copies)
     finally:
-        local_engine().detach([copy.id for copy in copies])
-        for copy in copies:
-            copy.parts[0].path.unlink()
+        withdraw(copies)
 
 
-def run(compiled: Any, copies: list[TableCopy]) -> Any:
+def withdraw(copies: list[TableCopy]) -> None:
+    """Remove copies."""
+    local_engine().detach([copy.id for copy in copies])
+    for copy in copies:
+        copy.parts[0].path.unlink()
+
+
+def run(compiled: Any, copies: list[TableCopy], parameters: Sequence[Parameter] = ()) -> Any:
     """DuckDB's answer; `BigPatoError` where it stops, also after ten seconds."""
     cancel = Cancel()
     timer = threading.Timer(SECONDS, cancel.set)
     timer.start()
     try:
-        return local_engine().execute(compiled, copies, cancel=cancel)
+        return local_engine().execute(compiled, copies, parameters, cancel=cancel)
     finally:
         timer.cancel()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from bigpato_magic.sql.eager import Eager
 from bigpato_magic.sql.rules import (
     aggregates,
     arrays,
@@ -80,6 +81,7 @@ def _macros() -> dict[str, str]:
     return found
 
 
+EAGER = Eager(_macros())
 QUIET = Quiet(_macros(), frozenset(udf.name for udf in _all("UDFS") if isinstance(udf, Udf)))
 
 

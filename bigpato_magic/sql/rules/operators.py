@@ -124,6 +124,8 @@ def _case_value(call: Call) -> Expr:
     keys, values = rest[: len(rest) // 2 * 2 : 2], rest[1::2]
     default = rest[-1] if len(rest) % 2 else None
     value = call.args[0]
+    if (value.facts.nulls and keys[0].raises) or (value.raises and keys[0].folds):
+        call.refuse("CASE over a NULL and what may raise")
     if value.type.kind is Kind.STRUCT or (
         value.type.kind is Kind.FLOAT64 and value.facts.nan and any(k.facts.nan for k in keys)
     ):
