@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bigpato_magic.googlesql import tree
-from bigpato_magic.googlesql.deferred import undefer
+from bigpato_magic.googlesql.chain import hold, holders, straightened, with_entries
 from bigpato_magic.googlesql.evaluable import foreign
 from bigpato_magic.googlesql.pruning import prune
 from bigpato_magic.types import AnalyzedQuery, Kind, OutputColumn
@@ -19,10 +19,6 @@ from bigpato_magic.types import AnalyzedQuery, Kind, OutputColumn
 Node = Any
 BELOW = "bigpato_below"
 """The name of the table that stands for the part below."""
-# Scans with one input, which may come off.
-_CHAIN = frozenset(
-    {"AggregateScan", "AnalyticScan", "ArrayScan", "FilterScan", "LimitOffsetScan", "OrderByScan", "ProjectScan"}
-)
 # Aggregates to which the order of rows means nothing (but the last bits of a FLOAT64 sum); others need an ORDER BY.
 _PLAIN = """
     $count_star avg bit_and bit_or bit_xor corr count countif covar_pop covar_samp grouping logical_and logical_or max
@@ -53,7 +49,7 @@ class Cut:
 
 def cuts(query: AnalyzedQuery) -> Iterator[Cut]:
     """The ways to cut a query; the one that leaves most below comes first."""
-    for depth in range(1, len(list(_holders(_cuttable(query.tree)[0])))):
+    for depth in range(1, len(list(holders(straightened(query.tree)[0])))):
         cut = _cut(query, depth)
         if cut is not None:
             yield cut
@@ -61,14 +57,14 @@ def cuts(query: AnalyzedQuery) -> Iterator[Cut]:
 
 def _cut(query: AnalyzedQuery, depth: int) -> Cut | None:
     """The cut with so many scans above; None where the part below has no column, or one of an unknown type."""
-    above, entries = _cuttable(query.tree)
-    holders = list(_holders(above))
-    found = tree.node(holders[depth])
+    above, entries = straightened(query.tree)
+    links = list(holders(above))
+    found = tree.node(links[depth])
     if not tree.get(found, "column_list"):
         return None
-    refusal = _chain_refusal([tree.node(holder) for holder in holders[:depth]], found)
+    refusal = _chain_refusal([tree.node(link) for link in links[:depth]], found)
     below = _statement(query.tree, found, entries)
-    scan = _put_table(holders[depth])
+    scan = _put_table(links[depth])
     refusal = refusal or _reading_refusal(above)
     if refusal is None:
         _prune(above, scan)
@@ -88,96 +84,11 @@ def _name(column: Node) -> str:
     return f"c{column.column_id}"
 
 
-def _cuttable(statement: Node) -> tuple[Node, Node | None]:
-    """A copy of the statement without its WITH, projections deferred; and the scan of the WITH, if there is one."""
-    copied = type(statement)()
-    copied.CopyFrom(statement)
-    scan = tree.node(statement.query)
-    with_scan = scan if tree.name(scan) == "WithScan" else None
-    if with_scan is not None:
-        copied.query.CopyFrom(with_scan.query)
-    undefer(copied)
-    for holder in _holders(copied):
-        _defer(holder)
-    return copied, with_scan
-
-
-def _holders(statement: Node) -> Iterator[Node]:
-    """The messages that hold the outermost scans, from the top down to the first that has not one input."""
-    holder = statement.query
-    yield holder
-    while tree.name(tree.node(holder)) in _CHAIN and tree.has(tree.node(holder), "input_scan"):
-        holder = tree.get(tree.node(holder), "input_scan")
-        yield holder
-
-
-def _defer(holder: Node) -> None:
-    """Let a LIMIT come before the projection below it, so that fewer rows are projected.
-
-    Which rows a LIMIT without ORDER BY takes is open; one with ORDER BY takes the same, unless it is by a projected
-    column, and the order is restored above. Google's pages do not say that rows that are left out are projected.
-    """
-    limit = tree.node(holder)
-    if tree.name(limit) != "LimitOffsetScan":
-        return
-    order = tree.node(limit.input_scan)
-    ordered = tree.name(order) == "OrderByScan"
-    project = tree.node(order.input_scan) if ordered else order
-    if tree.name(project) != "ProjectScan" or (ordered and _orders_by_projected(order, project)):
-        return
-    rows = tree.node(project.input_scan)
-    below = _over(limit, _over(order, rows, rows) if ordered else rows, rows)
-    below.parent.is_ordered = False
-    above = _over(project, below, project)
-    _hold(holder, _over(order, above, order) if ordered else above)
-
-
-def _orders_by_projected(order: Node, project: Node) -> bool:
-    projected = {item.column.column_id for item in project.expr_list}
-    return any(item.column_ref.column.column_id in projected for item in order.order_by_item_list)
-
-
-def _over(scan: Node, rows: Node, columns: Node) -> Node:
-    """A copy of a scan over other rows, with another scan's columns."""
-    made = type(scan)()
-    made.CopyFrom(scan)
-    _hold(made.input_scan, rows)
-    kept = [*tree.get(columns, "column_list")]
-    del made.parent.column_list[:]
-    made.parent.column_list.extend(kept)
-    return made
-
-
 def _statement(whole: Node, scan: Node, entries: Node | None) -> Node:
-    """A statement of its own of a scan, with the entries of the WITH."""
+    """A statement of its own of a scan, with the entries of the WITH that it needs."""
     made = type(whole)()
-    holder = made.query
-    if entries is not None:
-        _hold(holder, entries)
-        outer = tree.node(holder)
-        del outer.parent.column_list[:]
-        outer.parent.column_list.extend(tree.get(scan, "column_list"))
-        holder = outer.query
-    _hold(holder, scan)
+    hold(made.query, scan if entries is None else with_entries(scan, entries))
     return made
-
-
-def _hold(holder: Node, scan: Node) -> None:
-    """Put a scan into a message for any scan, in place of what it holds."""
-    made = type(holder)()
-    _place(made, scan).CopyFrom(scan)
-    holder.CopyFrom(made)
-
-
-def _place(holder: Node, scan: Node) -> Node:
-    """Where a scan goes in a message for any scan; some kinds have wrappers of their own."""
-    for field in holder.DESCRIPTOR.fields:
-        if field.message_type is scan.DESCRIPTOR:
-            return getattr(holder, field.name)
-        inner = field.message_type.oneofs_by_name.get("node")
-        if inner is not None and any(f.message_type is scan.DESCRIPTOR for f in inner.fields):
-            return _place(getattr(holder, field.name), scan)
-    raise ValueError(f"no place for a {tree.name(scan)}")
 
 
 def _put_table(holder: Node) -> Node:
@@ -188,7 +99,7 @@ def _put_table(holder: Node) -> Node:
     made.table.name = made.table.full_name = BELOW
     made.table.serialization_id = 1
     made.column_index_list.extend(range(len(columns)))
-    _hold(holder, made)
+    hold(holder, made)
     return tree.node(holder)
 
 

@@ -79,6 +79,13 @@ def test_a_table_expression_below_and_a_window_above(client):
     assert [n for _, n in finished(client, sql)] == ["     666", "   1,333"]
 
 
+def test_a_table_expression_without_rules_that_is_used_once(client):
+    sql = f"""WITH kinds AS (SELECT kind, {PICTURE.format("COUNT(*)")} AS n FROM events GROUP BY kind),
+                   named AS (SELECT kind AS name, n FROM kinds WHERE kind IS NOT NULL)
+              SELECT name, n FROM named ORDER BY name LIMIT 2"""
+    assert finished(client, sql) == [("buy", "   5,000"), ("click", "   5,000")]
+
+
 def test_a_limit_comes_before_the_projection(client):
     some = f"SELECT event_id, {PICTURE.format('event_id')} AS x FROM events LIMIT 3"
     assert all(x == f"{number:>8,}" for number, x in finished(client, some))

@@ -88,6 +88,13 @@ QUERIES = (
     "SELECT k, SUM(k) OVER (ORDER BY k) AS so_far FROM t ORDER BY k LIMIT 3",
     "WITH w AS (SELECT b, MAX(CAST(n AS BIGNUMERIC)) AS m FROM t GROUP BY b)"
     " SELECT b, m / 3 AS m FROM w WHERE m IS NOT NULL ORDER BY b",
+    # A table expression that is used once is cut as well, through several names.
+    "WITH w AS (SELECT b, SUM(k) AS m FROM t GROUP BY b HAVING m > 0), v AS (SELECT m + 1 AS m, b AS c FROM w)"
+    " SELECT c, m * 2 AS m FROM v ORDER BY m DESC LIMIT 2",
+    "WITH w AS (SELECT k, s FROM t), v AS (SELECT k + 1 AS k FROM w WHERE k > 1), unused AS (SELECT 1 AS x)"
+    " SELECT REVERSE(w.s) AS s, k FROM v JOIN w USING (k) ORDER BY k",
+    "WITH w AS (SELECT k, k AS again, s FROM t ORDER BY k DESC) SELECT k + again AS x, UPPER(s) AS s FROM w WHERE k > 2",
+    "WITH w AS (WITH v AS (SELECT k FROM t) SELECT k * 2 AS k FROM v) SELECT k + 1 AS k FROM w ORDER BY k",
     "WITH w AS (SELECT k, n FROM t), v AS (SELECT * FROM w WHERE k > 1) SELECT v.k + w.k AS k, v.n FROM v JOIN w"
     " ON v.k = w.k + 1 ORDER BY 1",
     "SELECT k, (SELECT MAX(x.tags[SAFE_OFFSET(0)]) FROM UNNEST(n2) AS x) AS tag FROM t ORDER BY k",

@@ -1,0 +1,169 @@
+"""The outermost scans of a query as a chain, each with one input, made as long and as useful as it can be.
+
+A WITH comes off, a table expression that is used once takes its place in the chain, and a LIMIT moves down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bigpato_magic.googlesql import tree
+from bigpato_magic.googlesql.deferred import undefer
+
+Node = Any
+LINKS = frozenset(
+    {"AggregateScan", "AnalyticScan", "ArrayScan", "FilterScan", "LimitOffsetScan", "OrderByScan", "ProjectScan"}
+)
+"""Scans with one input, which may come off."""
+
+
+def straightened(statement: Node) -> tuple[Node, Node | None]:
+    """A copy of a statement whose outermost scans are a chain; and a copy of the scan of its WITH, if it has one."""
+    copied = _copy(statement)
+    scan = tree.node(statement.query)
+    entries = _copy(scan) if tree.name(scan) == "WithScan" else None
+    if entries is not None:
+        copied.query.CopyFrom(entries.query)
+        entries.ClearField("query")
+        while _inline(copied, entries):
+            pass
+    undefer(copied)
+    for holder in holders(copied):
+        _defer(holder)
+    return copied, entries
+
+
+def holders(statement: Node) -> Iterator[Node]:
+    """The messages that hold the outermost scans, from the top down to the first that has not one input."""
+    holder = statement.query
+    yield holder
+    while tree.name(tree.node(holder)) in LINKS and tree.has(tree.node(holder), "input_scan"):
+        holder = tree.get(tree.node(holder), "input_scan")
+        yield holder
+
+
+# --------------------------------------------------------------------------------- table expressions
+
+
+def _inline(statement: Node, entries: Node) -> bool:
+    """Put a table expression in the place where the chain ends with its name, if it is used nowhere else.
+
+    Returns:
+        Whether the chain has become longer.
+    """
+    *_, last = holders(statement)
+    reference = tree.node(last)
+    if tree.name(reference) != "WithRefScan" or _uses(reference.with_query_name, statement, entries) != 1:
+        return False
+    place = next(i for i, e in enumerate(entries.with_entry_list) if e.with_query_name == reference.with_query_name)
+    body = tree.node(entries.with_entry_list[place].with_subquery)
+    own = [*tree.get(body, "column_list")]
+    if tree.name(body) == "RecursiveScan" or len({column.column_id for column in own}) < len(own):
+        return False
+    names = {c.column_id: mine for c, mine in zip(tree.get(reference, "column_list"), own, strict=True)}
+    hold(last, body)
+    _base(tree.node(last)).is_ordered = False
+    for column in tree.walk(statement, ("Column",)):
+        if column.column_id in names:
+            column.CopyFrom(names[column.column_id])
+    del entries.with_entry_list[place]
+    return True
+
+
+def _uses(name: str, *places: Node) -> int:
+    return sum(found.with_query_name == name for place in places for found in tree.walk(place, ("WithRefScan",)))
+
+
+def with_entries(scan: Node, entries: Node) -> Node:
+    """A scan under the WITH, of which the entries stay that it needs; the scan itself where it needs none."""
+    made = over(entries, scan, scan, "query")
+    kept = _needed(made)
+    for place in reversed(range(len(made.with_entry_list))):
+        if made.with_entry_list[place].with_query_name not in kept:
+            del made.with_entry_list[place]
+    return made if kept else scan
+
+
+def _needed(made: Node) -> set[str]:
+    bodies = {entry.with_query_name: entry for entry in made.with_entry_list}
+    todo, found = [made.query], set()
+    while todo:
+        for reference in tree.walk(tree.node(todo.pop()), ("WithRefScan",)):
+            if reference.with_query_name not in found and reference.with_query_name in bodies:
+                found.add(reference.with_query_name)
+                todo.append(bodies[reference.with_query_name].with_subquery)
+    return found
+
+
+# -------------------------------------------------------------------------------------------- limits
+
+
+def _defer(holder: Node) -> None:
+    """Let a LIMIT come before the projection below it, so that fewer rows are projected.
+
+    Which rows a LIMIT without ORDER BY takes is open; one with ORDER BY takes the same, unless it is by a projected
+    column, and the order is restored above. Google's pages do not say that rows that are left out are projected.
+    """
+    limit = tree.node(holder)
+    if tree.name(limit) != "LimitOffsetScan":
+        return
+    order = tree.node(limit.input_scan)
+    ordered = tree.name(order) == "OrderByScan"
+    project = tree.node(order.input_scan) if ordered else order
+    if tree.name(project) != "ProjectScan" or (ordered and _orders_by_projected(order, project)):
+        return
+    rows = tree.node(project.input_scan)
+    below = over(limit, over(order, rows, rows) if ordered else rows, rows)
+    below.parent.is_ordered = False
+    above = over(project, below, project)
+    hold(holder, over(order, above, order) if ordered else above)
+
+
+def _orders_by_projected(order: Node, project: Node) -> bool:
+    projected = {item.column.column_id for item in project.expr_list}
+    return any(item.column_ref.column.column_id in projected for item in order.order_by_item_list)
+
+
+# ------------------------------------------------------------------------------------------- moving
+
+
+def over(scan: Node, rows: Node, columns: Node, field: str = "input_scan") -> Node:
+    """A copy of a scan over other rows, with another scan's columns."""
+    made = _copy(scan)
+    hold(getattr(made, field), rows)
+    kept = [*tree.get(columns, "column_list")]
+    del made.parent.column_list[:]
+    made.parent.column_list.extend(kept)
+    return made
+
+
+def hold(holder: Node, scan: Node) -> None:
+    """Put a scan into a message for any scan, in place of what it holds."""
+    made = type(holder)()
+    _place(made, scan).CopyFrom(scan)
+    holder.CopyFrom(made)
+
+
+def _place(holder: Node, scan: Node) -> Node:
+    """Where a scan goes in a message for any scan; some kinds have wrappers of their own."""
+    for field in holder.DESCRIPTOR.fields:
+        if field.message_type is scan.DESCRIPTOR:
+            return getattr(holder, field.name)
+        inner = field.message_type.oneofs_by_name.get("node")
+        if inner is not None and any(f.message_type is scan.DESCRIPTOR for f in inner.fields):
+            return _place(getattr(holder, field.name), scan)
+    raise ValueError(f"no place for a {tree.name(scan)}")
+
+
+def _base(scan: Node) -> Node:
+    """What a scan has in common with all others."""
+    while "is_ordered" not in scan.DESCRIPTOR.fields_by_name:
+        scan = scan.parent
+    return scan
+
+
+def _copy(message: Node) -> Node:
+    made = type(message)()
+    made.CopyFrom(message)
+    return made
