@@ -294,7 +294,7 @@ RULES = (
         for held, kind in (("STRING", "text"), ("JSON", "json"))
     ),
     *_accessors(),
-    Rule("$subscript", "JSON, INT64", _index, safe=True),
+    Rule("$subscript", "JSON, INT64", _index, safe=True, grid=("a[b]",)),
     Rule("$subscript", "JSON, STRING", _subscript, safe=True, grid=("a[b]", *_NAMED), values=_SUBSCRIPTS),
     Rule("json_array", "...", _json_array, safe=True),
     Rule("json_keys", "JSON, INT64, STRING", _keys, safe=_keys),

@@ -7,6 +7,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#r
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -20,13 +21,30 @@ Text = TypeVar("Text", str, bytes)
 
 # Where it depends on what is before the first place, and on the text's classes of characters in Unicode's versions.
 ANCHORED = re.compile(r"(?<!\[)\^|\\[AbB]|\(\?[a-z]*m")
-CLASSES = re.compile(r"\\[pP]|\[\[|\\C")
+CLASSES = re.compile(r"\\[pP](?:\{\^?(\w+)\}|(\w))|\\[pPC]")
+CATEGORIES = re.compile("[CLMNPSZ][a-z]?")
+
+
+@lru_cache(maxsize=200)
+def _uncertain(pattern: str) -> bool | None:
+    """Does a pattern ask for more than Unicode's general categories? None if it does not even ask for these."""
+    names = [found[1] or found[2] for found in CLASSES.finditer(pattern)]
+    return any(name is None or not CATEGORIES.fullmatch(name) for name in names) if names else None
+
+
+@lru_cache(maxsize=5000)
+def _settled(character: str) -> bool:
+    """Is it in the category that it was in twenty years ago, so that every RE2 has it there?"""
+    category = unicodedata.category(character)
+    return category != "Cn" and unicodedata.ucd_3_2_0.category(character) == category
 
 
 def _ready(text: str | bytes, pattern: str | bytes) -> Any:
     """The pattern, if this text has no characters of which versions of Unicode may tell otherwise."""
-    if isinstance(text, str) and isinstance(pattern, str) and not text.isascii() and CLASSES.search(pattern):
-        raise Unsure("a class of characters beyond ASCII")
+    if isinstance(text, str) and isinstance(pattern, str) and not text.isascii():
+        uncertain = _uncertain(pattern)
+        if uncertain or (uncertain is False and not all(map(_settled, text))):
+            raise Unsure("a class of characters beyond ASCII")
     try:
         return compiled(pattern)
     except Malformed as error:

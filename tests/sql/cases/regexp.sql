@@ -99,3 +99,7 @@ SELECT i, REGEXP_REPLACE(a, rb'(\w)b', rb'<\0>') AS r FROM (SELECT 0 AS i, CAST(
 SELECT 'abc' LIKE ANY ('a%', 'b%') AS a, 'abc' NOT LIKE ALL ('x', 'y') AS b, 'a%c' LIKE 'a\\%c' AS c, 'abc' LIKE 'a\\bc' AS d
 SELECT REGEXP_EXTRACT('a1b2', r'([a-z])\d', 1, 2) AS a, REGEXP_INSTR('a@cd-ef b@cd-ef', '@[^-]*', 3) AS b, REGEXP_REPLACE('Jane Doe', r'^([\p{L}\x27-]+)\s+([\p{L}\x27-]+)$', r'\2, \1') AS c
 SELECT REGEXP_CONTAINS(a, '(?i)^ABC$|L') AS r, REGEXP_EXTRACT(a, '(?i)(b)c') AS s, REGEXP_REPLACE(a, '(?i)B|k', '-') AS t, REGEXP_EXTRACT_ALL(a, '(?i)[A-C]') AS u FROM UNNEST(['abc', 'ABC', 'xAbCx', 'Hello', '\u212a', NULL]) AS a
+SELECT REGEXP_REPLACE(x, r'[^\x00-\x7F]', '') FROM UNNEST(['Ünïcödé', 'abc', NULL]) AS x
+SELECT REGEXP_CONTAINS(x, r'^\pL+$'), REGEXP_EXTRACT(x, r'\p{Lu}'), REGEXP_REPLACE(x, r'[^\p{L}\p{N} ]+', '_'), REGEXP_EXTRACT_ALL(x, r'\P{L}'), REGEXP_REPLACE(x, r'\p{^L}', '') FROM UNNEST(['héllo', 'Straße 12€', '日本語、テスト', 'ΑΒγ!', 'Жук', 'عربى', 'a1']) AS x
+SELECT REGEXP_CONTAINS(x, r'[[:alpha:]]'), REGEXP_REPLACE(x, r'[[:punct:]]', '') FROM UNNEST(['é', 'é.a', '—']) AS x
+SELECT REGEXP_CONTAINS('é', 'É'), REGEXP_CONTAINS('é', '(?i)É'), REGEXP_REPLACE('naïve', r'\W', ''), REGEXP_EXTRACT('Preis: 12,50 €', r'([\d,]+)\s*€')
