@@ -27,7 +27,9 @@ def _subquery(c: Compiler, found: Node) -> Expr:
     needle = c.expr(found.in_expr) if found.HasField("in_expr") else None
     relation = c.scan(found.subquery)
     if kind == "EXISTS":
-        return Expr(f"EXISTS ({relation.select('1', order=False)})", type_, NOT_NULL)
+        # Without its aggregates a total, which is there also of no rows, would be a mere list of rows.
+        columns = c.column_list(relation.columns) if relation.closed else "1"
+        return Expr(f"EXISTS ({relation.select(columns, order=False)})", type_, NOT_NULL)
     column = tree.get(tree.node(found.subquery), "column_list")[0].column_id
     if kind == "SCALAR":
         return _scalar(c, relation, column, type_)
