@@ -13,7 +13,7 @@ _PURE = """
     covar_pop covar_samp csc csch cume_dist date date_add date_bucket date_diff date_from_unix_date date_sub
     date_trunc datetime datetime_add datetime_bucket datetime_diff datetime_sub datetime_trunc dense_rank
     div edit_distance ends_with error euclidean_distance exp farm_fingerprint first_value float64
-    float64_array floor format format_date format_datetime format_time format_timestamp from_base32
+    float64_array floor format format_date format_datetime format_time format_timestamp
     from_base64 from_hex generate_array generate_date_array generate_range_array generate_timestamp_array
     greatest grouping ieee_divide if ifnull initcap instr int64 int64_array is_inf is_nan json_array
     json_array_append json_array_insert json_extract json_extract_array json_extract_scalar json_flatten
@@ -31,11 +31,12 @@ _PURE = """
     safe_subtract sec sech sha1 sha256 sha512 sign sin sinh soundex split sqrt starts_with stddev_pop
     stddev_samp string string_agg string_array strpos substr sum tan tanh time time_add time_diff time_sub
     time_trunc timestamp timestamp_add timestamp_bucket timestamp_diff timestamp_micros timestamp_millis
-    timestamp_seconds timestamp_sub timestamp_trunc typeof to_base32 to_base64 to_code_points to_hex to_json
+    timestamp_seconds timestamp_sub timestamp_trunc typeof to_base64 to_code_points to_hex to_json
     to_json_string translate trim trunc unicode unix_date unix_micros unix_millis unix_seconds upper var_pop
     var_samp
 """
 _OTHER = """
+    contains_substr from_base32 to_base32
     aead.decrypt_bytes aead.decrypt_string aead.encrypt approx_count_distinct approx_quantiles
     approx_top_count approx_top_sum collate
     current_date current_datetime current_time current_timestamp deterministic_decrypt_bytes
@@ -43,7 +44,7 @@ _OTHER = """
 """
 # Of these the answer depends on the arguments only.
 PURE = frozenset(_PURE.split())
-# Of these it does not, or the reference implementation's answer is not BigQuery's.
+# Of these it does not, or the reference implementation has no answer, or another than BigQuery.
 OTHER = frozenset(_OTHER.split())
 _FAMILIES = ("$", "hll_count.", "keys.", "kll_quantiles.", "s2_", "st_")
 

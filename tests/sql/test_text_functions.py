@@ -7,7 +7,7 @@ import random
 import pytest
 
 from bigpato_magic.googlesql.evaluation import Limits, evaluate
-from bigpato_magic.sql.udfs import printf, regexp, strings
+from bigpato_magic.sql.udfs import encodings, printf, regexp, strings
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure
 from tests.faithfulness import engine
 
@@ -31,7 +31,7 @@ def literal(data: bytes) -> str:
 def test_farm_fingerprints_of_every_length_are_googles(start):
     random_ = random.Random(start)
     data = [random_.randbytes(size) for size in range(start, start + 70)]
-    assert [strings.farm_fingerprint(one) for one in data] == reference(
+    assert [encodings.farm_fingerprint(one) for one in data] == reference(
         [f"FARM_FINGERPRINT({literal(d)})" for d in data]
     )
 
@@ -126,3 +126,34 @@ def test_letters_that_unicode_may_still_pair_are_left_to_bigquery():
         strings.upper("\u10d0")
     with pytest.raises(Unsure, match="new in Unicode"):
         strings.upper("\u0378")
+
+
+def test_base32_is_rfc_4648_with_padding_and_nothing_else_is_read():
+    """https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#to_base32"""
+    assert encodings.to_base32(b"abcde\xff") == "MFRGGZDF74======"
+    assert encodings.from_base32("MFRGGZDF74======") == b"abcde\xff"
+    assert encodings.from_base32("") == b""
+    for odd in ("MFRGG", "mfrgg===", "MZ======", "MFRGG=== ", "M1======"):
+        with pytest.raises(Unsure):
+            encodings.from_base32(odd)
+
+
+@pytest.mark.parametrize(
+    ("text", "sought", "found"),
+    [
+        ("'the blue house'", "Blue house", True),
+        ("'the red house'", "blue", False),
+        ("''", "a", False),
+        ("CAST(NULL AS STRING)", "a", None),
+    ],
+)
+def test_contains_substr_is_as_in_its_page_s_examples(text, sought, found):
+    """https://cloud.google.com/bigquery/docs/reference/standard-sql/search_functions#contains_substr"""
+    kind, table = engine.answer(f"SELECT CONTAINS_SUBSTR(x, '{sought}') AS r FROM UNNEST([{text}]) AS x")
+    assert kind == "local", table
+    assert table.to_pylist() == [{"r": found}]
+
+
+@pytest.mark.parametrize("asked", ["CONTAINS_SUBSTR(x, '')", "CONTAINS_SUBSTR(x, 'é')", "CONTAINS_SUBSTR(x, NULL)"])
+def test_contains_substr_of_other_texts_is_bigquerys(asked):
+    assert engine.answer(f"SELECT {asked} AS r FROM UNNEST(['abc']) AS x")[0] == "routed"

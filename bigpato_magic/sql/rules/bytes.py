@@ -29,6 +29,7 @@ UDFS = (
     Udf("bp_bytes_translate", (X, X, X, B), X, "bp_translate_bytes"),
     Udf("bp_bytes_to_code_points", (X,), "BIGINT[]", "bp_bytes_to_code_points"),
     Udf("bp_code_points_to_bytes", ("BIGINT[]", B), X, "bp_code_points_to_bytes"),
+    Udf("bp_to_base32", (X,), "VARCHAR", "bp_to_base32"),
     Udf("bp_safe_convert", (X,), "VARCHAR", "bp_safe_convert"),
     Udf("bp_to_string", (X, B), "VARCHAR", "bp_to_string"),
 )
@@ -80,6 +81,7 @@ RULES = (
     guarded("code_points_to_bytes", "ARRAY<INT64>", "bp_code_points_to_bytes"),
     Rule("safe_convert_bytes_to_string", N, "bp_safe_convert({a})", safe=True),
     Rule("to_hex", N, "lower(hex({a}))", safe=True, facts=ASCII),
+    Rule("to_base32", N, "bp_to_base32({a})", safe=True, facts=ASCII),
     Rule("to_base64", N, "base64({a})", safe=True, facts=ASCII),
     *(Rule(name, N, f"unhex({name}({{a}}))", safe=True, source=HASHES) for name in ("md5", "sha1", "sha256")),
     Rule("sha512", N, "bp_sha512({a})", safe=True, source=HASHES),

@@ -6,18 +6,15 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 import unicodedata
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
-from bigpato_magic.sql.udfs.farmhash import fingerprint64
 
 Text = TypeVar("Text", str, bytes)
 
@@ -292,61 +289,6 @@ def code_points_to_bytes(codes: list[int | None]) -> bytes | None:
         raise InvalidValue(str(error)) from None
 
 
-def safe_convert(data: bytes) -> str:
-    """SAFE_CONVERT_BYTES_TO_STRING: each byte that is not UTF-8 becomes U+FFFD."""
-    found: list[str] = []
-    while data:
-        try:
-            return "".join(found) + data.decode()
-        except UnicodeDecodeError as error:
-            bad = len(data[error.start : error.end])
-            found.append(data[: error.start].decode() + "\ufffd" * bad)
-            data = data[error.end :]
-    return "".join(found)
-
-
-def to_string(data: bytes) -> str:
-    """CAST of BYTES to STRING."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise InvalidValue("BYTES that are not UTF-8") from None
-
-
-# -------------------------------------------------------------------------------------- encodings, hashes
-
-
-def from_hex(text: str) -> bytes:
-    """FROM_HEX; an odd number of digits gets a zero in front."""
-    if not re.fullmatch("[0-9a-fA-F]*", text):
-        raise InvalidValue("not hexadecimal")
-    return bytes.fromhex(text if len(text) % 2 == 0 else f"0{text}")
-
-
-def from_base64(text: str) -> bytes:
-    """FROM_BASE64: spaces do not count, padding may be missing."""
-    bare = re.sub("[ \t\n\r\v\f]", "", text)
-    digits = bare.rstrip("=")
-    missing = -len(digits) % 4
-    if not re.fullmatch("[A-Za-z0-9+/]*", digits) or missing == 3:
-        raise InvalidValue("not base64")
-    if len(bare) - len(digits) not in (0, missing):
-        raise InvalidValue("not base64")
-    return base64.b64decode(digits + "=" * missing)
-
-
-def _hashed(name: str) -> Any:
-    return lambda text: hashlib.new(
-        name, text.encode() if isinstance(text, str) else text, usedforsecurity=False
-    ).digest()
-
-
-def farm_fingerprint(text: str | bytes) -> int:
-    """FARM_FINGERPRINT."""
-    value = fingerprint64(text.encode() if isinstance(text, str) else text)
-    return value - 2**64 if value >= 2**63 else value
-
-
 _NUMBER = re.compile(
     r"[ \t\n\r\v\f]*([+-]?)[ \t\n\r\v\f]*([0-9,]*(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)[ \t\n\r\v\f]*([+-]?)[ \t\n\r\v\f]*"
 )
@@ -391,12 +333,6 @@ bp_to_code_points = strict(to_code_points, pa.list_(INT))
 bp_bytes_to_code_points = strict(list, pa.list_(INT))
 bp_code_points_to_string = strict(guarded(code_points_to_string), TEXT)
 bp_code_points_to_bytes = strict(guarded(code_points_to_bytes), BYTES)
-bp_safe_convert = strict(safe_convert, TEXT)
-bp_to_string = strict(guarded(to_string), TEXT)
-bp_from_hex = strict(guarded(from_hex), BYTES)
-bp_from_base64 = strict(guarded(from_base64), BYTES)
-bp_sha512 = strict(_hashed("sha512"), BYTES)
-bp_farm_fingerprint = strict(farm_fingerprint, INT)
 bp_parse_numeric = strict(guarded(parse_numeric), pa.decimal128(38, 9))
 bp_bytes_substr = strict(guarded(substr), BYTES)
 bp_bytes_left = strict(guarded(left), BYTES)
