@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date
 
 import pytest
 
 from bigpato_magic import googlesql
-from bigpato_magic.errors import RouteRefused
+from bigpato_magic.errors import Cancelled, RouteRefused
 from bigpato_magic.local.duck import LocalEngine
 from bigpato_magic.notebook.cards import explanation_card
 from bigpato_magic.notebook.footnote import Note
+from bigpato_magic.status import Cancel
 from bigpato_magic.types import Kind, Parameter, RunLocal, RunOnBigQuery, RunOnReference, RunWithFinish, SqlType
 
 # CAST … FORMAT of a number has no rule; the evaluator takes 10,000 rows, and there are 20,000 events.
@@ -227,6 +229,26 @@ def test_where_no_lower_part_has_rules_nothing_more_is_said(client):
 def test_an_error_of_either_part_is_bigquerys_to_tell(client, sql, why):
     with pytest.raises(RouteRefused, match=why):
         client.run(sql.format(PICTURE.format("COUNT(*)")), route="local")
+
+
+def test_it_stops_within_a_moment(client):
+    cancel = Cancel()
+    threading.Timer(0.5, cancel.set).start()
+    endless = f"""SELECT {PICTURE.format("COUNT(*)")} FROM events AS a, events AS b, events AS c, events AS d
+                  WHERE a.amount + b.amount > c.amount + d.amount"""
+    with pytest.raises(Cancelled):
+        client.run(endless, cancel=cancel, route="local")
+
+
+def test_a_copy_stays_until_it_is_finished(client, monkeypatch):
+    finish = googlesql.finish
+
+    def meanwhile(*arguments):
+        client.demote("events")
+        return finish(*arguments)
+
+    monkeypatch.setattr(googlesql, "finish", meanwhile)
+    assert len(finished(client, KINDS)) == 4
 
 
 def test_what_is_stale_is_not_finished(client, warehouse):
