@@ -35,8 +35,14 @@ _TEXT = json.JSONDecoder(
 )
 
 
+# With its first word a text is no JSON of any kind: there is nothing in it, as in `null`.
+_HOPELESS = re.compile(r""" *(?:\Z|[^\s\x00-\x1f\ufeff"'{\[\-0-9tfn]|t(?!rue)|f(?!alse)|n(?!ull))""")
+
+
 def parse_text(text: str) -> Any:
     """A JSON text with numbers and members as written. GoogleSQL reads more than JSON here, in ways of its own: unsure."""
+    if _HOPELESS.match(text):
+        return None
     if SURROGATE.search(text):
         raise Unsure("a surrogate escape in a JSON text")
     try:
