@@ -46,6 +46,14 @@ _OTHER = """
 PURE = frozenset(_PURE.split())
 # Of these it does not, or the reference implementation has no answer, or another than BigQuery.
 OTHER = frozenset(_OTHER.split())
+# What the analyzer makes of these, so that no rule sees them.
+REWRITTEN = {
+    "array_first": "an array's element",
+    "array_last": "an array's element",
+    "array_slice": "a subquery over an array",
+    "grouping": "a part of GROUP BY",
+    "typeof": "the name of a type",
+}
 _FAMILIES = ("$", "hll_count.", "keys.", "kll_quantiles.", "s2_", "st_")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 
-from bigpato_magic.googlesql import vocabulary
+from bigpato_magic.googlesql import added, vocabulary
 from bigpato_magic.sql.rules import AGGREGATES, FAMILIES, FUNCTIONS
 from bigpato_magic.sql.rules.base import AggregateRule, AnyRule, Rule
 
@@ -52,11 +52,15 @@ def _functions() -> Iterator[str]:
         rules.setdefault(rule.name, []).append(rule)
     yield f"\n## Every function of BigQuery\n\nThe list is Google's: <{FUNCTION_PAGE}>.\n\n"
     yield "| Function | State |\n|---|---|\n"
-    names = sorted(vocabulary.PURE | vocabulary.OTHER)
-    yield from (f"| `{name.upper()}` | {_state(rules.get(name, []))} |\n" for name in names)
+    names = sorted(vocabulary.PURE | vocabulary.OTHER | added.NAMES)
+    yield from (f"| `{name.upper()}` | {_state(name, rules.get(name, []))} |\n" for name in names)
 
 
-def _state(rules: Iterable[AnyRule]) -> str:
+def _state(name: str, rules: Iterable[AnyRule]) -> str:
+    if name in added.BODIES:
+        return f"local, as `{added.BODIES[name]}`"
+    if name in vocabulary.REWRITTEN:
+        return f"local, as {vocabulary.REWRITTEN[name]}"
     local = [rule for rule in rules if rule.template is not None]
     if not local:
         return "routed"
