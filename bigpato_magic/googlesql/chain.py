@@ -20,18 +20,18 @@ LINKS = frozenset(
 
 def straightened(statement: Node) -> tuple[Node, Node | None]:
     """A copy of a statement whose outermost scans are a chain; and a copy of the scan of its WITH, if it has one."""
-    copied = _copy(statement)
+    chain = copied(statement)
     scan = tree.node(statement.query)
-    entries = _copy(scan) if tree.name(scan) == "WithScan" else None
+    entries = copied(scan) if tree.name(scan) == "WithScan" else None
     if entries is not None:
-        copied.query.CopyFrom(entries.query)
+        chain.query.CopyFrom(entries.query)
         entries.ClearField("query")
-        while _inline(copied, entries):
+        while _inline(chain, entries):
             pass
-    undefer(copied)
-    for holder in holders(copied):
+    undefer(chain)
+    for holder in holders(chain):
         _defer(holder)
-    return copied, entries
+    return chain, entries
 
 
 def holders(statement: Node) -> Iterator[Node]:
@@ -130,7 +130,7 @@ def _orders_by_projected(order: Node, project: Node) -> bool:
 
 def over(scan: Node, rows: Node, columns: Node, field: str = "input_scan") -> Node:
     """A copy of a scan over other rows, with another scan's columns."""
-    made = _copy(scan)
+    made = copied(scan)
     hold(getattr(made, field), rows)
     kept = [*tree.get(columns, "column_list")]
     del made.parent.column_list[:]
@@ -163,7 +163,8 @@ def _base(scan: Node) -> Node:
     return scan
 
 
-def _copy(message: Node) -> Node:
+def copied(message: Node) -> Node:
+    """A copy of a node."""
     made = type(message)()
     made.CopyFrom(message)
     return made

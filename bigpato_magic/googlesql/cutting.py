@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bigpato_magic.googlesql import tree
-from bigpato_magic.googlesql.chain import hold, holders, straightened, with_entries
+from bigpato_magic.googlesql.chain import copied, hold, holders, straightened, with_entries
 from bigpato_magic.googlesql.evaluable import foreign
 from bigpato_magic.googlesql.pruning import prune
 from bigpato_magic.types import AnalyzedQuery, Kind, OutputColumn
@@ -49,15 +49,15 @@ class Cut:
 
 def cuts(query: AnalyzedQuery) -> Iterator[Cut]:
     """The ways to cut a query; the one that leaves most below comes first."""
-    for depth in range(1, len(list(holders(straightened(query.tree)[0])))):
-        cut = _cut(query, depth)
+    chain, entries = straightened(query.tree)
+    for depth in range(1, len(list(holders(chain)))):
+        cut = _cut(query, copied(chain), entries, depth)
         if cut is not None:
             yield cut
 
 
-def _cut(query: AnalyzedQuery, depth: int) -> Cut | None:
+def _cut(query: AnalyzedQuery, above: Node, entries: Node | None, depth: int) -> Cut | None:
     """The cut with so many scans above; None where the part below has no column, or one of an unknown type."""
-    above, entries = straightened(query.tree)
     links = list(holders(above))
     found = tree.node(links[depth])
     if not tree.get(found, "column_list"):
@@ -106,8 +106,7 @@ def _put_table(holder: Node) -> Node:
 def _prune(above: Node, scan: Node) -> None:
     """Take the columns out that nothing needs. One stays: rows must be counted."""
     columns = tree.get(scan, "column_list")
-    first = type(columns[0])()
-    first.CopyFrom(columns[0])
+    first = copied(columns[0])
     prune(above)
     if not columns:
         columns.append(first)
