@@ -108,7 +108,10 @@ REBALANCE: tuple[Option, ...] = (
 STATUS: tuple[Option, ...] = (TABLES,)
 """What `%bp_status` takes."""
 
-SAVINGS: tuple[Option, ...] = (option("--since", metavar="DATE", help="Count from this day, as 2024-01-31."),)
+SAVINGS: tuple[Option, ...] = (
+    option("--since", metavar="DATE", help="Count from this day, as 2024-01-31."),
+    option("--csv", metavar="FILE", help="Write each query and transfer, with its job id, to a file."),
+)
 """What `%bp_savings` takes."""
 
 VERIFY: tuple[Option, ...] = (option("--files", action="store_true", help="Check every file against its checksum."),)

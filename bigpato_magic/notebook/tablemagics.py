@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.magic import Magics, magics_class
@@ -122,9 +123,13 @@ class TableMagics(Magics):
 
         %bp_savings
         %bp_savings --since 2024-01-31
+        %bp_savings --csv ledger.csv
         """
         asked = _read(self.bp_savings, line)
-        return cards.savings_card(self.client.savings(_day(asked.since) if asked.since else None))
+        since = _day(asked.since) if asked.since else None
+        if asked.csv:
+            self.client.tier.ledger.export(Path(asked.csv).expanduser(), since)
+        return cards.savings_card(self.client.savings(since))
 
     @command(*VERIFY)
     def bp_verify(self, line: str) -> cards.Card:

@@ -230,6 +230,7 @@ class Store:
         with self._lock():
             staging = self._remove_dead_drafts()
             manifests = self._remove_damaged_manifests()
+            self._remove_free_locks()
             return Cleaned(staging, manifests, self._remove_unnamed_parts("clean:part-gone"))
 
     def _remove_dead_drafts(self) -> int:
@@ -247,6 +248,14 @@ class Store:
                 disk.remove_tree(path) if path.is_dir() else disk.remove(path)
                 removed += 1
         return removed
+
+    def _remove_free_locks(self) -> None:
+        """Of tables that nobody brings now; whoever waits for one that goes makes it anew (see `locks`)."""
+        for path in self.locks.glob("*.lock"):
+            lock = try_lock(path)
+            if lock is not None:
+                disk.remove(path)
+                lock.release()
 
     def _remove_damaged_manifests(self) -> int:
         removed = 0

@@ -31,13 +31,18 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS habits (
         principal TEXT, project TEXT, dataset TEXT, name TEXT, turn INTEGER, uses INTEGER, last_used REAL, score REAL,
         weight REAL, recent REAL, recent_weight REAL, seconds REAL, paid REAL, paid_uses INTEGER, saved REAL,
-        saved_uses INTEGER, all_columns REAL, all_partitions REAL, PRIMARY KEY (principal, project, dataset, name));
+        saved_uses INTEGER, all_columns REAL, all_partitions REAL, bursts INTEGER DEFAULT 0, since REAL,
+        PRIMARY KEY (principal, project, dataset, name));
     CREATE TABLE IF NOT EXISTS habit_parts (
         principal TEXT, project TEXT, dataset TEXT, name TEXT, kind TEXT, part TEXT, last_used REAL,
         PRIMARY KEY (principal, project, dataset, name, kind, part)) WITHOUT ROWID
 """
 _KEY = "principal = ? AND project = ? AND dataset = ? AND name = ?"
-_NUMBERS = "uses, last_used, score, weight, recent, recent_weight, seconds, paid, paid_uses, saved, saved_uses"
+_NUMBERS = (
+    "uses, last_used, score, weight, recent, recent_weight, seconds, paid, paid_uses, saved, saved_uses, bursts, since"
+)
+_NEWER = {"bursts": "INTEGER DEFAULT 0", "since": "REAL"}
+"""Columns that a journal of an older version of this package has not."""
 
 Key = tuple[str, str, str, str]
 
@@ -56,6 +61,10 @@ class UsageJournal:
         self.half_life = half_life
         self._database = database
         database.ensure(_SCHEMA)
+        with database.transaction() as db:
+            there = {row[1] for row in db.execute("PRAGMA table_info(habits)")}
+            for name in _NEWER.keys() - there:
+                db.execute(f"ALTER TABLE habits ADD COLUMN {name} {_NEWER[name]}")
 
     def record(self, uses: Iterable[Use], *, at: datetime) -> None:
         """Note one query's uses of tables, at an instant by the server's clock, soon. A failure is only logged."""
@@ -141,7 +150,7 @@ class UsageJournal:
         usage = score.used(_usage(use.table, row) if row else None, use, at, self.half_life)
         db.execute(
             f"INSERT OR REPLACE INTO habits (principal, project, dataset, name, {_NUMBERS}, turn, all_columns, "
-            f"all_partitions) SELECT {', '.join('?' * 15)}, (SELECT coalesce(max(turn), 0) + 1 FROM habits), "
+            f"all_partitions) SELECT {', '.join('?' * 17)}, (SELECT coalesce(max(turn), 0) + 1 FROM habits), "
             f"(SELECT all_columns FROM habits WHERE {_KEY}), (SELECT all_partitions FROM habits WHERE {_KEY})",
             (*key, *_numbers(usage), *key, *key),
         )
@@ -198,7 +207,8 @@ def _recent(mark: float | None, since: float) -> bool:
 
 
 def _usage(table: TableId, numbers: list[float]) -> TableUsage:
-    uses, last_used, total, weight, recent, recent_weight, seconds, paid, paid_uses, saved, saved_uses = numbers
+    uses, last_used, total, weight, recent, recent_weight, seconds, paid, paid_uses, saved, saved_uses, *new = numbers
+    bursts, since = new
     return TableUsage(
         table=table,
         uses=int(uses),
@@ -213,10 +223,12 @@ def _usage(table: TableId, numbers: list[float]) -> TableUsage:
         paid_uses=int(paid_uses),
         saved=saved,
         saved_uses=int(saved_uses),
+        bursts=int(bursts),
+        since=None if since is None else datetime.fromtimestamp(since, UTC),
     )
 
 
-def _numbers(usage: TableUsage) -> tuple[float, ...]:
+def _numbers(usage: TableUsage) -> tuple[float | None, ...]:
     return (
         usage.uses,
         usage.last_used.timestamp(),
@@ -229,4 +241,6 @@ def _numbers(usage: TableUsage) -> tuple[float, ...]:
         usage.paid_uses,
         usage.saved,
         usage.saved_uses,
+        usage.bursts,
+        None if usage.since is None else usage.since.timestamp(),
     )

@@ -31,6 +31,8 @@ class TableUsage:
         paid_uses: queries behind `paid`.
         saved: bytes that local answers have saved since it was last brought here.
         saved_uses: queries behind `saved`.
+        bursts: how often it was taken up, first or again after an hour or more without it.
+        since: instant of the first use that is remembered, None where it is not known.
     """
 
     table: TableId
@@ -48,6 +50,8 @@ class TableUsage:
     paid_uses: int = 0
     saved: float = 0.0
     saved_uses: int = 0
+    bursts: int = 0
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

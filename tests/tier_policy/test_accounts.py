@@ -89,6 +89,25 @@ def test_another_principal_sees_nothing_of_it(tmp_path, journal):
     assert not other.lru()
 
 
+def test_a_time_of_work_with_a_table_is_one_burst(journal):
+    for minutes in (0, 10, 30, 85, 200, 230, 1440):
+        journal.record([Use(T, GB, 1.0)], at=NOW + timedelta(minutes=minutes))
+    found = journal.totals(NOW + timedelta(days=1))[T]
+    assert (found.uses, found.bursts, found.since) == (7, 3, NOW)
+
+
+def test_a_journal_of_an_older_version_is_read_and_goes_on(tmp_path):
+    database = Database(tmp_path)
+    UsageJournal(database, "me").record([Use(T, GB, 1.0)], at=NOW)
+    with database.transaction() as db:
+        db.execute("ALTER TABLE habits DROP COLUMN bursts")
+        db.execute("ALTER TABLE habits DROP COLUMN since")
+    journal = UsageJournal(database, "me")
+    assert (journal.totals(NOW)[T].uses, journal.totals(NOW)[T].since) == (1, None)
+    journal.record([Use(T, GB, 1.0)], at=NOW + timedelta(days=1))
+    assert (journal.totals(NOW)[T].uses, journal.totals(NOW)[T].bursts) == (2, 1)
+
+
 def test_the_journal_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(usage, "MOST_TABLES", 20)
     monkeypatch.setattr(usage, "MOST_PARTITIONS", 10)
