@@ -30,9 +30,27 @@ IGNORING = ("array_agg", "percentile_cont", "percentile_disc")
 
 @scan("AggregateScan")
 def _aggregate(c: Compiler, found: Node) -> Relation:
+    outer = _outer(c, found.parent)
+    try:
+        return _aggregated(c, found, list(outer))
+    finally:
+        c.columns.update(outer)
+
+
+def _outer(c: Compiler, base: Node) -> dict[int, Expr]:
+    """Columns of queries around this one that its keys and aggregates mention; its own are not compiled yet."""
+    nodes = (*base.group_by_list, *base.aggregate_list)
+    mentioned = {ref.column.column_id for node in nodes for ref in tree.walk(node, ("ColumnRef",))}
+    return {i: c.columns[i] for i in sorted(mentioned & c.columns.keys()) if not c.columns[i].literal}
+
+
+def _aggregated(c: Compiler, found: Node, outer: list[int]) -> Relation:
     base = found.parent
     no_collation(base)
     relation = c.opened(c.scan(base.input_scan))
+    if outer:
+        # For DuckDB an aggregate of nothing but outer columns belongs to the outer query.
+        relation = c.wrap(relation, [*relation.columns, *outer])
     relation, keys = _keys(c, relation, base.group_by_list)
     items = [tree.node(item) for item in base.aggregate_list]
     relation, keys, extremes = _extremes(c, relation, keys, items, totals=bool(base.grouping_set_list))
