@@ -165,6 +165,19 @@ def _bytes_to_text(call: Call) -> str:
     return _ENCODED[form.upper()].replace("{a}", call.sql(0))
 
 
+_DECODED = {name: "bp_from_hex({a}, {safe})" for name in ("HEX", "BASE16")}
+_DECODED |= {"BASE64": "bp_from_base64({a}, {safe})", "UTF8": "encode({a})", "UTF-8": "encode({a})"}
+
+
+def _text_to_bytes(call: Call) -> str:
+    if any(arg.is_null for arg in call.args):
+        return "CAST(NULL AS BLOB)"
+    form = call.constant(1)
+    if form.upper() not in _DECODED:
+        call.refuse(f"CAST(STRING AS BYTES FORMAT {form!r})")
+    return _DECODED[form.upper()].replace("{a}", call.sql(0)).replace("{safe}", str(call.safe).lower())
+
+
 _TRIED = {
     "DATE": ("YYYY-MM-DD", "yyyymmddd", "MON DD, YYYY", "Month/MON/mon/month", "DAY Day dy D", 'YY"y"RR Y YYY', ""),
     "TIME": ("HH24:MI:SS.FF3", "HH12:MI AM", "hh:mi p.m. SSSSS FF9 A.M."),
@@ -222,6 +235,19 @@ RULES = (
             values={"a": tuple(f"'{value}'" for values in tried.values() for value in values)},
         )
         for kind, tried in _READ.items()
+    ),
+    Rule(
+        "cast_format",
+        "STRING AS BYTES",
+        _text_to_bytes,
+        safe=_text_to_bytes,
+        source=DOCS + "format-elements#format_string_as_bytes",
+        grid=tuple(
+            f"{cast}(a AS BYTES FORMAT '{form}')"
+            for form in ("hex", "BASE16", "base64", "utf8", "UTF-8")
+            for cast in ("CAST", "SAFE_CAST")
+        ),
+        values={"a": ("'ff00'", "'fFf'", "'zz'", "'YQ=='", "'Y Q'", "'YQ=+'", "'é'", "''", "NULL")},
     ),
     Rule(
         "cast_format",
