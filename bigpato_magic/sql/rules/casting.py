@@ -165,7 +165,7 @@ def _bytes_to_text(call: Call) -> str:
     return _ENCODED[form.upper()].replace("{a}", call.sql(0))
 
 
-_DECODED = {name: "bp_from_hex({a}, {safe})" for name in ("HEX", "BASE16")}
+_DECODED = dict.fromkeys(("HEX", "BASE16"), "bp_from_hex({a}, {safe})")
 _DECODED |= {"BASE64": "bp_from_base64({a}, {safe})", "UTF8": "encode({a})", "UTF-8": "encode({a})"}
 
 
