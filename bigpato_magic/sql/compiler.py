@@ -72,6 +72,7 @@ class Compiler:
     Args:
         tables: what each table that the query reads is in DuckDB.
         quarantined: names of rules that must not be used.
+        condition: a WHERE or an ON is being compiled.
     """
 
     tables: Mapping[TableId, LocalTable]
@@ -81,6 +82,7 @@ class Compiler:
     recursion: list[Cte] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     count: int = 0
+    condition: bool = False
 
     def fresh(self, prefix: str) -> str:
         """A name that is used nowhere else in the query."""
@@ -109,7 +111,10 @@ class Compiler:
         if kind not in SCANS:
             refuse(f"a query with a {kind}", code="no-node")
         self.use(kind)
-        return SCANS[kind](self, found)
+        outside, self.condition = self.condition, False
+        relation = SCANS[kind](self, found)
+        self.condition = outside
+        return relation
 
     def expr(self, message: Node) -> Expr:
         """Compile an expression."""
@@ -118,6 +123,13 @@ class Compiler:
         if kind not in EXPRESSIONS:
             refuse(f"an expression of kind {kind}", code="no-node")
         return EXPRESSIONS[kind](self, found)
+
+    def filter(self, message: Node) -> str:
+        """The text of a condition that rows must meet."""
+        self.condition = True
+        made = self.expr(message)
+        self.condition = False
+        return made.sql
 
     def type_of(self, found: Node) -> SqlType:
         """The type of an expression or a column.

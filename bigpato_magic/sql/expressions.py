@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bigpato_magic.googlesql import tree
@@ -10,7 +11,7 @@ from bigpato_magic.sql import decimals
 from bigpato_magic.sql.compiler import Compiler, expression, full_width, no_collation
 from bigpato_magic.sql.expr import NOT_NULL, Expr, Facts
 from bigpato_magic.sql.physical import duck_type, full, identifier, literal, same_physical
-from bigpato_magic.sql.raising import characterized, evaluated
+from bigpato_magic.sql.raising import MIRRORED, characterized, evaluated
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.rules import FUNCTIONS, QUIET
 from bigpato_magic.sql.rules.base import TRY, Call, Rule, Template, is_null, repeats
@@ -249,7 +250,10 @@ def apply(c: Compiler, rule: Rule, call: Call) -> Expr:
         refuse(rule.why or f"{call.label}({call.signature})", code="refused")
     if not rule.narrow:
         call.args = full_width(call.args)
-    return characterized(rule, call, evaluated(call, lambda given: _applied(rule, given)))
+    mirror = FUNCTIONS.find(MIRRORED[rule.name], rule.types) if rule.name in MIRRORED else None
+    mirrored = partial(_applied, mirror) if isinstance(mirror, Rule) and rule.types[0] == rule.types[-1] else None
+    made = evaluated(call, partial(_applied, rule), mirrored, condition=c.condition)
+    return characterized(rule, call, made)
 
 
 def _filled(template: Template, call: Call) -> str | Expr:

@@ -7,6 +7,7 @@ some rows only (`eager`). Where an argument may raise and another may be NULL, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,25 +22,61 @@ LAZY = ("if", "ifnull", "coalesce", "$case_no_value", "$case_with_value", "$with
 # What raises only where its result does not fit.
 BOUNDED = ("$add", "$subtract", "$multiply", "$unary_minus", "abs")
 # What one argument may settle, so that DuckDB does not look at the others.
-SETTLED = ("$between", "$in", "$or")
+SETTLED = ("$between", "$in")
+# What GoogleSQL evaluates as a whole too, but for the parts of a WHERE.
+JUNCTIONS = ("$and", "$or")
+# Comparisons, and what they are when their sides change places.
+MIRRORED = {
+    "$equal": "$equal",
+    "$not_equal": "$not_equal",
+    "$less": "$greater",
+    "$greater": "$less",
+    "$less_or_equal": "$greater_or_equal",
+    "$greater_or_equal": "$less_or_equal",
+}
+# In a condition DuckDB's optimizer must see these: they are what joins and filters are made of.
+CONDITIONS = (*MIRRORED, *SETTLED, "$and")
+# Their CASE looks at both arguments in every row, whichever way it goes.
+EAGER_TEXTS = ("$divide",)
+
+# A TIMESTAMP, DATETIME or DATE with a time zone.
+ZONED = re.compile(r"^(TIMESTAMP|DATETIME|DATE)(, ENUM)?, STRING$")
+
+Build = Callable[[Call], Expr]
 
 
-def evaluated(call: Call, build: Callable[[Call], Expr]) -> Expr:
-    """What `build` makes of a call, so that what its arguments raise is raised."""
+def evaluated(call: Call, build: Build, mirrored: Build | None = None, *, condition: bool = False) -> Expr:
+    """What `build` makes of a call, so that what its arguments raise is raised.
+
+    Args:
+        call: the call.
+        build: makes its text.
+        mirrored: makes that of the mirrored comparison, for the arguments in their other order.
+        condition: it is part of a WHERE or ON.
+    """
     made = build(call)
     args = _values(call)
     raising = [arg for arg in args if arg.raises]
     if not raising or len(args) < 2 or call.name in LAZY:
         return made
-    others = [arg for arg in args if any(each is not arg for each in raising)]
-    if (
-        _settles(call, others)
-        or any(arg.folds for arg in others)
-        or _follows_null(made, raising, others)
-        or not _eager(made, args, others)
-    ):
+    if mirrored and args[1].raises and not args[0].raises and not args[0].fixed:
+        return mirrored(replace(call, name=MIRRORED[call.name], args=args[::-1]))
+    if not (condition and call.name in CONDITIONS) and _may_skip(call, made, args, raising):
         return made.text(call.once(lambda bound: build(bound).sql))
     return made
+
+
+def _may_skip(call: Call, made: Expr, args: list[Expr], raising: list[Expr]) -> bool:
+    others = [arg for arg in args if any(each is not arg for each in raising)]
+    if call.name in JUNCTIONS:
+        return call.name == "$or" or any(arg.fixed for arg in others)
+    if call.name in SETTLED and any(arg.raises and not arg.fixed for arg in args[1:]):
+        return True
+    if any(arg.folds for arg in others):
+        return True
+    if call.name in EAGER_TEXTS or not any(arg.facts.nulls for arg in others):
+        return False
+    return _follows_null(made, raising, others) or not EAGER.of(made.sql, [arg.sql for arg in args])
 
 
 def _follows_null(made: Expr, raising: list[Expr], others: list[Expr]) -> bool:
@@ -48,30 +85,33 @@ def _follows_null(made: Expr, raising: list[Expr], others: list[Expr]) -> bool:
     return any(made.sql.find(arg.sql) > first for arg in raising if not arg.fixed)
 
 
-def _settles(call: Call, others: list[Expr]) -> bool:
-    if call.name == "$and":
-        return any(arg.fixed for arg in others)
-    moving = call.args if call.name == "$or" else call.args[1:]
-    return call.name in SETTLED and any(arg.raises and not arg.fixed for arg in moving)
-
-
-def _eager(made: Expr, args: list[Expr], others: list[Expr]) -> bool:
-    return not any(arg.facts.nulls for arg in others) or EAGER.of(made.sql, [arg.sql for arg in args])
-
-
 def characterized(rule: Rule, call: Call, made: Expr) -> Expr:
     """What a rule made of a call, with what is known of its evaluation."""
     if made.simple:
         return made
     args = _values(call)
-    own = not (call.safe or rule.safe is True or (call.name in BOUNDED and _fits(made)))
     fixed = all(arg.fixed for arg in args)
     return replace(
         made,
-        raises=own or any(arg.raises for arg in args),
+        raises=_raises(rule, call, made) or any(arg.raises for arg in args),
         fixed=fixed,
         folds=(fixed and made.facts.nulls) or _folds(call, args),
     )
+
+
+def _raises(rule: Rule, call: Call, made: Expr) -> bool:
+    """May the function itself raise?"""
+    if call.name in LAZY:
+        return call.name == "error"
+    if ZONED.search(rule.signature):
+        return True  # on another clock the year may be 0 or 10000
+    if call.safe or rule.safe is True:
+        return False
+    if call.name in BOUNDED and _fits(made):
+        return False
+    if call.name in HARMLESS:
+        return not HARMLESS[call.name](call)
+    return True
 
 
 def _fits(made: Expr) -> bool:
@@ -80,6 +120,19 @@ def _fits(made: Expr) -> bool:
     if made.type.kind is Kind.INT64:
         return facts.low is not None and facts.high is not None and facts.low > MIN and facts.high < MAX
     return facts.magnitude is not None or facts.decimal is not None
+
+
+# What never raises with such arguments.
+HARMLESS: dict[str, Callable[[Call], bool]] = {
+    "$extract": lambda _: True,
+    "$like": lambda call: call.args[1].literal,
+    "$divide": lambda call: call.args[1].literal and call.args[1].value not in (None, 0) and _reduces(call.args[1]),
+    "substr": lambda call: len(call.args) < 3 or (call.args[2].facts.low or -1) >= 0,
+}
+
+
+def _reduces(divisor: Expr) -> bool:
+    return divisor.type.kind is Kind.NUMERIC and abs(divisor.value) >= 1
 
 
 def _folds(call: Call, args: list[Expr]) -> bool:

@@ -74,7 +74,7 @@ def _wrap_ordered(c: Compiler, relation: Relation) -> Relation:
 @scan("FilterScan")
 def _filter(c: Compiler, found: Node) -> Relation:
     relation = c.opened(c.scan(found.input_scan))
-    relation.where.append(c.expr(found.filter_expr).sql)
+    relation.where.append(c.filter(found.filter_expr))
     return c.keep(relation, found)
 
 
@@ -101,7 +101,7 @@ def _join(c: Compiler, found: Node) -> Relation:
     kind = tree.enum(found, "join_type")
     left = join_side(c, c.scan(found.left_scan), preserved=kind in ("INNER", "LEFT"))
     right = join_side(c, c.scan(found.right_scan), preserved=kind in ("INNER", "RIGHT"))
-    on = c.expr(found.join_expr).sql if found.HasField("join_expr") else None
+    on = c.filter(found.join_expr) if found.HasField("join_expr") else None
     _may_miss(c, kind, left, right)
     cross = kind == "INNER" and on is None
     right_text = f"({right.source})" if right.joined and not cross else right.source
@@ -131,7 +131,7 @@ def _array(c: Compiler, found: Node) -> Relation:
     if found.is_outer and (left.where or left.source is None):
         left = c.wrap(left)
     unnested, columns = _unnest(c, found)
-    on = c.expr(found.join_expr).sql if found.HasField("join_expr") else None
+    on = c.filter(found.join_expr) if found.HasField("join_expr") else None
     relation = Relation(
         unnested, left.columns + columns, left.where, joined=left.source is not None, hidden=left.hidden
     )
