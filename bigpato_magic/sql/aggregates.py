@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bigpato_magic.googlesql import tree
@@ -17,6 +17,7 @@ from bigpato_magic.sql.rules import AGGREGATES
 from bigpato_magic.sql.rules.base import LETTERS, AggregateRule, Call, fill, route
 from bigpato_magic.sql.rules.operators import ORDERED
 from bigpato_magic.sql.scans import order_items
+from bigpato_magic.sql.staged import Staged, finished, place
 from bigpato_magic.types import Kind, SqlType
 
 Node = Any
@@ -58,12 +59,12 @@ def _aggregated(c: Compiler, found: Node, outer: list[int]) -> Relation:
     results += [_grouping(call, keys) for call in base.grouping_call_list]
     # Where rows are grouped without a key, it is NULL.
     c.columns.update((i, maybe_null(key) if base.grouping_set_list else key) for i, key in keys.items())
-    c.columns.update(results)
+    pending = place(c, results)
     # Without keys and aggregates, too, all rows are one group.
     relation.group = _group_by(base, keys) if keys or results else "()"
     relation.closed = True
     relation.keys = [] if base.grouping_set_list else list(keys)
-    return c.keep(relation, found)
+    return finished(c, c.keep(relation, found), pending)
 
 
 def _keys(c: Compiler, relation: Relation, items: Iterable[Node]) -> tuple[Relation, dict[int, Expr]]:
@@ -114,12 +115,13 @@ def _is_extreme(c: Compiler, modifier: Node, keys: dict[int, Expr]) -> Expr:
     return Expr(text, SqlType(Kind.BOOL))
 
 
-def _result(c: Compiler, item: Node, extremes: dict[int, int]) -> list[tuple[int, Expr]]:
+def _result(c: Compiler, item: Node, extremes: dict[int, int]) -> list[tuple[int, Expr | Staged]]:
     """An aggregate's column, and the one for its error where it has one: never set here, because DuckDB raises."""
     kind, column = tree.name(item), tree.get(item, "column")
     flag = extremes.get(column.column_id)
     only = c.columns[flag].sql if flag is not None else ""
-    results = [(column.column_id, aggregate(c, tree.node(tree.get(item, "expr")), c.type_of(column), only))]
+    results: list[tuple[int, Expr | Staged]] = []
+    results.append((column.column_id, aggregate(c, tree.node(tree.get(item, "expr")), c.type_of(column), only)))
     if kind == "DeferredComputedColumn":
         results.append((item.side_effect_column.column_id, literal(None, BYTES)))
     elif kind != "ComputedColumn":
@@ -189,7 +191,7 @@ def find_rule(name: str, args: list[Expr]) -> AggregateRule:
     return rule
 
 
-def aggregate(c: Compiler, found: Node, type_: SqlType, only: str = "") -> Expr:
+def aggregate(c: Compiler, found: Node, type_: SqlType, only: str = "") -> Expr | Staged:
     """One call of an aggregate function in a GROUP BY; `only` is a condition that its rows must pass."""
     duck_type(type_)
     name, args = function_name(found), arguments(c, found)
@@ -258,18 +260,18 @@ def _limit(c: Compiler, rule: AggregateRule, found: Node) -> str:
     return f"[1:{limit.value}]"
 
 
-def written(c: Compiler, rule: AggregateRule, call: Call, clauses: Clauses) -> Expr:
+def written(c: Compiler, rule: AggregateRule, call: Call, clauses: Clauses) -> Expr | Staged:
     """The DuckDB text of an aggregate or window function."""
     c.use(rule.id)
     if not rule.narrow:
         call.args = full_width(call.args)
     chosen = rule.limited if clauses.limit else rule.template
     made = chosen(call) if callable(chosen) else chosen or ""
-    template = made.sql if isinstance(made, Expr) else made
     values = {letter: arg.sql for letter, arg in zip(LETTERS, call.args, strict=False)}
     values |= {"distinct": clauses.distinct, "order": clauses.order, "nulls": clauses.nulls}
     values |= {"tail": clauses.filter + clauses.over, "limit": clauses.limit}
-    text = fill(template, values)
+    if isinstance(made, Staged):
+        return replace(made, parts=tuple(part.text(fill(part.sql, values)) for part in made.parts))
     if isinstance(made, Expr):
-        return Expr(text, made.type, made.facts)
-    return Expr(text, call.type, rule.facts if isinstance(rule.facts, Facts) else rule.facts(call))
+        return made.text(fill(made.sql, values))
+    return Expr(fill(made, values), call.type, rule.facts if isinstance(rule.facts, Facts) else rule.facts(call))

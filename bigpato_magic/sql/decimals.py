@@ -90,9 +90,9 @@ def quotient(a: str, b: str, held: tuple[int, int], by: tuple[int, int]) -> str 
     if max(p, q) + MAX_SCALE + 1 + r > MAX_PRECISION:
         return None
     # A product of two 64-bit DECIMALs would stay one.
-    up = f"{cast(a, MAX_PRECISION, s)} * 1{'0' * (MAX_SCALE + 1 + r)}."
-    divisor = f"{cast(b, MAX_PRECISION, r)} * 1{'0' * r}." if r else b
-    return f"bp_tenth_place(CAST({up} AS HUGEINT) // CAST({divisor} AS HUGEINT))"
+    up = f"CAST({cast(a, MAX_PRECISION, s)} * 1{'0' * (MAX_SCALE + 1 + r)}. AS HUGEINT)"
+    divisor = f"CAST({cast(b, MAX_PRECISION, r)} * 1{'0' * r}. AS HUGEINT)" if r else f"CAST({b} AS HUGEINT)"
+    return f"CAST(CAST({up} // {divisor} AS DECIMAL(38,0)) * 0.{'0' * MAX_SCALE}1 AS DECIMAL(38,9))"
 
 
 def shape_of_quotient(held: tuple[int, int], by: tuple[int, int] = (1, 0)) -> tuple[int, int]:
@@ -101,12 +101,21 @@ def shape_of_quotient(held: tuple[int, int], by: tuple[int, int] = (1, 0)) -> tu
     return min(MAX_PRECISION, p - s + r + MAX_SCALE), MAX_SCALE
 
 
-def near(a: str, b: str, exact: str) -> str:
+def near(a: str, b: str, exact: str, *, unless: str = "") -> str:
     """`a / b` as a FLOAT64 where that certainly rounds as the exact quotient does, since 128-bit division is slow.
 
-    `exact` is asked also where it has to raise or to be NULL.
+    The FLOAT64 is wrong by less than 1e-15 of it, so the exact quotient lies between the two that are rounded, and
+    beyond 250,000 these are never the same.
+
+    Args:
+        a: text of the dividend, mentioned several times.
+        b: text of the divisor, likewise.
+        exact: the exact quotient, asked also where it is NULL.
+        unless: `WHEN … THEN …` of what comes first.
     """
-    return f"bp_near(CAST({a} AS DOUBLE) / CAST({b} AS DOUBLE) * 1e9, {exact})"
+    y = f"(CAST({a} AS DOUBLE) / CAST({b} AS DOUBLE))"
+    same = f"round({y} * 999999999.999998e0) = round({y} * 1000000000.000002e0)"
+    return f"(CASE {unless}WHEN {same} THEN CAST({y} AS DECIMAL(38,9)) ELSE {exact} END)"
 
 
 def divide(a: Expr, b: Expr) -> Expr | None:

@@ -15,6 +15,7 @@ from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.relation import Relation
 from bigpato_magic.sql.rules.base import AggregateRule, Call
 from bigpato_magic.sql.scans import order_items
+from bigpato_magic.sql.staged import Staged, finished, place
 from bigpato_magic.types import SqlType
 
 Node = Any
@@ -23,21 +24,21 @@ Node = Any
 @scan("AnalyticScan")
 def _analytic(c: Compiler, found: Node) -> Relation:
     relation = c.opened(c.scan(found.input_scan))
-    results: list[tuple[int, Expr]] = []
+    results: list[tuple[int, Expr | Staged]] = []
     for group in found.function_group_list:
         results += _group(c, group)
-    c.columns.update(results)
+    pending = place(c, results)
     relation.closed = True
-    return c.keep(relation, found)
+    return finished(c, c.keep(relation, found), pending)
 
 
-def _group(c: Compiler, group: Node) -> list[tuple[int, Expr]]:
+def _group(c: Compiler, group: Node) -> list[tuple[int, Expr | Staged]]:
     no_collation(group.partition_by)
     partition = [c.columns[key.column.column_id] for key in group.partition_by.partition_by_list]
     for key in partition:
         comparable(key.type, "PARTITION BY")
     items = list(group.order_by.order_by_item_list) if group.HasField("order_by") else []
-    results = []
+    results: list[tuple[int, Expr | Staged]] = []
     for item in map(tree.node, group.analytic_function_list):
         if tree.name(item) != "ComputedColumn":
             refuse(f"a window function as {tree.name(item)}", code="no-node")
@@ -47,7 +48,7 @@ def _group(c: Compiler, group: Node) -> list[tuple[int, Expr]]:
     return results
 
 
-def _call(c: Compiler, found: Node, partition: list[Expr], items: list[Node], type_: SqlType) -> Expr:
+def _call(c: Compiler, found: Node, partition: list[Expr], items: list[Node], type_: SqlType) -> Expr | Staged:
     duck_type(type_)
     name, args = function_name(found), arguments(c, found)
     if tree.enum(found, "error_mode") == "SAFE_ERROR_MODE" or tree.has(found, "where_expr"):

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from bigpato_magic.sql import decimals
-from bigpato_magic.sql.rules.numbers import MACROS
 
 SHAPES = [(16, 2, 16, 2), (9, 2, 9, 2), (24, 2, 3, 0), (18, 9, 19, 0), (25, 4, 9, 1), (7, 2, 7, 7)]
 
@@ -42,8 +41,6 @@ def test_a_quotient_is_the_exact_one(shape: tuple[int, int, int, int]) -> None:
         }
     )
     with duckdb.connect() as connection:
-        for name in ("bp_near(y, e)", "bp_tenth_place(h)"):
-            connection.execute(f"CREATE MACRO {name} AS {MACROS[name]}")
         connection.register("pairs", arrow)
         rows = connection.execute(f"SELECT a, b, {decimals.near('a', 'b', exact)}, {exact} FROM pairs").fetchall()
     assert [(a, b, near, slow) for a, b, near, slow in rows if not near == slow == _exact(a, b)] == []

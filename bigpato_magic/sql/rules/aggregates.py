@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bigpato_magic.sql import decimals
 from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts, between
-from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, FactsOf, Template, route
+from bigpato_magic.sql.rules.base import DOCS, AggregateRule, AggregateTemplate, Call, FactsOf, route
 from bigpato_magic.sql.rules.operators import ORDERED
+from bigpato_magic.sql.staged import Staged
+from bigpato_magic.types import Kind, SqlType
 
 SOURCE = DOCS + "aggregate_functions"
 COUNT = between(0, 2**63 - 1)
@@ -49,14 +51,22 @@ def _avg_int64(call: Call) -> str:
     return f"(CASE WHEN {beyond} THEN {route('AVG of integers beyond 2^53')} ELSE avg({{distinct}}{{a}}){{tail}} END)"
 
 
-def _avg_numeric(call: Call) -> Expr:
-    v = call.fresh("v")
-    total, count = f"{v}.s", f"{v}.n"
-    exact = decimals.quotient(total, f"nullif({count}, 0)", decimals.total(call.args[0]), (19, 0))
-    value = decimals.near(total, count, exact or f"bp_navg({total}, {count})")
-    once = "[struct_pack(s := sum({distinct}{a}){tail}, n := count({distinct}{a}){tail})]"
+def _avg_numeric(call: Call) -> Staged:
+    """The sum over the count, above the GROUP BY or the window."""
+    held, kind = decimals.total(call.args[0]), call.type
     facts = Facts(decimal=decimals.shape_of_quotient(decimals.width(call.args[0])))
-    return Expr(f"(list_transform({once}, lambda {v}: {value})[1])", call.type, facts)
+    parts = (
+        Expr("sum({distinct}{a}){tail}", kind, Facts(decimal=held)),
+        Expr("count({distinct}{a}){tail}", SqlType(Kind.INT64), COUNT),
+    )
+
+    def finish(columns: Sequence[Expr]) -> Expr:
+        total, count = (column.sql for column in columns)
+        # Of nothing the sum is NULL.
+        exact = decimals.quotient(total, count, held, (19, 0)) or f"bp_navg({total}, {count})"
+        return Expr(decimals.near(total, count, exact), kind, facts)
+
+    return Staged(parts, finish)
 
 
 def _extreme_float(name: str) -> Callable[[Call], str]:
@@ -75,7 +85,7 @@ def _extreme_float(name: str) -> Callable[[Call], str]:
 def _rule(
     name: str,
     signature: str,
-    template: Template,
+    template: AggregateTemplate,
     *,
     distinct: bool | str = False,
     window: bool = True,

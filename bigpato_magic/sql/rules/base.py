@@ -46,12 +46,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts
 from bigpato_magic.sql.physical import duck_type
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.types import SqlType
+
+if TYPE_CHECKING:
+    from bigpato_magic.sql.staged import Staged
 
 LETTERS = "abcdefgh"
 DOCS = "https://cloud.google.com/bigquery/docs/reference/standard-sql/"
@@ -159,6 +162,7 @@ class Call:
 
 
 Template = str | Callable[[Call], "str | Expr"]
+AggregateTemplate = str | Callable[[Call], "str | Expr | Staged"]
 FactsOf = Facts | Callable[[Call], Facts]
 
 
@@ -237,7 +241,7 @@ class AggregateRule:
 
     name: str
     signature: str
-    template: Template | None
+    template: AggregateTemplate | None
     aggregate: bool = True
     window: bool = True
     distinct: bool | str = False
@@ -246,7 +250,7 @@ class AggregateRule:
     narrow: bool = False
     why: str = ""
     source: str = ""
-    limited: Template | None = None
+    limited: AggregateTemplate | None = None
     skips_nulls: bool = False
 
     @property

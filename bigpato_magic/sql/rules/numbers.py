@@ -17,6 +17,8 @@ MIN, MAX = -(2**63), 2**63 - 1
 SMALL = 1e300
 # 10 to this power has few enough bits for an exact product with a FLOAT64's halves.
 EXACT_DIGITS = 4
+# Shorter texts of columns are cheaper to repeat than to bind.
+SHORT = 80
 # Digits of a NUMERIC after the point.
 SCALE = 9
 
@@ -61,10 +63,6 @@ MACROS = {
     "bp_nsafediv(a, b)": "CASE WHEN a IS NULL OR b IS NULL OR b = 0 THEN NULL "
     "WHEN abs(a) >= 100000000000000000000 OR abs(b) >= 100000000000000000000 OR abs(b) < 0.00000001 "
     "THEN bp_numeric_divide(a, b, true) ELSE bp_nquotient(a, b) END",
-    # y, nine places up, is near enough to the exact quotient that both round to one whole number; else it is e.
-    "bp_near(y, e)": "CASE WHEN abs(y) < 1e14 AND round(y * 9.99999999999998e-1) = round(y * 1.000000000000002e0) "
-    "THEN CAST(y / 1e9 AS DECIMAL(38,9)) ELSE e END",
-    "bp_tenth_place(h)": "CAST(CAST(h AS DECIMAL(38,0)) * 0.0000000001 AS DECIMAL(38,9))",
     "bp_navg(s, n)": "CASE WHEN n = 0 THEN NULL ELSE bp_scaled(bp_round_div(bp_unscaled(s), CAST(n AS HUGEINT))) END",
 }
 
@@ -150,25 +148,23 @@ def _numeric_divide(call: Call) -> Expr | str:
     if exact is not None:
         return exact
     facts = Facts(decimal=decimals.shape_of_quotient(*map(decimals.width, call.args)))
+    if all(_is_cheap(arg) for arg in call.args):
+        return Expr(_quotient(*call.args), call.type, facts)
     return Expr(call.once(lambda bound: _quotient(*bound.args)), call.type, facts)
 
 
+def _is_cheap(e: Expr) -> bool:
+    return len(e.sql) <= SHORT and not any(word in e.sql for word in ("SELECT", "CASE", "error(", "bp_"))
+
+
 def _quotient(a: Expr, b: Expr) -> str:
-    return decimals.near(a.sql, b.sql, _exact_quotient(a, b))
+    exact = decimals.quotient(a.sql, b.sql, decimals.width(a), decimals.width(b))
+    zero = "" if b.literal and b.value else f"WHEN {_zero(a, b)} THEN error('division by zero') "
+    return decimals.near(a.sql, b.sql, exact or f"bp_ndiv({a.sql}, {b.sql})", unless=zero)
 
 
-def _exact_quotient(a: Expr, b: Expr) -> str:
-    quotient = decimals.quotient(a.sql, b.sql, decimals.width(a), decimals.width(b))
-    if quotient is None:
-        return f"bp_ndiv({a.sql}, {b.sql})"
-    if b.literal and b.value:
-        return quotient
-    zero = (
-        f"CASE WHEN {a.sql} IS NOT NULL THEN error('division by zero') END"
-        if a.facts.nulls
-        else "error('division by zero')"
-    )
-    return f"(CASE WHEN {b.sql} = 0 THEN {zero} ELSE {quotient} END)"
+def _zero(a: Expr, b: Expr) -> str:
+    return f"{b.sql} = 0 AND {a.sql} IS NOT NULL" if a.facts.nulls else f"{b.sql} = 0"
 
 
 def _same_width(call: Call) -> Facts:
