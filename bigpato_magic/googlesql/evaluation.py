@@ -204,18 +204,25 @@ def _content(entry: Entry, read: TableRead, held: pa.Table) -> Content:
     return entry, columns, held.num_rows
 
 
+def evaluated(instance: Instance, request: Any) -> Any:
+    """The `EvaluateQueryResponse` to an `EvaluateQueryRequest`."""
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
+
+    try:
+        return instance.call("EvaluateQuery", request, protos.EvaluateQueryResponse)
+    except Refusal as refusal:
+        if not options.must_be_eager(refusal.message):
+            raise
+        request.options.CopyFrom(options.eager(request.options))
+        return instance.call("EvaluateQuery", request, protos.EvaluateQueryResponse)
+
+
 def _answer(instance: Instance, request: Any) -> Any:
     """The `TableData` of the result; what the evaluator prepared for it is forgotten."""
     from google.protobuf.empty_pb2 import Empty
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
-    try:
-        answer = instance.call("EvaluateQuery", request, protos.EvaluateQueryResponse)
-    except Refusal as refusal:
-        if not options.must_be_eager(refusal.message):
-            raise
-        request.options.CopyFrom(options.eager(request.options))
-        answer = instance.call("EvaluateQuery", request, protos.EvaluateQueryResponse)
+    answer = evaluated(instance, request)
     prepared_id = answer.prepared.prepared_query_id
     with suppress(Refusal):
         instance.call("UnprepareQuery", protos.UnprepareQueryRequest(prepared_query_id=prepared_id), Empty)

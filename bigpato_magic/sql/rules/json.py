@@ -30,7 +30,7 @@ MACROS = {
     "bp_json_numeric(n)": f"CASE WHEN n = trunc(n) AND n BETWEEN -{WIDE} AND {WIDE} THEN bp_numeric_text(n) "
     "ELSE '\"' || bp_numeric_text(n) || '\"' END",
     # Fifteen significant digits are surely the same number as a double.
-    "bp_json_number(n)": "CASE WHEN length(regexp_replace(bp_numeric_text(n), '[-.]', '', 'g')) <= 15 "
+    "bp_json_number(n)": "CASE WHEN n IS NULL THEN NULL WHEN length(regexp_replace(bp_numeric_text(n), '[-.]', '', 'g')) <= 15 "
     "THEN CASE WHEN n = trunc(n) THEN bp_numeric_text(n) ELSE bp_json_double(CAST(bp_numeric_text(n) AS DOUBLE)) END "
     "ELSE error('route: a NUMERIC of more than fifteen digits as JSON') END",
 }
