@@ -2,12 +2,15 @@
 
     python -m benchmarks.tpc --scale 1 --directory /tmp/bigpato-tpc
 
-Each query runs in turn on either side, `--repeat` times after one run that warms both; a side's time is its least.
+Each query runs in turn on either side, `--repeat` times after runs that warm both; a side's time is its least.
 Times are of the processor, of all threads of this process, so that a busy machine cannot spoil them (`--wall`: of the
 clock). The product's is `client.run`'s: the freshness check, the decision (cached by then), DuckDB, Arrow; what it
-writes into its books behind the answer is waited for outside. The native one is DuckDB's to Arrow. Answers are compared
-too. It prints a line for each query, then the geometric
-mean of the ratios, the worst one, and what did not run here or was not the same.
+writes into its books behind the answer is waited for outside. The native one is DuckDB's to Arrow.
+
+The product is measured twice: "anew" it plans the query each time, as DuckDB does where it is given a text (and as the
+product does when a text comes for the first time); "again" it runs the plan that it has kept of a text that came
+before. Answers are compared too. It prints a line for each query, then the geometric means of the ratios, the worst
+ones, and what did not run here or was not the same.
 """
 
 from __future__ import annotations
@@ -30,21 +33,29 @@ from bigpato_magic.errors import BigPatoError
 from bigpato_magic.types import RunLocal, TableCopy
 from tests.tpc.texts import DATASETS, QUERIES, Query, differences
 
+KEPT = 32
+"""Plans that DuckDB keeps, by default."""
+
 
 @dataclass(frozen=True)
 class Measure:
     """One query's times in seconds, and what was wrong with it, if anything."""
 
     query: Query
-    product: float = math.nan
+    anew: float = math.nan
+    again: float = math.nan
     native: float = math.nan
     rows: int = 0
     wrong: str = ""
 
-    @property
-    def ratio(self) -> float:
-        """The product's time over DuckDB's own."""
-        return self.product / self.native
+    def ratio(self, way: str) -> float:
+        """The product's time over DuckDB's own; `way` is "anew" or "again"."""
+        return float(getattr(self, way) / self.native)
+
+    def line(self) -> str:
+        """For the table."""
+        times = "".join(f"{seconds:9.3f}" for seconds in (self.anew, self.again, self.native))
+        return f"{self.query.name:5}{times}{self.ratio('anew'):7.2f}{self.ratio('again'):7.2f}{self.rows:7}"
 
 
 def native_connection(copies: list[TableCopy], threads: int) -> duckdb.DuckDBPyConnection:
@@ -62,26 +73,33 @@ def native_connection(copies: list[TableCopy], threads: int) -> duckdb.DuckDBPyC
 def measure(
     client: BigPato, native: duckdb.DuckDBPyConnection, query: Query, repeat: int, clock: Callable[[], float]
 ) -> Measure:
-    """Both sides in turn; the first run of each is not counted."""
-    books = client.tier.open().database
+    """Both sides in turn, the product in both ways."""
+    times: dict[str, list[float]] = {}
+    answers: dict[str, list[tuple[Any, ...]]] = {}
     sides: dict[str, Callable[[], Any]] = {
         "product": lambda: client.run(query.bigquery, route="local", dataset=query.dataset).arrow,
         "native": lambda: native.sql(query.native).to_arrow_table(),
     }
-    times: dict[str, list[float]] = {side: [] for side in sides}
-    answers: dict[str, Any] = {}
+
+    def turn(product: str) -> None:
+        for side, run in sides.items():
+            started = clock()
+            answer = run()
+            times.setdefault(product if side == "product" else side, []).append(clock() - started)
+            client.tier.open().database.settle()
+            answers[product if side == "product" else side] = rows_of(answer)
+
     try:
-        for _ in range(repeat + 1):
-            for side, run in sides.items():
-                started = clock()
-                answers[side] = run()
-                times[side].append(clock() - started)
-                books.settle()
+        for way, plans, warming in (("anew", 0, 1), ("again", KEPT, 2)):
+            client.engine.kept_plans = plans
+            for number in range(repeat + warming):
+                turn(way if number >= warming else "warming")
     except (BigPatoError, duckdb.Error) as error:
         return Measure(query, wrong=f"{type(error).__name__}: {str(error).splitlines()[0]}")
-    found = differences(rows_of(answers["product"]), rows_of(answers["native"]), query.name)
-    best = {side: min(seconds[1:]) for side, seconds in times.items()}
-    return Measure(query, best["product"], best["native"], answers["product"].num_rows, found[0] if found else "")
+    found = [d for way in ("anew", "again") for d in differences(answers[way], answers["native"], query.name)]
+    best = {side: min(seconds) for side, seconds in times.items()}
+    wrong = found[0] if found else ""
+    return Measure(query, best["anew"], best["again"], best["native"], len(answers["native"]), wrong)
 
 
 def rows_of(arrow: Any) -> list[tuple[Any, ...]]:
@@ -104,16 +122,26 @@ def report(measures: list[Measure]) -> None:
     """The figures of all of them."""
     right = [m for m in measures if not m.wrong]
     print(f"\n{len(right)} of {len(measures)} ran here and are the same as DuckDB's own")
-    if right:
-        worst = max(right, key=lambda m: m.ratio)
-        print(f"empty answers: {sum(m.rows == 0 for m in right)}")
-        print(f"geometric mean of product/native: {statistics.geometric_mean(m.ratio for m in right):.2f}")
-        print(f"above 1.5: {', '.join(m.query.name for m in right if m.ratio > 1.5) or 'none'}")
-        print(f"worst: {worst.query.name} {worst.ratio:.2f} ({worst.product:.3f} s against {worst.native:.3f} s)")
-        print(f"all: {sum(m.product for m in right):.1f} s against {sum(m.native for m in right):.1f} s")
+    print(f"empty answers: {sum(m.rows == 0 for m in right)}")
+    for family in dict.fromkeys(m.query.family for m in right):
+        summary(f"TPC-{family.upper()}", [m for m in right if m.query.family == family])
+    summary("together", right)
     for m in measures:
         if m.wrong:
             print(f"{m.query.name}: {m.wrong}")
+
+
+def summary(title: str, measures: list[Measure]) -> None:
+    """Both ways over some queries."""
+    for way in ("anew", "again"):
+        ratios = {m.query.name: m.ratio(way) for m in measures}
+        worst = max(ratios, key=lambda name: ratios[name])
+        above = [name for name, ratio in ratios.items() if ratio > 1.5]
+        print(
+            f"{title}, {way}: geometric mean {statistics.geometric_mean(ratios.values()):.2f}, worst "
+            f"{ratios[worst]:.2f} ({worst}), above 1.5: {', '.join(above) or 'none'}; all "
+            f"{sum(getattr(m, way) for m in measures):.1f} s against {sum(m.native for m in measures):.1f} s"
+        )
 
 
 def main() -> None:
@@ -132,13 +160,13 @@ def main() -> None:
     copies = prepare(client)
     clock = time.perf_counter if given.wall else time.process_time
     print(f"scale {given.scale:g}, {given.threads} threads, DuckDB {duckdb.__version__}, {platform.machine()}")
-    print("query  product s  native s  ratio  rows")
+    print("query   anew s  again s native s   anew  again   rows")
     natives = {name: native_connection(found, given.threads) for name, found in copies.items()}
     measures = []
     for query in QUERIES:
         if given.only is None or query.name in given.only:
             m = measure(client, natives[query.dataset], query, given.repeat, clock)
-            print(f"{query.name:5}  {m.product:9.3f}  {m.native:8.3f}  {m.ratio:5.2f}  {m.rows:4}", flush=True)
+            print(m.line(), flush=True)
             measures.append(m)
     report(measures)
     client.close()

@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Int, Unicode
+from traitlets import Int, Unicode, observe
 from traitlets.config import LoggingConfigurable
 
 from bigpato_magic import bignumeric
@@ -57,6 +57,7 @@ class LocalEngine(LoggingConfigurable):
     ).tag(config=True)
 
     def __init__(self, **traits: Any) -> None:
+        self._plans = Plans(0)
         super().__init__(**traits)
         self._lock = threading.RLock()
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -67,6 +68,11 @@ class LocalEngine(LoggingConfigurable):
         self._plans = Plans(self.kept_plans)
         self.on_damage: Callable[[tuple[str, ...]], None] | None = None
         """Called with the ids of copies whose files could not be read."""
+
+    @observe("kept_plans")
+    def _keep_so_many(self, _: Any) -> None:
+        self._plans.forget()
+        self._plans = Plans(self.kept_plans)
 
     # --------------------------------------------------------------------------------------- queries
 

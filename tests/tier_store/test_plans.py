@@ -78,7 +78,6 @@ def test_no_plan_is_kept_where_none_is_wanted(tmp_path, prepared):
 
 def test_only_the_last_used_are_kept(engine, numbers, prepared):
     engine.kept_plans = 2
-    engine.close()
     texts = [total(numbers, f" WHERE i >= {low}") for low in (0, 1, 2)]
     for _ in range(2):
         for text in texts:
