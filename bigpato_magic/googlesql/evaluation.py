@@ -204,7 +204,7 @@ def _content(entry: Entry, read: TableRead, held: pa.Table) -> Content:
     return entry, columns, held.num_rows
 
 
-def evaluated(instance: Instance, request: Any) -> Any:
+def answered(instance: Instance, request: Any) -> Any:
     """The `EvaluateQueryResponse` to an `EvaluateQueryRequest`."""
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
@@ -222,7 +222,7 @@ def _answer(instance: Instance, request: Any) -> Any:
     from google.protobuf.empty_pb2 import Empty
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
-    answer = evaluated(instance, request)
+    answer = answered(instance, request)
     prepared_id = answer.prepared.prepared_query_id
     with suppress(Refusal):
         instance.call("UnprepareQuery", protos.UnprepareQueryRequest(prepared_query_id=prepared_id), Empty)

@@ -15,7 +15,7 @@ from bigpato_magic.errors import AnalyzerUnavailable
 from bigpato_magic.googlesql import analysis, catalog, rows
 from bigpato_magic.googlesql.analysis import Declared
 from bigpato_magic.googlesql.evaluable import foreign
-from bigpato_magic.googlesql.evaluation import Limits, evaluate, evaluated
+from bigpato_magic.googlesql.evaluation import Limits, answered, evaluate
 from bigpato_magic.googlesql.service import Role
 from bigpato_magic.googlesql.source import Source
 from bigpato_magic.types import AnalyzedQuery, LocalTable, Parameter, TableCopy, TableId
@@ -67,7 +67,7 @@ class World:
                 value = request.params.add(name=parameter.name).value
                 rows.fill_value(value, parameter.value, parameter.type)
                 value.SetInParent()
-            answer = evaluated(instance, request)
+            answer = answered(instance, request)
         return rows.arrow_table(answer.content.table_data, query.outputs)
 
     def _registered(self, instance: Any) -> int:
