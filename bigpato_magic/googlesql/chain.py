@@ -1,6 +1,7 @@
 """The outermost scans of a query as a chain, each with one input, made as long and as useful as it can be.
 
-A WITH comes off, a table expression that is used once takes its place in the chain, and a LIMIT moves down.
+A WITH comes off, a table expression that is used once takes its place in the chain, and a LIMIT without ORDER BY
+moves down.
 """
 
 from __future__ import annotations
@@ -100,29 +101,14 @@ def _needed(made: Node) -> set[str]:
 
 
 def _defer(holder: Node) -> None:
-    """Let a LIMIT come before the projection below it, so that fewer rows are projected.
-
-    Which rows a LIMIT without ORDER BY takes is open; one with ORDER BY takes the same, unless it is by a projected
-    column, and the order is restored above. Google's pages do not say that rows that are left out are projected.
-    """
+    """Let a LIMIT without ORDER BY come before the projection below it: any rows are right, and fewer are projected."""
     limit = tree.node(holder)
     if tree.name(limit) != "LimitOffsetScan":
         return
-    order = tree.node(limit.input_scan)
-    ordered = tree.name(order) == "OrderByScan"
-    project = tree.node(order.input_scan) if ordered else order
-    if tree.name(project) != "ProjectScan" or (ordered and _orders_by_projected(order, project)):
-        return
-    rows = tree.node(project.input_scan)
-    below = over(limit, over(order, rows, rows) if ordered else rows, rows)
-    below.parent.is_ordered = False
-    above = over(project, below, project)
-    hold(holder, over(order, above, order) if ordered else above)
-
-
-def _orders_by_projected(order: Node, project: Node) -> bool:
-    projected = {item.column.column_id for item in project.expr_list}
-    return any(item.column_ref.column.column_id in projected for item in order.order_by_item_list)
+    project = tree.node(limit.input_scan)
+    if tree.name(project) == "ProjectScan" and not tree.get(project, "is_ordered"):
+        rows = tree.node(project.input_scan)
+        hold(holder, over(project, over(limit, rows, rows), project))
 
 
 # ------------------------------------------------------------------------------------------- moving

@@ -80,7 +80,7 @@ QUERIES = (
     "SELECT k, s FROM t ORDER BY f DESC, k LIMIT 3 OFFSET 1",
     "SELECT k, n FROM t ORDER BY n NULLS LAST, k LIMIT 4",
     "SELECT UPPER(s) AS s FROM (SELECT s FROM t ORDER BY k LIMIT 2)",
-    # A LIMIT comes before the projection, and the order after it.
+    # A LIMIT, with an order and without.
     "SELECT REVERSE(s) AS s, n, f FROM t ORDER BY k DESC LIMIT 3 OFFSET 1",
     "SELECT REVERSE(s) AS s FROM (SELECT s, k + 1 AS next FROM t) ORDER BY next LIMIT 2",
     "SELECT k, REVERSE(s) AS r FROM t ORDER BY r, k LIMIT 3",
