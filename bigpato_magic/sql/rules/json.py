@@ -23,7 +23,7 @@ MACROS = {
     "bp_json_clock(t)": "strftime(t, '%Y-%m-%dT%H:%M:%S') || bp_fraction(CAST(extract(microseconds FROM t) AS BIGINT))",
     "bp_json_float(x)": "CASE WHEN isnan(x) THEN '\"NaN\"' WHEN isinf(x) THEN CASE WHEN x > 0 THEN '\"Infinity\"' "
     "ELSE '\"-Infinity\"' END ELSE bp_float_text(x) END",
-    "bp_json_special(x)": "CASE WHEN isfinite(x) THEN bp_json_double(x) ELSE bp_json_float(x) END",
+    "bp_json_special(x)": "CASE WHEN x = 0 THEN '0.0' WHEN isfinite(x) THEN bp_json_double(x) ELSE bp_json_float(x) END",
     "bp_json_wide(n)": f"CASE WHEN n BETWEEN -{WIDE} AND {WIDE} THEN CAST(n AS VARCHAR) ELSE '\"' || n || '\"' END",
     "bp_numeric_text(n)": "CASE WHEN contains(CAST(n AS VARCHAR), '.') "
     "THEN rtrim(rtrim(CAST(n AS VARCHAR), '0'), '.') ELSE CAST(n AS VARCHAR) END",
