@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bigpato_magic.errors import AnalyzerUnavailable
 from bigpato_magic.googlesql import rows as moved
-from bigpato_magic.googlesql.analysis import asking
+from bigpato_magic.googlesql.analysis import LONGEST, asking
 from bigpato_magic.googlesql.catalog import Entry
 from bigpato_magic.googlesql.cutting import BELOW, Cut
 from bigpato_magic.googlesql.effort import Effort
@@ -46,6 +46,8 @@ def prepare_finish(cut: Cut, outputs: tuple[OutputColumn, ...], *, most: int, li
         raise TooMany(f"{effort:,} combinations for each row are too many for the reference implementation")
     with asking(Source(cut.below.sql, "")) as instance:
         written = rebuilt(instance, cut.above, (_entry(BELOW, columns),))
+    if len(written.sql.encode()) > LONGEST:
+        raise AnalyzerUnavailable("what is left of the query is too long a text for the evaluator")
     return Finish(written.sql, written.scans[0].path[0], columns, outputs, most, effort)
 
 
