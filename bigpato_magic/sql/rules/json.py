@@ -56,10 +56,17 @@ def steps(path: str, dialect: re.Pattern[str] = STANDARD) -> str:
     return json.dumps(found)
 
 
+def _nothing(call: Call) -> str:
+    """NULL, because the second argument is; what the first one raises would still be raised."""
+    if not call.args[0].simple:
+        call.refuse(f"{call.label} with NULL")
+    return f"CAST(NULL AS {call.duck_type})"
+
+
 def _by_path(function: str, dialect: re.Pattern[str] = STANDARD) -> Template:
     def template(call: Call) -> str:
         if call.args[1].is_null:
-            return f"CAST(NULL AS {call.duck_type})"
+            return _nothing(call)
         return f"{function}({call.sql(0)}, {text(steps(call.constant(1), dialect))})"
 
     return template
@@ -75,7 +82,7 @@ def member(value: str, name: str) -> str:
 def _subscript(call: Call) -> str:
     name = call.args[1]
     if name.is_null:
-        return "CAST(NULL AS VARCHAR)"
+        return _nothing(call)
     if name.literal:
         return member(call.sql(0), call.constant(1))
     path = call.fill("'[' || CAST(to_json({b}) AS VARCHAR) || ']'")

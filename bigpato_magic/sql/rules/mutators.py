@@ -30,8 +30,10 @@ def exact_steps(call: Call, path: str) -> str:
 
 
 def _pairs(call: Call) -> list[tuple[str, Expr]]:
-    """Paths (as steps) and values; a NULL path changes nothing."""
+    """Paths (as steps) and values; a NULL path changes nothing, but what its value raises is still raised."""
     paths, values = call.args[1:-1:2], call.args[2:-1:2]
+    if any(path.is_null and not value.simple for path, value in zip(paths, values, strict=True)):
+        call.refuse(f"{call.label} with a NULL path")
     return [
         (exact_steps(call, call.constant(1 + 2 * i)), value)
         for i, (path, value) in enumerate(zip(paths, values, strict=True))
@@ -44,7 +46,11 @@ def _flagged(call: Call, build: Callable[[Call, str], str]) -> str:
     flag = call.args[-1]
     if not flag.literal:
         call.refuse(f"{call.label} whose flag is not a constant")
-    return call.sql(0) if flag.value is None else build(call, flag.sql)
+    if flag.value is not None:
+        return build(call, flag.sql)
+    if any(not arg.simple for arg in call.args[1:]):
+        call.refuse(f"{call.label} with a NULL flag")
+    return call.sql(0)
 
 
 def _set(call: Call) -> str:

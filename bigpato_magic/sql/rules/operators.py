@@ -162,6 +162,13 @@ def _distinct_structs(word: str) -> Template:
     return rule
 
 
+def _no_error(call: Call) -> str:
+    """SAFE.ERROR(…); what its message raises is still raised."""
+    if not call.args[0].simple:
+        call.refuse("SAFE.ERROR of a text that is computed")
+    return f"CAST(NULL AS {call.duck_type})"
+
+
 def _comparisons(key: str) -> list[Rule]:
     pair, narrow = f"{key}, {key}", key == "NUMERIC"
     return [
@@ -215,7 +222,7 @@ RULES = (
         "error",
         "STRING",
         lambda call: f"CAST(error(coalesce({call.sql(0)}, 'ERROR of NULL')) AS {call.duck_type})",
-        safe=lambda call: f"CAST(NULL AS {call.duck_type})",
+        safe=_no_error,
         source=DOCS + "debugging_functions#error",
         grid=("ERROR(a)",),
     ),
