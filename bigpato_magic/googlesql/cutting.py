@@ -48,10 +48,12 @@ class Cut:
 
 
 def cuts(query: AnalyzedQuery) -> Iterator[Cut]:
-    """The ways to cut a query; the one that leaves most below comes first."""
+    """The ways to cut a query; the one that leaves most below comes first. What only BigQuery can do is always below."""
     chain, entries = straightened(query.tree)
     for depth in range(1, len(list(holders(chain)))):
         cut = _cut(query, copied(chain), entries, depth)
+        if cut is not None and foreign(cut.above):
+            return
         if cut is not None:
             yield cut
 
@@ -76,7 +78,7 @@ def _cut(query: AnalyzedQuery, above: Node, entries: Node | None, depth: int) ->
     except tree.UnknownType:
         return None
     _name_parameters(above)
-    refusal = refusal or _seam_refusal(outputs) or foreign(above)
+    refusal = refusal or _seam_refusal(outputs)
     return Cut(AnalyzedQuery(query.sql, below, query.tables, outputs, parameters=query.parameters), above, refusal)
 
 
