@@ -1,5 +1,7 @@
 """What policies cost: `python -m benchmarks.policy [--trace FILE.jsonl] [--budget BYTES] [--json OUT]`.
 
+`--shapes` plays extremes in place of ordinary months; `--seeds N` prints how far `cost` is from the bound at most.
+
 Drives the product's own `make_plan` (`cost` and `lru`), and other policies, over six synthetic workloads or a trace.
 A trace has a first line `{"tables": {name: bytes}}`, then events in order:
 `{"t": seconds, "user": "u", "query": "id", "reads": {table: bytes}}` or
@@ -11,19 +13,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from benchmarks import policy_world as world
 from benchmarks.policy_bound import Costs, lower_bound
 from benchmarks.policy_rivals import RIVALS
+from benchmarks.policy_shapes import shapes
 from benchmarks.policy_workloads import workloads
 from benchmarks.policy_world import PRICES, Bill, Change, Query, Table, Trace, instant
 from bigpato_magic.tier import score
 from bigpato_magic.tier.plan import Limits, make_plan
-from bigpato_magic.tier.usage import HALF_LIFE
+from bigpato_magic.tier.score import HALF_LIFE
 from bigpato_magic.traits import format_duration, format_money, parse_size
 from bigpato_magic.types import (
     Column,
@@ -217,6 +221,25 @@ def table(name: str, rows: Mapping[str, Row]) -> str:
     return "\n".join(lines)
 
 
+def over_seeds(seeds: Sequence[Sequence[Trace]], budget: float | None) -> str:
+    """How far `cost` is from the bound: the worst and the mean over seeds, for each workload and all."""
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for trace in (trace for traces in seeds for trace in traces):
+        rows = compare(trace, budget_of(trace, budget), ("cost", "optimum"))
+        mine, best = rows["cost"], rows["optimum"]
+        found.setdefault(trace.name, []).append(
+            (mine.money / best.money, mine.seconds / best.seconds, mine.total / best.total)
+        )
+    found["all"] = [ratios for several in found.values() for ratios in several]
+    lines = [
+        f"{'× bound':10} {'runs':>5} {'money: max':>11} {'mean':>6} {'waited':>8} {'mean':>6} {'together':>9} {'mean':>6}"
+    ]
+    for name, several in found.items():
+        cells = (f"{max(each):9.2f} {sum(each) / len(each):7.2f}" for each in zip(*several, strict=True))
+        lines.append(f"{name:10} {len(several):5} " + " ".join(cells))
+    return "\n".join(lines)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run, print, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.policy", description=(__doc__ or "").split("\n")[0])
@@ -226,8 +249,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--json", type=Path, help="where to write the sums")
     parser.add_argument("--scale", type=float, default=1.0, help="times as many queries")
+    parser.add_argument("--shapes", action="store_true", help="extreme shapes of work in place of ordinary months")
+    parser.add_argument("--seeds", type=int, default=0, help="of so many seeds, each workload's worst and mean ratios")
     args = parser.parse_args(arguments)
-    traces = [world.read_trace(args.trace)] if args.trace else workloads(args.scale)
+    make: Callable[[int], Sequence[Trace]] = shapes if args.shapes else partial(workloads, args.scale)
+    if args.seeds:
+        print(over_seeds([make(seed) for seed in range(1, args.seeds + 1)], args.budget))
+        return
+    traces = [world.read_trace(args.trace)] if args.trace else make(5)
     sums: dict[str, Row] = {}
     for trace in traces:
         rows = compare(trace, budget_of(trace, args.budget))

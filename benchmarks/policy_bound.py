@@ -17,9 +17,14 @@ from dataclasses import dataclass, field
 
 from benchmarks.policy_world import Change, Query, Table, Trace
 
-STEPS = 60
-SLOTS = 60
+STEPS = 80
+SLOTS = 100
 """The room's price is constant within each of so many stretches of a trace."""
+
+AIM = 1.3
+SHORTER = 0.6
+PATIENCE = 3
+"""Of the ascent; whatever they are, what it finds is a bound."""
 
 Cost = Callable[[Mapping[str, float]], float]
 
@@ -59,17 +64,34 @@ def lower_bound(trace: Trace, budget: float, costs: Costs) -> float:
 
 def _bound_of_user(trace: Trace, user: str, budget: float, costs: Costs) -> float:
     base, uses, counts = _gather(trace, user, costs)
-    prices = [0.0] * SLOTS
-    best, step = 0.0, _first_step(uses, budget)
-    for k in range(STEPS):
+    return base + max(_ascend(uses, counts, costs, budget), 0.0)
+
+
+def _ascend(uses: Mapping[str, list[Use]], counts: list[int], costs: Costs, budget: float) -> float:
+    """The largest value that prices for room give, by subgradient steps.
+
+    A step is as long as would reach a value a little above the best one, if the slope lasted (Polyak 1969); where a few
+    steps in a row find nothing better, it goes back to the best prices and takes shorter ones.
+    """
+    prices = kept = [0.0] * SLOTS
+    best, length, vain = 0.0, 1.0, 0
+    for _ in range(STEPS):
         value, taken = _relaxed(uses, prices, costs, budget)
         value -= sum(p * budget * n for p, n in zip(prices, counts, strict=True))
-        best = max(best, value)
-        for slot in range(SLOTS):
-            if counts[slot]:
-                excess = taken[slot] / counts[slot] / budget - 1
-                prices[slot] = max(0.0, prices[slot] + step / (1 + k / 8) * excess)
-    return base + max(best, 0.0)
+        if value > best:
+            best, kept, vain = value, prices, 0
+        elif (vain := vain + 1) == PATIENCE:
+            prices, length, vain = kept, length * SHORTER, 0
+            continue
+        slope = [t - budget * n for t, n in zip(taken, counts, strict=True)]
+        # A price is not below nothing.
+        slope = [0.0 if p == 0 and g < 0 else g for p, g in zip(prices, slope, strict=True)]
+        steepness = sum(g * g / n for g, n in zip(slope, counts, strict=True) if n)
+        if not steepness:
+            break
+        step = length * (AIM * max(best, value) - value) / steepness
+        prices = [max(0.0, p + step * g / max(1, n)) for p, g, n in zip(prices, slope, counts, strict=True)]
+    return best
 
 
 def _gather(trace: Trace, user: str, costs: Costs) -> tuple[float, dict[str, list[Use]], list[int]]:
@@ -101,12 +123,6 @@ def _gather(trace: Trace, user: str, costs: Costs) -> tuple[float, dict[str, lis
                 states[name], last[name] = table.state, number
             number += 1
     return base, uses, counts
-
-
-def _first_step(uses: Mapping[str, list[Use]], budget: float) -> float:
-    saved = sum(use.saved for several in uses.values() for use in several)
-    queries = sum(len(several) for several in uses.values()) or 1
-    return 2 * saved / queries / budget
 
 
 def _relaxed(

@@ -78,6 +78,12 @@ class Situation:
         once = sum(usage.uses <= 1 for usage in self.usage.values())
         return self.patience * max(LEAST_PROOF, once / max(1, len(self.usage)))
 
+    @property
+    def usual_burst(self) -> float:
+        """Queries of one table in one time of work with it, as this person's habits were so far."""
+        seen = [usage for usage in self.usage.values() if usage.bursts]
+        return sum(usage.uses for usage in seen) / sum(usage.bursts for usage in seen) if seen else 1.0
+
     def asked_for(self, table: TableId) -> bool:
         """Pinned, or asked for by name: no arithmetic needed."""
         return table in self.pinned or (self.wanted is not None and table in self.wanted)

@@ -198,7 +198,7 @@ def _promotion(s: Situation, facts: TableFacts, want: Want, copy: TableCopy | No
     usage = s.usage.get(facts.id) or TableUsage(facts.id, 0, s.now)
     cost = score.transfer_cost(want.bytes, s.prices)
     credit = score.regret(usage, s.prices) + (score.earned(usage, s.prices) if copy else 0.0)
-    gain = score.gain(usage, s.prices)
+    gain = score.gain(usage, s.prices, s.now)
     size = want.bytes * s.limits.disk_ratio
     action = Promotion(
         facts, want.columns, want.partitions, f"{facts.id.table} {why}: {_because(s, usage, credit)}", int(want.bytes),
@@ -212,7 +212,7 @@ def _promotion(s: Situation, facts: TableFacts, want: Want, copy: TableCopy | No
 def _renewal(s: Situation, copy: TableCopy, facts: TableFacts, present: Sequence[PartitionFacts]) -> Candidate:
     usage = s.usage.get(facts.id) or TableUsage(facts.id, 0, s.now)
     refresh = choose_refresh(copy, facts, present, s.prices, append_only=facts.id in s.append_only)
-    gain = score.gain(usage, s.prices)
+    gain = score.gain(usage, s.prices, s.now)
     cost = score.transfer_cost(refresh.bytes, s.prices)
     credit = score.regret(usage, s.prices) + score.earned(usage, s.prices)
     pays = s.asked_for(facts.id) or refresh.kind is RefreshKind.NOTHING or credit >= s.patience * cost
@@ -256,9 +256,8 @@ def _cost(s: Situation, draft: Draft) -> None:
 
 def _make_room(s: Situation, draft: Draft, candidate: Candidate) -> None:
     """Bring it if there is room, or if what must go is worth less: for good, or as long as this session lasts."""
-    usage = s.usage.get(candidate.table)
     asked = math.isinf(candidate.value)
-    soon = math.inf if asked else _gain_for_now(s, usage)
+    soon = math.inf if asked else _gain_for_now(s, s.usage.get(candidate.table))
     chosen = _victims(s, draft, candidate, lambda copy: _loss_for_now(s, copy), soon)
     if chosen is None:
         for_good = math.inf if asked else (candidate.value - candidate.cost) / MARGIN
@@ -297,14 +296,12 @@ def _removable(s: Situation, draft: Draft, besides: TableId | None = None) -> li
 def _worth(s: Situation, copy: TableCopy) -> float:
     """Dollars that a copy is expected to save."""
     usage = s.usage.get(copy.table)
-    return score.gain(usage, s.prices) if usage else 0.0
+    return score.gain(usage, s.prices, s.now) if usage else 0.0
 
 
 def _gain_for_now(s: Situation, usage: TableUsage | None) -> float:
-    """Dollars that a newcomer saves while this session lasts. The use that brought it up is no sign of more to come."""
-    if usage is None or usage.recent_weight <= 1:
-        return 0.0
-    return score.gain_soon(usage, s.prices) * (usage.recent_weight - 1) / usage.recent_weight
+    """Dollars that a newcomer saves while the present time of work with it lasts; its account has paid the transfer."""
+    return score.gain_of_burst(usage, s.usual_burst, s.prices) if usage else 0.0
 
 
 def _loss_for_now(s: Situation, copy: TableCopy) -> float:
@@ -312,8 +309,9 @@ def _loss_for_now(s: Situation, copy: TableCopy) -> float:
     usage = s.usage.get(copy.table)
     if usage is None:
         return 0.0
+    meanwhile = score.at_work(usage, s.now) * score.gain_of_burst(usage, s.usual_burst, s.prices)
     back = RETURN * score.transfer_cost(copy.version.bytes, s.prices)
-    return score.gain_soon(usage, s.prices) + min(score.gain(usage, s.prices), back)
+    return max(meanwhile, score.gain_soon(usage, s.prices)) + min(score.gain(usage, s.prices, s.now), back)
 
 
 def _shrink(s: Situation, draft: Draft) -> None:

@@ -21,8 +21,11 @@ from bigpato_magic.types import (
 )
 
 MIB = 2**20
+DAY = 86400.0
+HALF_LIFE = 2 * DAY
+"""Seconds after which a use counts half: work moves on within days (see docs/costs.md for what other values cost)."""
 SESSION = 3600.0
-"""Half-life, in seconds, of what is in use just now: a session with the same few tables lasts some hours."""
+"""Half-life, in seconds, of what is in use just now; after as long without a table, a time of work with it has ended."""
 TIB = 2**40
 
 
@@ -169,17 +172,49 @@ def transfer_cost(size: float, prices: Prices) -> float:
     return transfer_price(size, prices) + hours * prices.dollars_per_hour * prices.background
 
 
-def gain(usage: TableUsage, prices: Prices) -> float:
+def gain(usage: TableUsage, prices: Prices, now: datetime | None = None) -> float:
     """Dollars that holding the table is expected to save over the next one and a half half-lives, if habits last.
 
     Uses that come at a steady rate have a decayed sum of rate × half-life / ln 2: what the same rate brings in as long.
+    Of a table that is new, the sum is still on its way there; it is divided by how far it can have come (Kingma, Ba:
+    Adam, 2015, section 3). A day is added to its age, so that two uses in a minute are not taken for a habit.
+
+    Args:
+        usage: as it weighs now.
+        prices: of queries and time.
+        now: None to take the sum as it is.
     """
-    return query_price(usage.score, prices) + usage.weight * _worth_of_speed(usage, prices)
+    full = query_price(usage.score, prices) + usage.weight * _worth_of_speed(usage, prices)
+    if now is None or usage.since is None:
+        return full
+    age = max(0.0, (now - usage.since).total_seconds()) + DAY
+    return full / -math.expm1(-age / HALF_LIFE * math.log(2))
 
 
 def gain_soon(usage: TableUsage, prices: Prices) -> float:
     """Dollars that holding the table is expected to save over the next hours, if the present session goes on."""
     return query_price(usage.recent, prices) + usage.recent_weight * _worth_of_speed(usage, prices)
+
+
+def gain_of_burst(usage: TableUsage, usual: float, prices: Prices) -> float:
+    """Dollars that the rest of a time of work with the table, which has just begun, is expected to save.
+
+    How many queries are still to come does not depend on how many there were (a geometric law), so it is what such
+    times had so far: the table's own, and where there were few of them, the person's usual one.
+
+    Args:
+        usage: of the table.
+        usual: queries of one time of work with any table.
+        prices: of queries and time.
+    """
+    length = (usage.uses + usual) / (usage.bursts + 1)
+    worth = gain(usage, prices) / usage.weight if usage.weight else 0.0
+    return max(0.0, length - 1) * worth
+
+
+def at_work(usage: TableUsage, now: datetime) -> float:
+    """How likely it is, 0 to 1, that the time of work with the table goes on."""
+    return max(0.0, 1 - (now - usage.last_used).total_seconds() / SESSION)
 
 
 def regret(usage: TableUsage, prices: Prices) -> float:

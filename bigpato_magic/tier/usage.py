@@ -14,11 +14,8 @@ from sqlite3 import Connection
 
 from bigpato_magic.tier import score
 from bigpato_magic.tier.database import Database
-from bigpato_magic.tier.score import Prices, Use
+from bigpato_magic.tier.score import HALF_LIFE, Prices, Use
 from bigpato_magic.types import TableId, TableUsage
-
-HALF_LIFE = 2 * 86400.0
-"""Seconds after which a use counts half: work moves on within days (see docs/costs.md for what other values cost)."""
 
 MEMORY = 42 * 86400.0
 """Seconds after which a column or a partition that nobody reads any more is no longer held for its use."""
@@ -65,6 +62,8 @@ class UsageJournal:
             there = {row[1] for row in db.execute("PRAGMA table_info(habits)")}
             for name in _NEWER.keys() - there:
                 db.execute(f"ALTER TABLE habits ADD COLUMN {name} {_NEWER[name]}")
+            if "bursts" not in there:  # nothing is known of the times between them
+                db.execute("UPDATE habits SET bursts = uses")
 
     def record(self, uses: Iterable[Use], *, at: datetime) -> None:
         """Note one query's uses of tables, at an instant by the server's clock, soon. A failure is only logged."""

@@ -105,7 +105,7 @@ def test_a_journal_of_an_older_version_is_read_and_goes_on(tmp_path):
     journal = UsageJournal(database, "me")
     assert (journal.totals(NOW)[T].uses, journal.totals(NOW)[T].since) == (1, None)
     journal.record([Use(T, GB, 1.0)], at=NOW + timedelta(days=1))
-    assert (journal.totals(NOW)[T].uses, journal.totals(NOW)[T].bursts) == (2, 1)
+    assert (journal.totals(NOW)[T].uses, journal.totals(NOW)[T].bursts) == (2, 2)
 
 
 def test_the_journal_is_bounded(tmp_path, monkeypatch):
