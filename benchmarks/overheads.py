@@ -1,7 +1,8 @@
 """What the magic itself costs, beside the magics that people use now: `python -m benchmarks.overheads [--rounds 40]`.
 
 Measured in one environment (`.cache/overheads`, made here) with bigpato-magic, jupysql and bigquery-magics on the same
-DuckDB and pandas; ratios of medians. Each `%load_ext` is a process of its own, and the contenders take turns.
+DuckDB and pandas; medians and their ratios, by the clock and of processor time. Each `%load_ext` is a process of its own,
+and the contenders take turns.
 bigquery-magics runs its cell against the tests' emulator, so it is set against Google's own client on that emulator;
 its million rows are left out, because what would be measured is the emulator.
 """
@@ -20,6 +21,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".cache" / "overheads"
@@ -28,19 +30,26 @@ PEERS = ("jupysql", "bigquery-magics")
 SHOWN = ("bigpato-magic", "jupysql", "bigquery-magics", "duckdb", "pandas", "ipython")
 
 
+Times = tuple[float, float]
+"""Seconds by the clock, and of all the processor's cores."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the table: what took how long, and what it is set against."""
 
     what: str
     name: str
-    seconds: Sequence[float]
-    base: Sequence[float]
+    times: Sequence[Times]
+    base: Sequence[Times]
 
-    @property
-    def ratio(self) -> float:
+    def median(self, which: int) -> float:
+        """Milliseconds, by the clock (0) or of the processor (1)."""
+        return 1000 * statistics.median(one[which] for one in self.times)
+
+    def ratio(self, which: int) -> float:
         """Times the base's median."""
-        return statistics.median(self.seconds) / statistics.median(self.base)
+        return self.median(which) / (1000 * statistics.median(one[which] for one in self.base))
 
 
 def prepare() -> None:
@@ -54,7 +63,7 @@ def prepare() -> None:
     subprocess.run([PYTHON, "-m", "bigpato_magic.googlesql"], check=True, stdout=subprocess.DEVNULL)
 
 
-def measured(what: str, argument: str, **environment: str) -> dict[str, list[float]]:
+def measured(what: str, argument: str, **environment: str) -> dict[str, Any]:
     """What a process of the contenders' environment prints."""
     script = Path(__file__).with_name("overheads_contenders.py")
     done = subprocess.run(
@@ -62,26 +71,32 @@ def measured(what: str, argument: str, **environment: str) -> dict[str, list[flo
     )
     if done.returncode:
         raise RuntimeError(f"{what} {argument}: {done.stderr[-2000:]}")
-    found: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
 def loads(processes: int) -> Iterator[Row]:
     """`%load_ext`, and from there to the first answer, each in new processes."""
     names = ("bigpato-magic", *PEERS)
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    found: dict[str, list[dict[str, Times]]] = {name: [] for name in names}
     for _ in range(processes):
         for name in names:
-            found[name].append(measured("load", name))  # type: ignore[arg-type]
+            found[name].append(measured("load", name))
     base = [run["load"] for run in found["bigpato-magic"]]
     for name in names:
         yield Row("%load_ext, new process", name, [run["load"] for run in found[name]], base)
-    whole = {name: [run["load"] + run["first"] for run in runs] for name, runs in found.items() if "first" in runs[0]}
+    whole = {
+        name: [_sum(run["load"], run["first"]) for run in runs] for name, runs in found.items() if "first" in runs[0]
+    }
     for name, times in whole.items():
         yield Row("%load_ext and the first SELECT 42, new process", name, times, whole["bigpato-magic"])
 
 
-def against(what: str, found: Mapping[str, Sequence[float]], bases: Mapping[str, str]) -> Iterator[Row]:
+def _sum(one: Times, other: Times) -> Times:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def against(what: str, found: Mapping[str, Sequence[Times]], bases: Mapping[str, str]) -> Iterator[Row]:
     """A line for each, against its base."""
     for name, times in found.items():
         yield Row(what, name, times, found[bases.get(name, "bigpato-magic")])
@@ -133,10 +148,10 @@ def main() -> None:
     asked = parser.parse_args()
     prepare()
     print(machine(), "\n")
-    print("| What | Who | Median | From – to | × |\n|---|---|--:|--:|--:|")
+    print("| What | Who | By the clock | × | Processor | × |\n|---|---|--:|--:|--:|--:|")
     for row in rows(asked.rounds, asked.processes):
-        times = [f"{1000 * t:,.1f}" for t in (statistics.median(row.seconds), min(row.seconds), max(row.seconds))]
-        print(f"| {row.what} | {row.name} | {times[0]} ms | {times[1]} – {times[2]} | {row.ratio:.2f} |", flush=True)
+        pairs = (f"{row.median(which):,.1f} ms | {row.ratio(which):.2f}" for which in (0, 1))
+        print(f"| {row.what} | {row.name} | {' | '.join(pairs)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -33,12 +33,16 @@ def shell() -> Any:
     return InteractiveShell.instance(config=config)
 
 
-def seconds(call: Callable[[], Any]) -> float:
+Times = tuple[float, float]
+"""Seconds by the clock, and of all the processor's cores."""
+
+
+def seconds(call: Callable[[], Any]) -> Times:
     """Of one call; what it prints is thrown away."""
     with contextlib.redirect_stdout(io.StringIO()):
-        begun = time.perf_counter()
+        clock, processor = time.perf_counter(), time.process_time()
         call()
-        return time.perf_counter() - begun
+        return time.perf_counter() - clock, time.process_time() - processor
 
 
 def cell(ip: Any, text: str) -> Callable[[], None]:
@@ -46,7 +50,7 @@ def cell(ip: Any, text: str) -> Callable[[], None]:
     return lambda: ip.run_cell(text).raise_error()
 
 
-def load(name: str) -> dict[str, float]:
+def load(name: str) -> dict[str, Times]:
     """`%load_ext` in a shell that has just started, then its first cell, where it needs no server."""
     ip = shell()
     loaded = seconds(cell(ip, f"%load_ext {MODULES[name]}"))
@@ -111,7 +115,7 @@ def million() -> Any:
     )
 
 
-def cells(rounds: int) -> dict[str, list[float]]:
+def cells(rounds: int) -> dict[str, list[Times]]:
     """`SELECT 42` into a pandas frame, each in its turn, in one process."""
     import duckdb
 
@@ -159,7 +163,7 @@ def _bigquery(ip: Any) -> dict[str, Callable[[], Any]]:
     }
 
 
-def frames(rounds: int) -> dict[str, list[float]]:
+def frames(rounds: int) -> dict[str, list[Times]]:
     """A million rows into a frame, each in its turn, in one process."""
     import duckdb
 
@@ -185,9 +189,9 @@ def frames(rounds: int) -> dict[str, list[float]]:
         return found
 
 
-def in_turn(turns: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+def in_turn(turns: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[Times]]:
     """Seconds of each, round after round, so that a busy moment of the machine meets all of them."""
-    found: dict[str, list[float]] = {name: [] for name in turns}
+    found: dict[str, list[Times]] = {name: [] for name in turns}
     for call in turns.values():
         seconds(call)
     for _ in range(rounds):

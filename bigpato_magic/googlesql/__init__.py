@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from bigpato_magic.googlesql.service import State, failure, ready, state, wait, warm
+from bigpato_magic.googlesql.service import State, failure, listen, preload, ready, state, wait, warm
 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.analysis import analyze as analyze
@@ -36,6 +36,8 @@ __all__ = [
     "failure",
     "finish",
     "format_sql",
+    "listen",
+    "preload",
     "prepare_finish",
     "ready",
     "state",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import importlib
-import threading
 from collections.abc import Iterable
-from contextlib import suppress
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from IPython.core.getipython import get_ipython
@@ -15,18 +13,21 @@ from IPython.core.interactiveshell import InteractiveShell
 from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.notebook import hooks, late
 from bigpato_magic.notebook.session import OWNERS, Session, session_of
+from bigpato_magic.notebook.warming import Warming
 
 if TYPE_CHECKING:
     from bigpato_magic.client import BigPato
 
-_SOON = ("bigpato_magic.notebook.magics", "bigpato_magic.notebook.cell", "bigpato_magic.notebook.tablemagics")
-_HEAVY = (
+_SOON = (
     "duckdb",
-    "pandas",
     "pyarrow",
     "bigpato_magic.runner",
-    "bigpato_magic.notebook.frame",
+    "bigpato_magic.notebook.magics",
+    "bigpato_magic.notebook.cell",
+    "bigpato_magic.notebook.tablemagics",
     "bigpato_magic.notebook.complete",
+    "pandas",
+    "bigpato_magic.notebook.frame",
 )
 """What the first cell and the first query would otherwise wait for."""
 
@@ -66,35 +67,19 @@ def use(client: BigPato) -> BigPato:
     return client
 
 
-def start_warming(session: Session) -> threading.Thread:
-    """Import what the first query needs, and wake Google's analyzer, on a thread that nobody waits for."""
-    thread = threading.Thread(target=_warm, args=(session,), daemon=True, name="bigpato-warm")
-    thread.start()
-    atexit.register(_finish, thread)
-    return thread
+def start_warming(session: Session) -> Warming:
+    """Make the client, wake Google's analyzer and import what the first query needs, while no cell runs."""
+    warming = Warming(session.shell, (lambda: session.client, _wake, *(partial(import_module, name) for name in _SOON)))
+    warming.start()
+    session.undo.append(warming.stop)
+    return warming
 
 
-_leaving = threading.Event()
+def _wake() -> None:
+    from bigpato_magic import googlesql
 
-
-def _finish(thread: threading.Thread) -> None:
-    """Python must not end in the middle of an import: an extension module that is being made would abort it."""
-    _leaving.set()
-    thread.join()
-
-
-def _warm(session: Session) -> None:
-    """Whatever fails here is told by the query that needs it."""
-    with suppress(Exception):
-        from bigpato_magic import googlesql
-
-        session.client  # noqa: B018 - made here: nobody should wait for it, and `%config` is to list it
-        googlesql.warm(on_state=session.note_analyzer)
-    for name in (*_SOON, *_HEAVY):
-        if _leaving.is_set():
-            return
-        with suppress(Exception):
-            importlib.import_module(name)
+    googlesql.preload()
+    googlesql.warm()
 
 
 def misspelt(shell: InteractiveShell) -> Iterable[str]:

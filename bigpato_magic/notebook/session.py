@@ -66,7 +66,8 @@ class Session:
 
     def note_analyzer(self, state: str) -> None:
         """Tell the screens how far Google's analyzer is."""
-        self.client.status.analyzer = str(state)
+        if self._client is not None:
+            self._client.status.analyzer = str(state)
 
     def close(self) -> None:
         """Leave the shell as it was."""
@@ -83,6 +84,8 @@ class Session:
     def _adopt(self, client: BigPato) -> None:
         from bigpato_magic import googlesql
 
+        if self._client is None:
+            googlesql.listen(self.note_analyzer)
         client.status.analyzer = str(googlesql.state())
         self._client = client
         if session_of(self.shell) is self:  # it may have been unloaded before it was ready

@@ -213,6 +213,8 @@ def facts_of(copy: TableCopy) -> TableFacts:
 
 def _analyzer_ready() -> bool:
     """Whether it is; loading takes a moment, which is worth waiting for, compiling half a minute, which is not."""
+    if googlesql.state() is googlesql.State.COLD:
+        googlesql.warm()
     if googlesql.state() is googlesql.State.LOADING:
         googlesql.wait(LOADING)
     return googlesql.ready()

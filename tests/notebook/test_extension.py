@@ -46,7 +46,8 @@ def test_loading_the_extension_imports_only_what_registers_it():
     """)
     assert loaded.splitlines() == [
         "[]",
-        "['errors', 'notebook', 'notebook.extension', 'notebook.hooks', 'notebook.late', 'notebook.session']",
+        "['errors', 'notebook', 'notebook.extension', 'notebook.hooks', 'notebook.late', 'notebook.session', "
+        "'notebook.warming']",
     ]
 
 
@@ -84,19 +85,22 @@ def test_the_owners_of_settings_are_those_that_a_client_has(client):
     assert sorted(OWNERS) == sorted(type(part).__name__ for part in parts(client))
 
 
-def test_what_the_first_query_needs_is_warmed_behind_the_persons_back():
+def test_what_the_first_query_needs_is_warmed_once_the_cell_has_ended():
     states = in_a_new_python("""
         import sys
         from IPython.core.interactiveshell import InteractiveShell
         from bigpato_magic.notebook import extension
-        threads = []
+        warmings = []
         start = extension.start_warming
-        extension.start_warming = lambda session: threads.append(start(session))
-        InteractiveShell.instance().run_line_magic("load_ext", "bigpato_magic")
-        threads[0].join()
-        print(threads[0].daemon, "pandas" in sys.modules, "duckdb" in sys.modules)
+        extension.start_warming = lambda session: warmings.append(start(session))
+        shell = InteractiveShell.instance()
+        shell.run_cell("%load_ext bigpato_magic\\nimport time; time.sleep(1)\\nearly = 'pandas' in __import__('sys').modules")
+        warmings[0].join()
+        print(shell.user_ns["early"], "pandas" in sys.modules, "duckdb" in sys.modules)
+        from bigpato_magic import googlesql
+        print(googlesql.state() != "cold")
     """)
-    assert states == "True True True"
+    assert states.splitlines() == ["False True True", "True"]
 
 
 def test_public_names_are_there_and_late():
