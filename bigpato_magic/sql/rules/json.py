@@ -276,6 +276,28 @@ UDFS = (
     Udf("bp_parse_json", ("VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_parse_json"),
 )
 
+_PATHS = ("$", "$.a", "$.a[1]", "$.a.b", "$[0]", "$[1].a", "$.b", "$.0", "$.x-y", "$[ 1 ]", "$.é")
+_QUOTED: dict[re.Pattern[str], tuple[str, ...]] = {
+    STANDARD: ('$."x y"', '$.a."b.c"', '$."a"[0]'),
+    LEGACY: ("$['x y']", "$.a['b.c']", "$['a'][0]"),
+}
+_JSON_TEXTS = (
+    """'{"a": [1, 2.5, "x", null], "b": true, "x y": {"z": 1}, "0": "o", "x-y": 5, "é": "ü"}'""",
+    """'{"a": {"b": {"c": [1]}, "b.c": "dot"}, "b": "q\\\\"uote", "a": "twin"}'""",
+    """'[1, {"a": "deep"}, ["n"]]'""",
+    """' [ "s" , null , 1.50 , 1e3 , -0 ] '""",
+    "'\"text\"'",
+    "'12345678901234567890'",
+    "'true'",
+    "'null'",
+    "'{}'",
+    "'[]'",
+    "NULL",
+)
+_READ = {
+    "STRING": (*_JSON_TEXTS, "''", "'no json'"),
+    "JSON": tuple(text for text in _JSON_TEXTS if text != "NULL"),
+}
 _NAMED = ("a['a']", "a['0']", "a['x y']", "a[CAST(NULL AS STRING)]", "a.a", "a.a.b", "a.a[1].b")
 _SUBSCRIPTS = {
     "a": ('JSON \'{"a": {"b": 5}, "0": 7, "x y": null}\'', "JSON '[1, {\"b\": 2}]'", "JSON 'null'", "NULL"),
@@ -295,7 +317,14 @@ _PRETTY = (
 )
 RULES = (
     *(
-        Rule(name, f"{held}, STRING", _by_path(f"bp_{kind}_{what}", dialect), safe=True)
+        Rule(
+            name,
+            f"{held}, STRING",
+            _by_path(f"bp_{kind}_{what}", dialect),
+            safe=True,
+            grid=tuple(f"{name}(a, {path!r})" for path in (*_PATHS, *_QUOTED[dialect])),
+            values={"a": tuple(("JSON " if held == "JSON" else "") + value for value in _READ[held])},
+        )
         for what, names in _EXTRACTS.items()
         for name, dialect in zip(names, (STANDARD, LEGACY), strict=True)
         for held, kind in (("STRING", "text"), ("JSON", "json"))
