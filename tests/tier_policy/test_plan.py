@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bigpato_magic.errors import PermissionDenied, TableNotFound, WarehouseUnavailable
+from bigpato_magic.tier import score
 from bigpato_magic.tier.hold import SMALL, choose_refresh, what_to_hold
 from bigpato_magic.tier.plan import REFUSALS, Limits, make_plan
 from bigpato_magic.tier.score import Prices, copyable
@@ -168,6 +169,40 @@ def test_the_least_useful_copy_makes_room_and_a_leased_or_pinned_one_never():
     found = plan(usage, copies, known, limits=limits, leased={"copy_cold"}, pinned=[table("cool")])
     assert not found.promote
     assert refused(found) == {"hot": "no-room"}
+
+
+def resting(name, times, size, days):
+    """A table with a habit of its own: so many queries, one at a time, the last one days ago."""
+    return used(name, times, size, hours=24 * days, recent=0.0, recent_weight=0.0, bursts=times, since=NOW - 30 * DAY)
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(("bursts", "comes"), [(1, True), (20, False)])
+def test_where_times_of_work_are_long_the_first_query_of_one_makes_room(bursts, comes):
+    """Twenty queries of each table so far: in one go, or one a day. A new one has just been asked for."""
+    others = [
+        used(
+            f"past{i}", 20, 40 * GB, hours=72, weight=6.0, score=240 * GB, recent=0.0, recent_weight=0.0, bursts=bursts
+        )
+        for i in range(3)
+    ]
+    new = used("new", 1, 40 * GB, hours=0.0, bursts=1, since=NOW)
+    tables = [facts(f"past{i}", 40 * GB) for i in range(2)]
+    found = plan([*others, new], [copy(t) for t in tables], [*tables, facts("new", 60 * GB)])
+    assert (promoted(found) == ["new"]) is comes
+
+
+def test_a_new_table_is_judged_by_what_its_habit_grows_to():
+    """Six queries within a day of knowing it are more than ten in a month, half of which is forgotten."""
+    old, young = resting("old", 10, 20 * GB, 0.5), used("young", 6, 20 * GB, since=NOW - timedelta(hours=6), bursts=6)
+    prices = score.Prices()
+    assert score.gain(young, prices) < score.gain(old, prices)
+    assert score.gain(young, prices, NOW) > score.gain(old, prices, NOW)
+    assert score.gain(old, prices, NOW) == pytest.approx(score.gain(old, prices), rel=1e-3)
+    # Two uses in a minute are no habit of two a minute.
+    assert score.gain(replace(young, since=NOW), prices, NOW) < 4 * score.gain(young, prices)
 
 
 def test_what_is_worth_more_stays():
