@@ -1,5 +1,6 @@
 // The panel in a browser: it draws what the kernel says and sends back what a person asks for. It decides nothing.
 // One component per part of the screen; each has `paint()`, called when one of the model's traits that it shows changes.
+// One file, because a widget is one ES module and there is no build step.
 
 const ROW_HEIGHT = 28; // pixels, as in panel.css: only the rows in sight (and a few more) are in the document
 const MARGIN_ROWS = 8;
