@@ -104,7 +104,8 @@ class Declared:
 
 def meaning(instance: Instance, source: Source, entries: tuple[Entry, ...], declared: Declared) -> AnalyzedQuery:
     """`analyze`, by an instance that is already lent."""
-    return _analyzed(source.sql, _resolved(instance, entries, source.sent, declared), entries)
+    statement, known = _resolved(instance, entries, source.sent, declared)
+    return _analyzed(source.sql, statement, entries, known)
 
 
 def greet(instance: Instance) -> None:
@@ -112,7 +113,11 @@ def greet(instance: Instance) -> None:
     _resolved(instance, (), "SELECT 1", Declared())
 
 
-def _resolved(instance: Instance, entries: tuple[Entry, ...], sql: str, declared: Declared) -> Any:
+# A resolved statement, and the tables that it has the numbers of.
+Resolved = tuple[Any, tuple[Entry, ...]]
+
+
+def _resolved(instance: Instance, entries: tuple[Entry, ...], sql: str, declared: Declared) -> Resolved:
     try:
         return _ask(instance, entries, sql, settings(instance, declared, positional=bool(declared.positional)))
     except Refusal as refusal:
@@ -121,7 +126,7 @@ def _resolved(instance: Instance, entries: tuple[Entry, ...], sql: str, declared
         return _ask(instance, entries, sql, settings(instance, declared, positional=True))
 
 
-def _ask(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any) -> Any:
+def _ask(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any) -> Resolved:
     try:
         return _asked(instance, entries, sql, wanted)
     except Refusal as refusal:
@@ -130,19 +135,19 @@ def _ask(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any) 
         return _asked(instance, entries, sql, options.eager(wanted))
 
 
-def _asked(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any) -> Any:
+def _asked(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any) -> Resolved:
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
-    number = catalog.registered(instance, entries)
+    number, known = catalog.registered(instance, entries)
     request = protos.AnalyzeRequest(options=wanted, registered_catalog_id=number, sql_statement=sql)
     request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
     try:
         answer = instance.call("Analyze", request, protos.AnalyzeResponse)
     except Refusal as refusal:
         if functions.are_declared(refusal.message):
-            return functions.resolved(instance, entries, sql, wanted)
+            return functions.resolved(instance, entries, sql, wanted), entries
         raise
-    return tree.node(answer.resolved_statement)
+    return tree.node(answer.resolved_statement), known
 
 
 def settings(instance: Instance, declared: Declared, *, positional: bool) -> Any:
@@ -176,9 +181,10 @@ def told(refusal: Refusal, source: Source) -> QueryError | AnalyzerUnavailable:
     return error(functions.PREFIX.sub("", message), sql=source.sql, line=line, column=column)
 
 
-def _analyzed(sql: str, statement: Any, entries: tuple[Entry, ...]) -> AnalyzedQuery:
+def _analyzed(sql: str, statement: Any, entries: tuple[Entry, ...], known: tuple[Entry, ...]) -> AnalyzedQuery:
     columns: dict[TableId, set[str]] = {}
     parameters: dict[str, SqlType] = {}
+    numbers = {entry: number for number, entry in enumerate(entries, 1)}
     if tree.name(statement) == "QueryStmt":
         prune(statement)
     try:
@@ -186,8 +192,11 @@ def _analyzed(sql: str, statement: Any, entries: tuple[Entry, ...]) -> AnalyzedQ
             if tree.name(found) == "Parameter":
                 parameters[found.name.lower() or str(found.position)] = tree.type_of(found)
             else:
-                entry = entries[found.table.serialization_id - 1]
-                # The tree says how the text wrote the name; who reads the tree wants the table.
+                entry = known[found.table.serialization_id - 1]
+                if entry not in numbers:
+                    raise TableNotFound(f"Table not found: {'.'.join(entry.path)}", sql=sql)
+                # The tree says how the text wrote the name; who reads the tree wants the table, and its number there.
+                found.table.serialization_id = numbers[entry]
                 found.table.full_name = str(entry.id)
                 read = columns.setdefault(entry.id, set())
                 read.update(column.name.lower() for column in tree.get(found, "column_list"))

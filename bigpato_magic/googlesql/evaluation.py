@@ -176,7 +176,7 @@ def _request(instance: Instance, written: Rebuilt, told: tuple[Parameter, ...]) 
         request.simple_catalog.CopyFrom(catalog.simple_catalog(instance, written.scans))
     else:
         # Making a catalogue of all functions costs more than most queries.
-        request.registered_catalog_id = catalog.registered(instance, ())
+        request.registered_catalog_id = catalog.registered(instance, ())[0]
     request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
     request.options.CopyFrom(analysis.settings(instance, Declared.of(told), positional=False))
     request.options.allow_undeclared_parameters = False
