@@ -8,6 +8,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#decimal
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ MAX_PRECISION, MAX_SCALE = FULL
 # A sum is taken to have at most so many more digits than what is summed. If it ever has more, DuckDB raises where it
 # has no room for them, and BigQuery answers.
 DIGITS_OF_COUNT = 9
+_FROM_INT64 = re.compile(r'CAST\((\w+\.(?:\w+|"\w+")) AS DECIMAL\(\d+,0\)\)')
 
 
 def width(e: Expr) -> tuple[int, int]:
@@ -86,13 +88,19 @@ def quotient(a: str, b: str, held: tuple[int, int], by: tuple[int, int]) -> str 
         held: precision and scale of the dividend.
         by: of the divisor.
     """
-    (p, s), (q, r) = held, by
+    (p, s), (q, r), b = held, by, _whole(b)
     if max(p, q) + MAX_SCALE + 1 + r > MAX_PRECISION:
         return None
     # A product of two 64-bit DECIMALs would stay one.
     up = f"CAST({cast(a, MAX_PRECISION, s)} * 1{'0' * (MAX_SCALE + 1 + r)}. AS HUGEINT)"
     divisor = f"CAST({cast(b, MAX_PRECISION, r)} * 1{'0' * r}. AS HUGEINT)" if r else f"CAST({b} AS HUGEINT)"
     return f"CAST(CAST({up} // {divisor} AS DECIMAL(38,0)) * 0.{'0' * MAX_SCALE}1 AS DECIMAL(38,9))"
+
+
+def _whole(text: str) -> str:
+    """Of an INT64 that was made a NUMERIC, the INT64: one cast less to bind, wherever it is mentioned."""
+    found = _FROM_INT64.fullmatch(text)
+    return found[1] if found else text
 
 
 def shape_of_quotient(held: tuple[int, int], by: tuple[int, int] = (1, 0)) -> tuple[int, int]:
@@ -113,7 +121,7 @@ def near(a: str, b: str, exact: str, *, unless: str = "") -> str:
         exact: the exact quotient, asked also where it is NULL.
         unless: `WHEN … THEN …` of what comes first.
     """
-    y = f"(CAST({a} AS DOUBLE) / CAST({b} AS DOUBLE))"
+    y = f"(CAST({_whole(a)} AS DOUBLE) / {_whole(b)})"
     same = f"round({y} * 999999999.999998e0) = round({y} * 1000000000.000002e0)"
     return f"(CASE {unless}WHEN {same} THEN CAST({y} AS DECIMAL(38,9)) ELSE {exact} END)"
 
