@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
@@ -152,16 +153,21 @@ def _quote(text: str) -> str:
 
 
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+# A hexadecimal digit right after an escaped one would be read as a part of it.
+_ESCAPED = re.compile(r"[\n\r\t\\'\"]|[\x00-\x1f\x7f][0-9A-Fa-f]*")
 
 
 def string_literal(text: str) -> str:
     """A STRING as %T prints it."""
     quote = _quote(text)
-    escaped = (
-        "\\" + c if c == quote else _ESCAPES.get(c) or (f"\\x{ord(c):02x}" if ord(c) < 32 or ord(c) == 127 else c)
-        for c in text
-    )
-    return quote + "".join(escaped) + quote
+
+    def escaped(found: re.Match[str]) -> str:
+        run = found[0]
+        if run in "'\"":
+            return "\\" + run if run == quote else run
+        return _ESCAPES.get(run) or "".join(f"\\x{ord(c):02x}" for c in run)
+
+    return quote + _ESCAPED.sub(escaped, text) + quote
 
 
 def escaped_bytes(data: bytes) -> str:
