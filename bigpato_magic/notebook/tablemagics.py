@@ -121,9 +121,10 @@ class TableMagics(Magics):
     def bp_savings(self, line: str) -> cards.Card:
         """Show what was not billed because it was answered here, and what was.
 
+        With --csv FILE: write each query and transfer to a file as well.
+
         %bp_savings
         %bp_savings --since 2024-01-31
-        %bp_savings --csv ledger.csv
         """
         asked = _read(self.bp_savings, line)
         since = _day(asked.since) if asked.since else None
