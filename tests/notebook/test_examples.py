@@ -43,7 +43,8 @@ def cells_of(help_text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", HOMES)
-def test_the_examples_of_a_magic_run(shell, client, cell, name, monkeypatch):
+def test_the_examples_of_a_magic_run(shell, client, cell, name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bigpato_magic.demo.start", lambda: client)  # its data take a quarter of a minute to make
     cells = cells_of(shell.object_inspect(f"%{name}")["docstring"].partition("\n\n")[2])
     assert any(f"%{name}" in one for one in cells), f"%{name}? shows no example"
