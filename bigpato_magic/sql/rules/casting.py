@@ -131,7 +131,10 @@ MADE = {
     "DATETIME": "make_timestamp({})",
     "TIMESTAMP": "make_timestamptz({})",
 }
-UDFS = (Udf("bp_cast_moment", ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"), "BIGINT", "bp_cast_moment"),)
+UDFS = (
+    Udf("bp_cast_moment", ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"), "BIGINT", "bp_cast_moment"),
+    Udf("bp_to_base2", ("BLOB",), "VARCHAR", "bp_to_base2"),
+)
 
 
 def _from_text(kind: str) -> Template:
@@ -154,6 +157,7 @@ def _from_text(kind: str) -> Template:
 
 
 _ENCODED = {"HEX": "lower(hex({a}))", "BASE16": "lower(hex({a}))", "BASE64": "to_base64({a})"}
+_ENCODED |= {"BASE2": "bp_to_base2({a})"}
 
 
 def _bytes_to_text(call: Call) -> str:
@@ -255,7 +259,7 @@ RULES = (
         _bytes_to_text,
         safe=_bytes_to_text,
         facts=ASCII,
-        grid=tuple(f"CAST(a AS STRING FORMAT '{form}')" for form in ("hex", "BASE16", "base64")),
+        grid=tuple(f"CAST(a AS STRING FORMAT '{form}')" for form in ("hex", "BASE16", "base64", "base2")),
         values={"a": ("b''", "b'abc'", "b'\\xff\\x00'")},
     ),
 )

@@ -56,6 +56,11 @@ def from_base64(text: str) -> bytes:
     return base64.b64decode(digits + "=" * missing)
 
 
+def to_base2(data: bytes) -> str:
+    """Eight bits for each byte."""
+    return "".join(f"{byte:08b}" for byte in data)
+
+
 def to_base32(data: bytes) -> str:
     """TO_BASE32, with padding (RFC 4648)."""
     return base64.b32encode(data).decode()
@@ -92,5 +97,6 @@ bp_from_hex = strict(guarded(from_hex), BYTES)
 bp_from_base64 = strict(guarded(from_base64), BYTES)
 bp_sha512 = strict(_hashed("sha512"), BYTES)
 bp_farm_fingerprint = strict(farm_fingerprint, pa.int64())
+bp_to_base2 = strict(to_base2, TEXT)
 bp_to_base32 = strict(to_base32, TEXT)
 bp_from_base32 = strict(from_base32, BYTES)
