@@ -34,13 +34,16 @@ MIRRORED = {
     "$less_or_equal": "$greater_or_equal",
     "$greater_or_equal": "$less_or_equal",
 }
-# In a condition DuckDB's optimizer must see these: they are what joins and filters are made of.
-CONDITIONS = (*MIRRORED, *SETTLED, "$and")
+# In a condition over several tables DuckDB's optimizer must see these: they are what joins are made of.
+JOINING = (*MIRRORED, *SETTLED)
 # Their CASE looks at both arguments in every row, whichever way it goes.
 EAGER_TEXTS = ("$divide",)
 
 # A TIMESTAMP, DATETIME or DATE with a time zone.
 ZONED = re.compile(r"^(TIMESTAMP|DATETIME|DATE)(, ENUM)?, STRING$")
+
+# What stands before a column's name.
+ALIAS = re.compile(r"\b(t\d+)\.")
 
 Build = Callable[[Call], Expr]
 
@@ -61,9 +64,14 @@ def evaluated(call: Call, build: Build, mirrored: Build | None = None, *, condit
         return made
     if mirrored and args[1].raises and not args[0].raises and not args[0].fixed:
         return mirrored(replace(call, name=MIRRORED[call.name], args=args[::-1]))
-    if not (condition and call.name in CONDITIONS) and _may_skip(call, made, args, raising):
+    joins = condition and (call.name == "$and" or (call.name in JOINING and len(_sources(args)) > 1))
+    if not joins and _may_skip(call, made, args, raising):
         return made.text(call.once(lambda bound: build(bound).sql))
     return made
+
+
+def _sources(args: list[Expr]) -> set[str]:
+    return {alias for arg in args for alias in ALIAS.findall(arg.sql)}
 
 
 def _may_skip(call: Call, made: Expr, args: list[Expr], raising: list[Expr]) -> bool:

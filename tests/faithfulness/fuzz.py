@@ -122,6 +122,7 @@ class Report:
     kinds: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, int] = field(default_factory=dict)
     wrong: list[tuple[int, Rows, Verdict]] = field(default_factory=list)
 
     def add(self, number: int, query: Query, place: Place) -> None:
@@ -133,7 +134,9 @@ class Report:
         if verdict.kind == "same":
             self.rules.update(verdict.rules)
         elif verdict.kind in ("refused", "guarded", "unknown"):
-            self.refused[f"{verdict.kind}: {(verdict.local or verdict.reference)[:90]}"] += 1
+            why = f"{verdict.kind}: {(verdict.local or verdict.reference)[:90]}"
+            self.refused[why] += 1
+            self.examples.setdefault(why, number)
         elif verdict.kind == "WRONG":
             query, place = shrunk(query, place)
             self.wrong.append((number, place.rows, place.judge(query)))
@@ -176,7 +179,7 @@ def main() -> int:
         f"seed {asked.seed}: {report.kinds.total()} queries in {spent:.0f} s, {len(report.rules)} rules: {dict(report.kinds)}"
     )
     for counter in (report.rules, report.refused) if asked.rules else ():
-        print("\n".join(f"{count:7d} {name}" for name, count in counter.most_common(400)))
+        print("\n".join(f"{n:7d} {name} {report.examples.get(name, '')}" for name, n in counter.most_common(400)))
     return 1 if report.wrong else 0
 
 
