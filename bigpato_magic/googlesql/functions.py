@@ -52,7 +52,8 @@ def resolved(instance: Instance, entries: tuple[catalog.Entry, ...], sql: str, s
 
     wide = type(settings)()
     wide.CopyFrom(settings)
-    wide.language_options.CopyFrom(options.parsing_options(instance))
+    del wide.language_options.supported_statement_kinds[:]
+    wide.language_options.supported_statement_kinds.extend(options.parsing_options(instance).supported_statement_kinds)
     request = protos.AnalyzeRequest(options=wide, simple_catalog=catalog.simple_catalog(instance, entries))
     request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
     request.parse_resume_location.input = sql
