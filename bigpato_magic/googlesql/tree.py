@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from bigpato_magic.googlesql import values
 from bigpato_magic.googlesql.values import Interval, UnknownType
@@ -103,18 +103,42 @@ def children(message: Node) -> Iterator[Node]:
 
 def walk(message: Node, kinds: Collection[str]) -> Iterator[Node]:
     """All nodes of these kinds in a tree, parents before children; parts that cannot hold one are not visited."""
-    yield from _walk(message, frozenset(kinds))
+    wanted = frozenset(kinds)
+    plans = _PLANS.setdefault(wanted, {})
+    # Without recursion: a generator that hands on what a deeper one finds costs as much at each level.
+    todo = [message]
+    while todo:
+        here = todo.pop()
+        kind = here.__class__
+        plan = plans.get(kind)
+        if plan is None:
+            plan = plans[kind] = _Plan(_name(kind) in wanted, _wrapper(kind), _ways(kind, wanted))
+        if plan.wanted:
+            yield here
+        if plan.wrapper:
+            # One of fifty fields is set.
+            which = here.WhichOneof("node")
+            if (which, False) in plan.ways:
+                todo.append(getattr(here, which))
+            continue
+        below: list[Node] = []
+        for field, repeated in plan.ways:
+            if repeated:
+                below.extend(getattr(here, field))
+            elif here.HasField(field):
+                below.append(getattr(here, field))
+        todo.extend(reversed(below))
 
 
-def _walk(message: Node, kinds: frozenset[str]) -> Iterator[Node]:
-    if _name(message.__class__) in kinds:
-        yield message
-    for field, repeated in _ways(message.__class__, kinds):
-        if repeated:
-            for item in getattr(message, field):
-                yield from _walk(item, kinds)
-        elif message.HasField(field):
-            yield from _walk(getattr(message, field), kinds)
+class _Plan(NamedTuple):
+    """Of a class, for some kinds: whether it is one, whether it only wraps a node, and the fields that may hold one."""
+
+    wanted: bool
+    wrapper: bool
+    ways: Collection[tuple[str, bool]]
+
+
+_PLANS: dict[frozenset[str], dict[Any, _Plan]] = {}
 
 
 # ------------------------------------------------------------- what is known of a class, looked up once
@@ -176,9 +200,9 @@ _NO_NODES = ("ResolvedNodeProto", "ASTNodeProto", "ResolvedFunctionCallInfoProto
 
 
 @cache
-def _ways(kind: Any, kinds: frozenset[str]) -> tuple[tuple[str, bool], ...]:
-    """Fields of a class through which a node of these kinds can be reached."""
-    return tuple(
+def _ways(kind: Any, kinds: frozenset[str]) -> Collection[tuple[str, bool]]:
+    """Fields of a class through which a node of these kinds can be reached, in their order."""
+    return dict.fromkeys(
         (field.name, _many(field))
         for field in kind.DESCRIPTOR.fields
         if field.message_type is not None and kinds & _reachable(field.message_type)
