@@ -79,7 +79,7 @@ def test_the_lists_are_sorted_say_why_and_are_really_applied():
         "SELECT ARRAY_FILTER([1], e -> e > 0)",
         "SELECT IFERROR(1 / 0, 2)",
         "SELECT RADIANS(1)",
-        "SELECT TYPEOF(1)",
+        "SELECT ISERROR(1 / 0)",
         "SELECT 1 AS a, COUNT(*) FROM UNNEST([1]) GROUP BY a HAVING nope",
     ],
 )
