@@ -90,7 +90,7 @@ GRAMMAR: dict[str, list[Production]] = {
         ("(SELECT SUM(e) FROM UNNEST({0}) AS e)", (INTS,)),
         ("(SELECT MAX(e + {1}) FROM UNNEST({0}) AS e WITH OFFSET AS w WHERE w > 0)", (INTS, INT)),
         ("(SELECT COUNT(*) FROM r AS x WHERE x.i < {0})", (INT,)),
-        ("(SELECT MIN(x.j) FROM r AS x WHERE x.i = {0} AND x.o)", (INT,)),
+        ("(SELECT MIN(x.j) FROM r AS x WHERE x.i = {0})", (INT,)),
         ("STRUCT({0} AS p, {1} AS q).p", (INT, TEXT)),
         ("CAST(JSON_VALUE({0}, '$.a') AS INT64)", (JSON,)),
         ("ARRAY_LENGTH(JSON_QUERY_ARRAY({0}, '$'))", (JSON,)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bigpato_magic.sql.rules.base import DOCS, Call, Rule, route
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, route
 
 SOURCE = DOCS + "array_functions"
 SUBSCRIPTS = DOCS + "operators#array_subscript_operator"
@@ -45,7 +45,18 @@ def _make(call: Call) -> str:
     return f"CAST([{', '.join(arg.sql for arg in call.args)}] AS {call.duck_type})"
 
 
-NOT_NULL_JOINED = "array_to_string(list_filter({a}, lambda x: x IS NOT NULL), {b})"
+def _joined(items: str) -> Template:
+    """`items` with the separator between them. DuckDB's own function wants a constant one."""
+
+    def rule(call: Call) -> str:
+        if call.args[1].literal:
+            return call.fill(f"array_to_string({items}, {{b}})")
+        before_each = f"list_reduce({items}, lambda x, y: x || {{b}} || y, '')"
+        return call.fill(f"substr({before_each}, length({{b}}) + 1)")
+
+    return rule
+
+
 STEPS = {
     "a": ("0.0", "1.5", "-3.25", "NULL"),
     "b": ("2.5", "-4.0", "0.3", "1.5", "NULL"),
@@ -63,11 +74,17 @@ RULES = (
     Rule("$safe_array_at_ordinal", "ARRAY, INT64", "bp_safe_at({a}, {b} - 1)", source=SUBSCRIPTS),
     Rule("array_concat", "ARRAY, ...", _concat, safe=True),
     Rule("array_reverse", "ARRAY", "list_reverse({a})", safe=True),
-    Rule("array_to_string", "ARRAY<STRING>, STRING", NOT_NULL_JOINED, strict=True, safe=True),
+    Rule(
+        "array_to_string",
+        "ARRAY<STRING>, STRING",
+        _joined("list_filter({a}, lambda x: x IS NOT NULL)"),
+        strict=True,
+        safe=True,
+    ),
     Rule(
         "array_to_string",
         "ARRAY<STRING>, STRING, STRING",
-        "array_to_string(list_transform({a}, lambda x: coalesce(x, {c})), {b})",
+        _joined("list_transform({a}, lambda x: coalesce(x, {c}))"),
         strict=True,
         safe=True,
     ),

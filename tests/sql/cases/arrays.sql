@@ -13,3 +13,4 @@ SELECT i, array_to_string(a, b, c) AS r FROM (SELECT 0 AS i, CAST(NULL AS ARRAY<
 SELECT [x, x + 1] AS a, ARRAY<STRING>['é', y] AS b FROM (SELECT 1 AS x, '' AS y)
 SELECT i, generate_array(a, b) AS r FROM (SELECT 0 AS i, CAST(NULL AS NUMERIC) AS a, NUMERIC '-99999999999999999999999999999.999999999' AS b)
 SELECT GENERATE_ARRAY(NUMERIC '1', NUMERIC '3.5') AS r
+SELECT ARRAY_TO_STRING(a, s) AS x, ARRAY_TO_STRING(a, s, 'N') AS y, ARRAY_TO_STRING(a, '-', s) AS z FROM UNNEST([STRUCT(['a', 'b'] AS a, ',' AS s), (ARRAY<STRING>[], '-'), (['é', NULL, 'c'], '日本'), (['', ''], ''), ([CAST(NULL AS STRING)], 'x'), (['q'], 'abc'), (NULL, 'a'), (['a'], NULL)])
