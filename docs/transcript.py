@@ -29,8 +29,9 @@ TEXT = """# First steps, in a terminal
 
 From nothing to the first local answer, without a browser, a Google account, or data of your own. Made by
 `python docs/transcript.py`, which types all of it into a terminal with a new home directory and empty caches: on {day},
-with Python {python}, on {cores} cores that were shared with much other work (load {load:.0f}). Times stand behind the commands; nearly all
-of it is installing and compiling. `python3 dev.py tour` in a clone of the repository does the same in one step, in JupyterLab.
+with Python {python}, on {cores} cores that were shared with much other work (load {load:.0f}). Times stand behind
+the commands; nearly all of it is installing and compiling. `python3 dev.py tour` in a clone of the repository does the same
+in one step, in JupyterLab.
 
 ## Install
 
