@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from statistics import median
 
 from bigpato_magic.errors import BigPatoError
 from bigpato_magic.tier.score import Prices
@@ -80,9 +81,12 @@ class Situation:
 
     @property
     def usual_burst(self) -> float:
-        """Queries of one table in one time of work with it, as this person's habits were so far."""
-        seen = [usage for usage in self.usage.values() if usage.bursts]
-        return sum(usage.uses for usage in seen) / sum(usage.bursts for usage in seen) if seen else 1.0
+        """Queries of one table in one time of work with it, as this person's habits were so far.
+
+        The median over tables: a newcomer is like most of them, not like the one that gets all the queries.
+        """
+        seen = [usage.uses / usage.bursts for usage in self.usage.values() if usage.bursts]
+        return median(seen) if seen else 1.0
 
     def asked_for(self, table: TableId) -> bool:
         """Pinned, or asked for by name: no arithmetic needed."""
