@@ -44,16 +44,31 @@ def _average(call: Call) -> str:
     )
 
 
+# DuckDB loses a digit of a moment for each digit by which the mean is larger than the deviation.
+FAR = 3e3
+# Where squares of what differs have no digits left.
+TINY = 1e-140
+# Below it, as a share of both deviations, a comoment is made of what rounding left.
+NEAR = 1e-4
+
+
 def _moment(name: str, least: int) -> Template:
     def rule(call: Call) -> str:
-        a = call.args[0]
-        if a.facts.magnitude is not None and a.facts.magnitude < SMALL:
-            return f"{name}({{distinct}}{{a}}){{tail}}"
-        finite = f"{name}({{distinct}}CASE WHEN isfinite({{a}}) THEN {{a}} END){{tail}}"
+        a, why = call.args[0], route(f"{name.upper()} of values that are large or far from 0")
+        small = a.facts.magnitude is not None and a.facts.magnitude < SMALL
+        values = "{distinct}{a}" if small else "{distinct}CASE WHEN isfinite({a}) THEN {a} END"
+        plain, mean = f"{name}({values}){{tail}}", f"abs(avg({values}){{tail}})"
+        spread = plain if name.startswith("stddev") else f"sqrt({plain})"
+        far = (
+            f"CASE WHEN {plain} < {TINY} THEN min({values}){{tail}} < max({values}){{tail}} "
+            f"ELSE {mean} > {FAR} * {spread} END"
+        )
+        if small:
+            return f"(CASE WHEN {far} THEN {why} ELSE {plain} END)"
         return (
             f"(CASE WHEN NOT bool_and(isfinite({{a}})){{tail}} "
             f"THEN CASE WHEN count({{distinct}}{{a}}){{tail}} >= {least} THEN {NAN} END "
-            f"WHEN NOT isfinite({finite}) THEN {route(f'{name.upper()} of large values')} ELSE {finite} END)"
+            f"WHEN NOT isfinite({plain}) OR ({far}) THEN {why} ELSE {plain} END)"
         )
 
     return rule
@@ -68,9 +83,13 @@ PAIRS = f"count(CASE WHEN {BOTH} THEN 1 END){{tail}}"
 def _comoment(name: str, least: int) -> str:
     plain = f"{name}({X}, {Y}){{tail}}"
     level = f"WHEN min({X}){{tail}} = max({X}){{tail}} OR min({Y}){{tail}} = max({Y}){{tail}} THEN {NAN} "
+    x, y = f"stddev_pop({X}){{tail}}", f"stddev_pop({Y}){{tail}}"
+    far = " OR ".join(f"abs(avg({value}){{tail}}) > {FAR} * {spread}" for value, spread in ((X, x), (Y, y)))
+    near = f"abs({plain}) < {NEAR}" + ("" if name == "corr" else f" * {x} * {y}")
     return (
         f"(CASE WHEN {PAIRS} < {least} THEN NULL WHEN {NOT_ALL_FINITE} THEN {NAN} {level if name == 'corr' else ''}"
-        f"WHEN NOT isfinite({plain}) THEN {route(f'{name.upper()} of large values')} ELSE {plain} END)"
+        f"WHEN NOT isfinite({plain}) OR ({plain} <> 0 AND ({near} OR {far})) "
+        f"THEN {route(f'{name.upper()} of values that are large, far from 0 or nearly independent')} ELSE {plain} END)"
     )
 
 
