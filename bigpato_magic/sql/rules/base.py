@@ -25,6 +25,7 @@ answer for one signature. What has no rule is refused, and the query runs on Big
    - `strict=True`: BigQuery gives NULL for any NULL argument and DuckDB's text would not; the guard is generated.
    - `safe`: what `SAFE.f(…)` or SAFE_CAST is. True: the text never raises, so it is the same. TRY: DuckDB's TRY around
      the same text (only where the text has no `route`). Or another text or function. None: the SAFE form is refused.
+     What has not `safe=True` counts as what may raise: where it stands beside a NULL, `sql.raising` changes the text.
    - `facts`: what is certain of the result: `between(0, 9999)`, or a function of the call.
    - `why`: one sentence for a person, when the text is not what one expects, or when `template` is None: refused.
    - `source`: Google's page, when it is not the family's `SOURCE`.
