@@ -34,6 +34,9 @@ def _subquery(c: Compiler, found: Node) -> Expr:
     if kind == "SCALAR":
         return _scalar(c, relation, column, type_)
     if kind == "ARRAY":
+        if found.parameter_list and not relation.order and any(tree.walk(found.subquery, ("SetOperationScan",))):
+            # DuckDB makes one join of all rows' subqueries, and mixes what UNION had one after the other.
+            refuse("an ARRAY of a set operation without ORDER BY, for each row")
         return _array(c, relation, column, type_)
     if kind == "IN" and needle is not None:
         return _in(c, needle, relation, column, type_)
