@@ -37,7 +37,7 @@ def test_without_the_default_dataset_all_tables_are_listed(tmp_path):
     warehouse = demo.open_warehouse(tmp_path, datasets=SAMPLES, threads=1)
     assert {table.dataset for table in warehouse.tables()} == {"samples"}
     assert warehouse.tables() == warehouse.tables(dataset="samples")
-    with pytest.raises(WarehouseError, match="Dataset .*:tpcds"):
+    with pytest.raises(WarehouseError, match=r"Dataset .*:tpcds"):
         warehouse.tables(dataset="tpcds")
 
 
