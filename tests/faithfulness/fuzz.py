@@ -104,14 +104,16 @@ def _with_fewer(query: Query, place: Place) -> Place:
 
 
 def left_out(verdict: Verdict, query: Query, place: Place) -> bool:
-    """Does the reference raise only for a row that a LIMIT, another part of a WHERE or an INTERSECT leaves out?
+    """Does the reference raise only for a row that a LIMIT, another part of a WHERE, a HAVING or an INTERSECT leaves out?
 
     No page of BigQuery's says that such rows are computed, and DuckDB may not compute them: both are right.
     """
     conjunction = query.where and " AND " in query.where.text
-    if verdict.answered or not (conjunction or query.limit or query.other or (query.inner and query.where)):
+    drops = conjunction or query.limit or query.other or query.having or query.qualify or (query.inner and query.where)
+    if verdict.answered or not drops:
         return False
-    whole = replace(query, limit="", where=None if query.inner else query.where, other=None)
+    outside = None if query.inner else query.where
+    whole = replace(query, limit="", where=outside, other=None, having=None, qualify=None)
     parts = [whole, query.other[1]] if query.other else [whole]
     if conjunction:
         parts.append(replace(whole, outputs=(query.where,), keys=(), where=None, having=None, qualify=None, total=""))
