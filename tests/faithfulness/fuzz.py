@@ -109,12 +109,14 @@ def left_out(verdict: Verdict, query: Query, place: Place) -> bool:
     No page of BigQuery's says that such rows are computed, and DuckDB may not compute them: both are right.
     """
     conjunction = query.where and " AND " in query.where.text
-    drops = conjunction or query.limit or query.other or query.having or query.qualify or (query.inner and query.where)
+    drops = conjunction or query.limit or query.other or query.having or query.qualify or query.inner
     if verdict.answered or not drops:
         return False
     outside = None if query.inner else query.where
     whole = replace(query, limit="", where=outside, other=None, having=None, qualify=None)
     parts = [whole, query.other[1]] if query.other else [whole]
+    if query.inner:
+        parts.append(query.inner)  # a column of it may not be needed: NULL + c0
     if conjunction:
         parts.append(replace(whole, outputs=(query.where,), keys=(), where=None, having=None, qualify=None, total=""))
     return any(place.judge(part).kind == "both fail" for part in parts)
