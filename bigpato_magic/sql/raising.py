@@ -62,7 +62,7 @@ def evaluated(call: Call, build: Build, mirrored: Build | None = None, *, condit
     raising = [arg for arg in args if arg.raises]
     if not raising or len(args) < 2 or call.name in LAZY:
         return made
-    if mirrored and args[1].raises and not args[0].raises and not args[0].fixed:
+    if mirrored and args[1].raises and not (args[0].raises or args[0].fixed or args[0].folds):
         return mirrored(replace(call, name=MIRRORED[call.name], args=args[::-1]))
     joins = condition and (call.name == "$and" or (call.name in JOINING and len(_sources(args)) > 1))
     if not joins and _may_skip(call, made, args, raising):
