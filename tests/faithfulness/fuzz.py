@@ -56,7 +56,8 @@ class Place:
         sql = str(query)
         if self.written:
             sql = f"WITH {self._written('t', self.rows.t)}, {self._written('r', self.rows.r)} SELECT * FROM ({sql})"
-        return judge(sql, self.world, ordered=bool(query.total) and not self.written)
+        either_zero = query.distinct or bool(query.other and query.other[0] != "UNION ALL")
+        return judge(sql, self.world, ordered=bool(query.total) and not self.written, either_zero=either_zero)
 
     @staticmethod
     def _written(name: str, values: tuple[str, ...]) -> str:

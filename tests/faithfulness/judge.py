@@ -37,13 +37,14 @@ class Verdict:
     answered: bool = True
 
 
-def judge(sql: str, world: World = NOWHERE, *, ordered: bool = False) -> Verdict:
+def judge(sql: str, world: World = NOWHERE, *, ordered: bool = False, either_zero: bool = False) -> Verdict:
     """Run a query here and by Google's reference implementation.
 
     Args:
         sql: the query.
         world: its tables.
         ordered: its ORDER BY leaves nothing open, so rows must come in the same order.
+        either_zero: 0.0 may stand for -0.0: of equal values a DISTINCT keeps one, no page says which.
     """
     engine.ready()
     try:
@@ -61,7 +62,8 @@ def judge(sql: str, world: World = NOWHERE, *, ordered: bool = False) -> Verdict
     except BigPatoError as error:
         kind = "both fail" if isinstance(expected, QueryError) else "guarded"
         return Verdict(kind, sql, str(error), rules=compiled.rules)
-    kind = "same" if not isinstance(expected, QueryError) and same(local, expected, ordered=ordered) else "WRONG"
+    equal = not isinstance(expected, QueryError) and same(local, expected, ordered=ordered, either_zero=either_zero)
+    kind = "same" if equal else "WRONG"
     told = str(expected) if isinstance(expected, QueryError) else str(expected.to_pylist())
     return Verdict(kind, sql, str(local.to_pylist()), told, compiled.rules, not isinstance(expected, QueryError))
 
@@ -74,11 +76,13 @@ def reference(query: AnalyzedQuery, world: World = NOWHERE) -> Any:
         return error
 
 
-def same(local: Any, expected: Any, *, ordered: bool = False) -> bool:
+def same(local: Any, expected: Any, *, ordered: bool = False, either_zero: bool = False) -> bool:
     """Are two tables the same: names, types, values (FLOAT64 to 1e-12, NaN, -0.0), and order where it matters?"""
     if local.schema != expected.schema or local.num_rows != expected.num_rows:
         return False
     ones, others = rows_of(local), rows_of(expected)
+    if either_zero:
+        ones, others = unsigned(ones), unsigned(others)
     if all(same_value(a, b) for a, b in zip(ones, others, strict=True)):
         return True
     return not ordered and _same_multiset(ones, others)
@@ -86,6 +90,15 @@ def same(local: Any, expected: Any, *, ordered: bool = False) -> bool:
 
 def rows_of(table: Any) -> list[list[Any]]:
     return [list(row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True)]
+
+
+def unsigned(value: Any) -> Any:
+    """The value with 0.0 for each -0.0 in it."""
+    if isinstance(value, list):
+        return [unsigned(each) for each in value]
+    if isinstance(value, dict):
+        return {key: unsigned(each) for key, each in value.items()}
+    return abs(value) if isinstance(value, float) and value == 0 else value
 
 
 def _same_multiset(ones: list[Any], others: list[Any]) -> bool:
@@ -113,4 +126,4 @@ def _same_float(a: float, b: float) -> bool:
         return math.isnan(a) and math.isnan(b)
     if a == 0 and b == 0:
         return math.copysign(1, a) == math.copysign(1, b)
-    return a == b or (math.isfinite(a) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b)))
+    return a == b or (math.isfinite(a) and math.isfinite(b) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b)))
