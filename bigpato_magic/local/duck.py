@@ -24,7 +24,7 @@ from bigpato_magic.errors import Cancelled, DamagedCopy, LocalRunError
 from bigpato_magic.local.columns import select_list
 from bigpato_magic.local.plans import Plans
 from bigpato_magic.local.relation import lazy_sql
-from bigpato_magic.local.supervise import supervised
+from bigpato_magic.local.supervise import closed, supervised
 from bigpato_magic.sql.physical import identifier, text
 from bigpato_magic.status import Cancel
 from bigpato_magic.traits import Size
@@ -202,10 +202,10 @@ class LocalEngine(LoggingConfigurable):
         try:
             yield cursor
         finally:
-            with self._lock:
-                self._used.subtract(copy.id for copy in copies)
-                self._let_go_of_oldest()
-            cursor.close()
+            if closed(cursor):  # otherwise they are still read
+                with self._lock:
+                    self._used.subtract(copy.id for copy in copies)
+                    self._let_go_of_oldest()
 
     def _attach(self, copy: TableCopy) -> None:
         if copy.id in self._attached:

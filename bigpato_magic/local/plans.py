@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bigpato_magic.local.supervise import closed
+
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
@@ -75,7 +77,7 @@ class Plans:
             yield plan
         except BaseException:
             if plan is not None:
-                plan.cursor.close()
+                closed(plan.cursor)
             raise
         if plan is not None:
             self._keep(sql, plan)

@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bigpato_magic.status import Cancel
+
+if TYPE_CHECKING:
+    import duckdb
 
 T = TypeVar("T")
 
@@ -56,3 +59,14 @@ def _stop(future: Future[T], interrupt: Callable[[], None]) -> None:
     while not future.done() and time.monotonic() < deadline:
         interrupt()
         wait((future,), timeout=_EVERY)
+
+
+def closed(cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Close a cursor; False where it still works, because its statement would not stop. It ends with its thread."""
+    import duckdb
+
+    try:
+        cursor.close()
+    except duckdb.ResourceInUseException:
+        return False
+    return True

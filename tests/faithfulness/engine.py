@@ -14,8 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, Cancelled, QueryError
 from bigpato_magic.local.duck import LocalEngine
@@ -111,10 +109,10 @@ def run(compiled: Any, copies: list[TableCopy], parameters: Sequence[Parameter] 
     timer.start()
     try:
         return local_engine().execute(compiled, copies, parameters, cancel=cancel)
-    except duckdb.ResourceInUseException as error:
-        # Nothing interrupts DuckDB while it plans: another instance goes on.
+    except Cancelled:
+        # Not everything stops when it is interrupted: another instance goes on.
         local_engine.cache_clear()
-        raise Cancelled from error
+        raise
     finally:
         timer.cancel()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -308,6 +309,25 @@ def test_a_set_token_stops_a_long_query(engine, numbers):
     with pytest.raises(Cancelled):
         engine.execute(compiled, [numbers], cancel=cancel, progress=progress)
     assert seen
+    assert engine.rows(numbers).num_rows == 10
+
+
+def test_what_does_not_stop_when_it_is_interrupted_keeps_its_copies_until_its_end(engine, numbers):
+    """Python's functions are not interrupted, as a few of DuckDB's own: the person has their prompt back, no error of ours."""
+    running, go_on, cancel = threading.Event(), threading.Event(), Cancel()
+
+    def slow(i: int) -> int:
+        running.set()
+        go_on.wait(30)
+        return i
+
+    engine._open().create_function("slow", slow, ["BIGINT"], "BIGINT", side_effects=True)
+    compiled = Compiled(f"SELECT slow(i) AS i FROM {numbers.relation}", (OutputColumn("i", INT64),))
+    threading.Thread(target=lambda: (running.wait(30), cancel.set())).start()
+    with pytest.raises(Cancelled):
+        engine.execute(compiled, [numbers], cancel=cancel)
+    assert numbers.id in engine.detach([numbers.id])
+    go_on.set()
     assert engine.rows(numbers).num_rows == 10
 
 
