@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import threading
 
 import pandas as pd
@@ -380,10 +381,13 @@ def test_a_failed_cell_changes_no_variable(cell, shell):
 def test_an_interrupt_cancels_the_job(cell, client):
     import _thread
 
+    # A process that a shell starts in the background ignores Ctrl-C, the tests' own perhaps too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     client.warehouse.pace.latency = 30.0
     threading.Timer(0.5, _thread.interrupt_main).start()
     done = cell("%%bpsql --route bigquery\nSELECT 1")
     client.warehouse.pace.latency = 0.0
+    signal.signal(signal.SIGINT, before)
     assert isinstance(done.error, Cancelled)
     assert "Traceback" not in done.text
     assert cell("%%bpsql --route bigquery\nSELECT 1").error is None
