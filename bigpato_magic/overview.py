@@ -33,7 +33,7 @@ class TableRow:
         local_bytes: of the copy on disk, 0 without one.
         freshness: of the copy at its last check.
         fresh_as_of: the instant up to which the copy is known to be the table's content.
-        saved_bytes: that its local answers did not bill.
+        saved_bytes: that its local answers did not bill, less what bringing it again has cost: the policy's account.
         saved_dollars: for them.
         score: what holding it is worth a month, dollars.
         score_parts: by name.

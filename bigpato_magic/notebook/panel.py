@@ -168,7 +168,7 @@ class Panel(anywidget.AnyWidget):
         moving = view.progress(status)
         return {
             "rows": rows,
-            "budget": view.budget(client, rows),
+            "budget": view.budget(client),
             "progress": moving if status.busy else {},
             "job": self._job(moving),
             "plan": view.plan(self._proposal[1], self._proposal[0], client.project) if self._proposal else {},

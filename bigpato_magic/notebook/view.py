@@ -5,7 +5,6 @@ Pure: reads the client's public facts, knows no widgets. Times are seconds since
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -66,14 +65,14 @@ def rows(client: BigPato) -> list[dict[str, Any]]:
     return [row(table, client.project) for table in client.tables()]
 
 
-def budget(client: BigPato, shown: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Bytes used and allowed on disk, and what the local answers saved."""
-    shown = list(shown)
+def budget(client: BigPato) -> dict[str, Any]:
+    """Bytes used and allowed on disk, and what the local answers saved, as the ledger has it."""
+    saved = client.savings()
     return {
         "used": client.tier.used_bytes(),
         "budget": client.tier.budget,
-        "saved_bytes": sum(r["saved"] for r in shown),
-        "saved_dollars": sum(r["dollars"] for r in shown),
+        "saved_bytes": saved.bytes_saved,
+        "saved_dollars": saved.dollars_saved,
     }
 
 
@@ -214,7 +213,7 @@ def _static_saved(shown: dict[str, Any]) -> str:
 
 
 def _summary(client: BigPato, shown: list[dict[str, Any]]) -> str:
-    here, b = sum(r["where"] == "local" for r in shown), budget(client, shown)
+    here, b = sum(r["where"] == "local" for r in shown), budget(client)
     used = f"{format_size(b['used'])} of {format_size(b['budget'])}"
     saved = f"{format_size(b['saved_bytes'])} ({format_money(b['saved_dollars'])}) not billed"
     return f"BigPato: {here} of {len(shown)} tables local · {used} · {saved}"

@@ -82,7 +82,8 @@ class StandIn(HasTraits):
             SimpleNamespace(day=(NOW - timedelta(days=30 - n)).date(), bytes=n * 2**30, dollars=n * 0.4)
             for n in range(30)
         ]
-        return SimpleNamespace(days=days)
+        saved = [table.saved_bytes for table in self.tables()], [table.saved_dollars for table in self.tables()]
+        return SimpleNamespace(days=days, bytes_saved=sum(saved[0]), dollars_saved=sum(saved[1]))
 
     def plan(self, tables=None):
         away = [t for t in self.tables() if t.where == "bigquery"]
