@@ -81,4 +81,8 @@ def _in(c: Compiler, needle: Expr, relation: Relation, column: int, type_: SqlTy
         relation = c.wrap(relation, [column])
         value = c.columns[column]
         relation.where.append(f"(isnan({value.sql}) IS NOT TRUE)")
-    return Expr(f"({needle.sql} IN ({relation.select(value.sql, order=False)}))", type_)
+    found = f"({needle.sql} IN ({relation.select(value.sql, order=False)}))"
+    if needle.raises:
+        # DuckDB does not look at it where the subquery is empty. A hash is never NULL, which DuckDB does not know.
+        found = f"(CASE WHEN hash({needle.sql}) IS NULL THEN NULL ELSE {found} END)"
+    return Expr(found, type_, raises=needle.raises)

@@ -22,6 +22,7 @@ ASKED = (
     "FALSE AND DIV(1, z) > 1",
     "CAST(NULL AS BOOL) AND DIV(1, z) > 1",
     "1 IN (1, DIV(1, z))",
+    "DIV(1, z) IN (SELECT 1 FROM t WHERE z > 5)",
     "n_int64 IN (2, DIV(1, z))",
     "NULLIF(n_int64, DIV(1, z))",
     "GREATEST(NULL, DIV(1, z))",
