@@ -6,6 +6,7 @@ needs no guard. A fact that is not proven has its careful default, so `UNKNOWN` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,6 +39,9 @@ class Facts:
     whole: bool = False
     decimal: tuple[int, int] | None = None
 
+
+# What stands before a column's name.
+_ALIAS = re.compile(r"\b(t\d+)\.")
 
 UNKNOWN = Facts()
 NOT_NULL = Facts(nulls=False)
@@ -108,6 +112,11 @@ class Expr:
     def simple(self) -> bool:
         """A column or a literal: cheap to repeat, and its evaluation cannot fail."""
         return self.plain or self.literal
+
+    @property
+    def aliases(self) -> set[str]:
+        """What of a FROM clause its text mentions; never too few."""
+        return set(_ALIAS.findall(self.sql))
 
     def known(self, **facts: Any) -> Expr:
         """The same expression with more facts."""

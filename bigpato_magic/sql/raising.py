@@ -42,9 +42,6 @@ EAGER_TEXTS = ("$divide",)
 # A TIMESTAMP, DATETIME or DATE with a time zone.
 ZONED = re.compile(r"^(TIMESTAMP|DATETIME|DATE)(, ENUM)?, STRING$")
 
-# What stands before a column's name.
-ALIAS = re.compile(r"\b(t\d+)\.")
-
 Build = Callable[[Call], Expr]
 
 
@@ -71,7 +68,7 @@ def evaluated(call: Call, build: Build, mirrored: Build | None = None, *, condit
 
 
 def _sources(args: list[Expr]) -> set[str]:
-    return {alias for arg in args for alias in ALIAS.findall(arg.sql)}
+    return {alias for arg in args for alias in arg.aliases}
 
 
 def _may_skip(call: Call, made: Expr, args: list[Expr], raising: list[Expr]) -> bool:

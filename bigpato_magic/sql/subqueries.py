@@ -25,6 +25,7 @@ def _subquery(c: Compiler, found: Node) -> Expr:
     kind = tree.enum(found, "subquery_type")
     c.use(f"{kind} subquery")
     needle = c.expr(found.in_expr) if found.HasField("in_expr") else None
+    outer = {alias for given in found.parameter_list for alias in c.columns[given.column.column_id].aliases}
     relation = c.scan(found.subquery)
     if kind == "EXISTS":
         # Without its aggregates a total, which is there also of no rows, would be a mere list of rows.
@@ -37,9 +38,9 @@ def _subquery(c: Compiler, found: Node) -> Expr:
         if found.parameter_list and not relation.order and any(tree.walk(found.subquery, ("SetOperationScan",))):
             # DuckDB makes one join of all rows' subqueries, and mixes what UNION had one after the other.
             refuse("an ARRAY of a set operation without ORDER BY, for each row")
-        return _array(c, relation, column, type_)
+        return _array(c, relation, column, type_, outer)
     if kind == "IN" and needle is not None:
-        return _in(c, needle, relation, column, type_)
+        return _in(c, needle, relation, column, type_, outer)
     return refuse(f"a subquery of kind {kind}", code="no-node")
 
 
@@ -49,10 +50,12 @@ def _scalar(c: Compiler, relation: Relation, column: int, type_: SqlType) -> Exp
     return Expr(f"({relation.select(full(value).sql, order=False)})", type_, Facts(nan=value.facts.nan))
 
 
-def _array(c: Compiler, relation: Relation, column: int, type_: SqlType) -> Expr:
-    if relation.order and (relation.closed or relation.group or relation.limit):
+def _array(c: Compiler, relation: Relation, column: int, type_: SqlType, outer: set[str]) -> Expr:
+    # For DuckDB an aggregate, as `list` is, of nothing but outer columns belongs to the outer query.
+    inside = outer.isdisjoint(c.columns[column].aliases)
+    if relation.order and (not inside or relation.closed or relation.group or relation.limit):
         relation = ranked(c, relation, column)
-    elif not relation.open and not relation.order:
+    elif not relation.order and not (inside and relation.open):
         relation = c.wrap(relation, [column])
     order = f" ORDER BY {', '.join(relation.order)}" if relation.order else ""
     relation.order = []
@@ -69,10 +72,10 @@ def ranked(c: Compiler, relation: Relation, column: int) -> Relation:
     return Relation(f"({inner}) AS {alias}", [column], order=[f"{alias}.{rank}"])
 
 
-def _in(c: Compiler, needle: Expr, relation: Relation, column: int, type_: SqlType) -> Expr:
+def _in(c: Compiler, needle: Expr, relation: Relation, column: int, type_: SqlType, outer: set[str]) -> Expr:
     value = c.columns[column]
     if needle.type.kind is Kind.STRUCT:
-        array = _array(c, relation, column, array_of(value.type))
+        array = _array(c, relation, column, array_of(value.type), outer)
         return Expr(in_array(needle, array.sql, value.type, c.fresh("x")), type_)
     if is_nested(needle.type) or needle.type.kind in (Kind.JSON, Kind.INTERVAL):
         refuse(f"IN over {needle.type.kind} values")
