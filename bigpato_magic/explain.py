@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bigpato_magic import decide as decisions
@@ -11,6 +11,7 @@ from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError
 from bigpato_magic.runner import QueryRunner, Request
 from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.tier import score
+from bigpato_magic.tier.plan import why_not
 from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import (
     Compiled,
@@ -90,11 +91,13 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
     paths = _paths(runner, request)
     facts = _facts(runner, tuple(paths.values()))
     verdicts = runner.tier.check(tuple(situation.copies.values()), request.max_staleness) if situation.copies else {}
-    decision = decisions.decide(_with_freshness(situation, verdicts))
+    decision = decisions.decide(replace(situation, freshness=verdicts))
     compiled = situation.compiled or _compiled(request, paths, facts)
-    states = tuple(_state(table, situation, verdicts, facts) for table in dict.fromkeys(paths.values()))
-    if isinstance(decision, RunOnBigQuery) and isinstance(compiled, Refused):
-        decision = RunOnBigQuery(decision.sql, tuple(dict.fromkeys((*decision.reasons, *compiled.reasons))))
+    obstacles = _obstacles(facts)
+    states = tuple(_state(table, situation, verdicts, facts, obstacles) for table in dict.fromkeys(paths.values()))
+    if isinstance(decision, RunOnBigQuery):
+        more = compiled.reasons if isinstance(compiled, Refused) else ()
+        decision = RunOnBigQuery(decision.sql, tuple(_told((*decision.reasons, *more), obstacles)))
     size = _billed(runner, request, len(states))
     return Explanation(
         decision=decision,
@@ -102,7 +105,7 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
         compiled=compiled,
         bytes_bigquery=size,
         price=runner.tier.price_of_query(size) if size else 0.0,
-        remedy=_remedy(runner, states, compiled),
+        remedy="" if obstacles else _remedy(runner, states, compiled),
     )
 
 
@@ -113,46 +116,55 @@ def _paths(runner: QueryRunner, request: Request) -> Mapping[tuple[str, ...], Ta
         return {}
 
 
-def _facts(runner: QueryRunner, tables: Sequence[TableId]) -> Mapping[TableId, TableFacts]:
+Facts = Mapping[TableId, TableFacts | BigPatoError]
+
+
+def _facts(runner: QueryRunner, tables: Sequence[TableId]) -> Facts:
     try:
-        found = runner.warehouse.facts(tables) if tables else {}
+        return runner.warehouse.facts(tables) if tables else {}
     except BigPatoError:
         return {}
-    return {table: facts for table, facts in found.items() if isinstance(facts, TableFacts)}
 
 
-def _compiled(
-    request: Request, paths: Mapping[tuple[str, ...], TableId], facts: Mapping[TableId, TableFacts]
-) -> Compiled | Refused | None:
+def _obstacles(facts: Facts) -> Mapping[TableId, Reason]:
+    """Why some of the tables can have no copy at all: views, row-level security, names of nothing."""
+    found = ((table, why_not(fact, streaming_ok=True)) for table, fact in facts.items())
+    return {table: Reason(*why, table) for table, why in found if why is not None}
+
+
+def _told(reasons: Iterable[Reason], obstacles: Mapping[TableId, Reason]) -> dict[Reason, None]:
+    """Each reason once; that a table is not here yet says nothing where it never can be."""
+    told = (obstacles.get(r.table, r) if r.table and r.code == "not-local" else r for r in reasons)
+    return dict.fromkeys(told)
+
+
+def _compiled(request: Request, paths: Mapping[tuple[str, ...], TableId], facts: Facts) -> Compiled | Refused | None:
     """What compiling says as if all tables were here."""
-    if not googlesql.ready() or any(table not in facts for table in paths.values()):
+    known = {table: fact for table, fact in facts.items() if isinstance(fact, TableFacts)}
+    if not googlesql.ready() or any(table not in known for table in paths.values()):
         return None
     try:
         query = googlesql.analyze(
-            request.sql, {path: facts[table] for path, table in paths.items()}, request.parameters
+            request.sql, {path: known[table] for path, table in paths.items()}, request.parameters
         )
     except (QueryError, AnalyzerUnavailable) as error:
         return Refused((Reason("invalid", str(error)),))
-    return compile_query(query, {t: LocalTable(f'"{t.table}"', facts[t].columns) for t in query.tables})
-
-
-def _with_freshness(
-    situation: decisions.Situation, verdicts: Mapping[TableId, tuple[Freshness, Reason | None]]
-) -> decisions.Situation:
-    return replace(situation, freshness=verdicts)
+    return compile_query(query, {t: LocalTable(f'"{t.table}"', known[t].columns) for t in query.tables})
 
 
 def _state(
     table: TableId,
     situation: decisions.Situation,
     verdicts: Mapping[TableId, tuple[Freshness, Reason | None]],
-    facts: Mapping[TableId, TableFacts],
+    facts: Facts,
+    obstacles: Mapping[TableId, Reason],
 ) -> TableState:
     freshness, reason = verdicts.get(table, (Freshness.UNKNOWN, None))
     blockers = (r for r in (*situation.blockers, *situation.not_held) if r.table == table)
-    size = facts[table].version.bytes if table in facts else None
+    fact = facts.get(table)
+    size = fact.version.bytes if isinstance(fact, TableFacts) else None
     where = "local" if table in situation.copies else "bigquery"
-    return TableState(table, where, freshness, reason or next(blockers, None), size)
+    return TableState(table, where, freshness, reason or obstacles.get(table) or next(blockers, None), size)
 
 
 def _billed(runner: QueryRunner, request: Request, tables: int) -> int | None:

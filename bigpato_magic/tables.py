@@ -27,14 +27,14 @@ class TableFace:
     if TYPE_CHECKING:  # what it stands on
         home: Callable[[], tuple[str | None, str | None]]
 
-    def plan(self, tables: Iterable[str | TableId] | None = None, *, consistent: bool = False) -> Plan:
-        """What a rebalance would do now.
+    def plan(self, tables: Iterable[str | TableId] | None = None) -> Plan:
+        """What a rebalance would do now: with these tables, or (None) what the policy says.
 
         Example:
             >>> [(p.facts.id.table, p.reason) for p in client.plan(["orders"]).promote]
             [('orders', 'orders is not here yet: you asked for it')]
         """
-        return self.tier.plan(self._ids(tables), consistent=consistent)
+        return self.tier.plan(None if tables is None else self._ids(tables))
 
     def rebalance(
         self,
@@ -62,7 +62,7 @@ class TableFace:
             >>> done = client.rebalance(plan, progress=lambda event: print(event.stage) if event.stage == "done" else None)
             done
         """
-        plan = tables if isinstance(tables, Plan) else self.plan(tables, consistent=consistent)
+        plan = tables if isinstance(tables, Plan) else self.plan(tables)
         if dry_run:
             return plan
         done = self.tier.rebalance(
@@ -82,14 +82,14 @@ class TableFace:
         return self.rebalance(self._ids(tables), **how)
 
     def refresh(self, tables: str | TableId | Iterable[str | TableId] | None = None, **how: Any) -> Plan:
-        """Bring copies up to their tables.
+        """Bring the copies of these tables (None: all copies) up to them.
 
         Example:
             >>> done = client.promote(["orders", "items"])
             >>> client.refresh("orders").refresh  # it has not changed
             ()
         """
-        return self.rebalance(self._ids(tables), **how)
+        return self.rebalance(list(self.tier.copies()) if tables is None else self._ids(tables), **how)
 
     def demote(self, tables: str | TableId | Iterable[str | TableId]) -> Plan:
         """Take the copies of these tables away.
@@ -99,7 +99,7 @@ class TableFace:
             >>> [gone.copy.table.table for gone in client.demote("orders").demote]
             ['orders']
         """
-        done = self.tier.demote(self._ids(tables) or [])
+        done = self.tier.demote(self._ids(tables))
         self._publish_views()
         return done
 
@@ -111,7 +111,7 @@ class TableFace:
             >>> [step.facts.id.table for step in client.rebalance().promote]
             ['items']
         """
-        self.tier.pin(self._ids(tables) or [])
+        self.tier.pin(self._ids(tables))
 
     def unpin(self, tables: str | TableId | Iterable[str | TableId]) -> None:
         """Leave these tables to the policy again.
@@ -122,7 +122,7 @@ class TableFace:
             >>> client.plan().promote
             ()
         """
-        self.tier.unpin(self._ids(tables) or [])
+        self.tier.unpin(self._ids(tables))
 
     def table_id(self, name: str | TableId) -> TableId:
         """The full name of `t`, `ds.t` or `p.ds.t`.
@@ -143,10 +143,8 @@ class TableFace:
             hint = '%config BigPato.project = "…" and BigPato.dataset = "…", or the full name'
             raise ConfigurationError(str(error), hint=hint) from None
 
-    def _ids(self, tables: str | TableId | Iterable[str | TableId] | None) -> list[TableId] | None:
-        if tables is None:
-            return None
-        return [self.table_id(t) for t in ([tables] if isinstance(tables, str | TableId) else tables)] or None
+    def _ids(self, tables: str | TableId | Iterable[str | TableId]) -> list[TableId]:
+        return [self.table_id(t) for t in ([tables] if isinstance(tables, str | TableId) else tables)]
 
     def _publish_views(self) -> None:
         if self.duckdb_db:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 _PSEUDO = frozenset({"_partitiontime", "_partitiondate"})
+_NO_FUNCTION = re.compile(r'\w+ Function with name "?(\w+)"? (?:does not exist|is not in the catalog)')
+_CANDIDATES = re.compile(r'Referenced column "([^"]+)" not found.*\nCandidate bindings: (.+)')
 _MAX_VIEW_DEPTH = 16  # https://cloud.google.com/bigquery/quotas#view_limits
 
 
@@ -323,11 +327,24 @@ def _hide_pseudo(query: exp.Expr) -> None:
 
 def _query_error(error: Exception) -> QueryError:
     """DuckDB's error as a QueryError, in BigQuery's words where they are known."""
-    first = str(error).splitlines()[0]
+    whole = str(error)
+    first = whole.splitlines()[0]
     kind, _, text = first.partition(": ")
     if kind.endswith("Error") and text:
         first = text
-    return QueryError(first, hint="the demo warehouse answers through DuckDB")
+    if missing := _NO_FUNCTION.match(first):
+        return st.cannot(f"DuckDB has no function {missing[1].upper()}")
+    return QueryError(first, hint=_meant(whole))
+
+
+def _meant(message: str) -> str | None:
+    """The column that was probably meant by a name that is none."""
+    found = _CANDIDATES.search(message)
+    if found is None:
+        return None
+    names = [name.rpartition(".")[2] for name in re.findall(r'"([^"]+)"', found[2])]
+    close = get_close_matches(found[1], names, n=1)
+    return f"did you mean {close[0]}?" if close else None
 
 
 def is_table(state: TableState) -> bool:

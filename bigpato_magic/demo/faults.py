@@ -38,7 +38,7 @@ FAULTS: dict[str, tuple[type[BigPatoError], str, str | None]] = {
     "extract:403": (PermissionDenied, *_DENIED),
     "extract:503": (WarehouseUnavailable, *_DOWN),
     "extract:job-fails": (TransferError, "The extract job of {what} failed: an internal error.", "rebalance again"),
-    "extract:no-bucket": (TransferError, "The bucket for {what} does not exist.", "set Transfer.bucket"),
+    "extract:no-bucket": (TransferError, "The bucket for {what} does not exist.", "set BigPato.bucket"),
     "facts:403": (PermissionDenied, *_DENIED),
     "facts:429": (WarehouseError, *_QUOTA),
     "facts:503": (WarehouseUnavailable, *_DOWN),

@@ -39,12 +39,12 @@ _VOLATILE = (
 )
 _UNKNOWN = re.compile(r'Referenced column "([^"]+)" not found')
 _CANNOT = "The demo warehouse cannot run this statement: {what}"
-HINT = "it runs a good part of BigQuery's SQL through DuckDB, not all of it"
+_CANNOT_HINT = "BigQuery may well take it: the demo warehouse knows a good part of its SQL, not all"
 
 
 def cannot(what: str, sql: str | None = None) -> QueryError:
     """The error for what the demo warehouse does not do."""
-    return QueryError(_CANNOT.format(what=what), sql=sql, hint=HINT)
+    return QueryError(_CANNOT.format(what=what), sql=sql, hint=_CANNOT_HINT)
 
 
 def parse(sql: str) -> list[exp.Expr]:

@@ -53,6 +53,13 @@ class Auto:
         finally:
             self.end()
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """As `working`, and one that runs has let go of everything before the block begins."""
+        with self.working():
+            self.stop()
+            yield
+
     def begin(self) -> None:
         """Work begins."""
         with self._lock:
@@ -114,7 +121,7 @@ class Auto:
             log.info("another notebook rebalances in the background")
             return
         try:
-            self._tier.carry_out(cancel=cancel)
+            self._tier.rebalance(cancel=cancel, background=True)
         finally:
             turn.release()
 

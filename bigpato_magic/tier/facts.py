@@ -27,6 +27,8 @@ from bigpato_magic.warehouse.base import Warehouse
 
 Answers = dict[TableId, TableFacts | BigPatoError]
 
+_AWAY = "BigQuery cannot be reached."
+
 
 class FreshnessPolicy(LoggingConfigurable):
     """How fresh a local answer must be."""
@@ -165,10 +167,11 @@ class FactsCache:
         away = all(isinstance(answer, WarehouseUnavailable) for answer in answers.values())
         if away and self.offline_since is None:
             self.offline_since = self._warehouse_now()
-            self._status.message = "BigQuery cannot be reached."
+            self._status.message = _AWAY
         elif not away and self.offline_since is not None:
             self.offline_since = None
-            self._status.message = ""
+            if self._status.message == _AWAY:
+                self._status.message = ""
 
     def _warehouse_now(self) -> datetime:
         try:

@@ -52,15 +52,15 @@ class Leases:
 
         One that was taken away in this very moment is not leased: attaching its files says so, or still works.
         """
-        held: list[str] = []
+        held: list[_Lease] = []
         try:
-            held.extend(copy.id for copy in copies if self._take(copy))
+            held.extend(lease for copy in copies if (lease := self._take(copy)) is not None)
             yield
         finally:
             with self._lock:
-                for id_ in held:
-                    self._leases[id_].users -= 1
-                    self._leases[id_].last_used = time.monotonic()
+                for lease in held:
+                    lease.users -= 1
+                    lease.last_used = time.monotonic()
                 self._set_timer()
 
     @property
@@ -90,16 +90,16 @@ class Leases:
                 lease.lock.release()
             self._leases.clear()
 
-    def _take(self, copy: TableCopy) -> bool:
+    def _take(self, copy: TableCopy) -> _Lease | None:
         with self._lock:
             lease = self._leases.get(copy.id)
             if lease is None:
                 lock = self._acquire(copy)
                 if lock is None:
-                    return False
+                    return None
                 lease = self._leases[copy.id] = _Lease(lock)
             lease.users += 1
-            return True
+            return lease
 
     def _acquire(self, copy: TableCopy) -> FileLock | None:
         path = self._store.manifest_path(copy.id)

@@ -16,25 +16,22 @@ if TYPE_CHECKING:
     from bigpato_magic.tier.tier import Tier
 
 
-def make(tier: Tier, opened: Opened, tables: Sequence[TableId] | None, *, consistent: bool = False) -> Plan:
+def make(tier: Tier, opened: Opened, tables: Sequence[TableId] | None) -> Plan:
     """The plan for these tables, or for what the policy says.
 
     Args:
         tier: with the settings.
         opened: its parts.
         tables: wanted by name, None for the policy's choice.
-        consistent: what is brought will be of one instant; the plan is the same.
 
     Raises:
         TierError: the journal cannot be read.
     """
-    del consistent
     now = opened.warehouse().now()
     usage = opened.usage.totals(now)
     pinned, excluded = tier.pinned_tables(), tier.excluded_tables()
     copies = opened.catalog.all()
-    wanted = list(dict.fromkeys([*(tables or ()), *(() if tables else usage), *(c.table for c in copies), *pinned]))
-    facts = opened.facts.fetch(wanted if tables is None else [*tables, *(c.table for c in copies if c.table in tables)])
+    facts = opened.facts.fetch([*usage, *(c.table for c in copies), *pinned] if tables is None else tables)
     return make_plan(
         usage=usage,
         copies=copies,

@@ -17,7 +17,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bigpato_magic.errors import TierError
@@ -25,7 +25,7 @@ from bigpato_magic.status import Cancel
 from bigpato_magic.tier import disk, manifest
 from bigpato_magic.tier.locks import locked, try_lock
 from bigpato_magic.tier.steps import at
-from bigpato_magic.types import Part, TableCopy, TableId
+from bigpato_magic.types import TableCopy, TableId
 
 FORMAT = 1
 
@@ -85,7 +85,7 @@ class Store:
         except FileNotFoundError:
             found = None
         except (ValueError, KeyError, TypeError, OSError) as error:
-            raise TierError(f"{path} cannot be read: {error}", hint="%bp_purge begins anew") from error
+            raise TierError(f"{path} cannot be read: {error}", hint="%bp_purge --yes begins anew") from error
         if found is not None and found > FORMAT:
             raise TierError(
                 f"{self.directory} was made by a newer version of bigpato-magic (format {found}, known: {FORMAT})",
@@ -162,8 +162,8 @@ class Store:
             at("publish:begin")
             room()
             moved = {path: self.parts / path.name for path in drafts}
-            parts = tuple(_moved(part, moved.get(part.path, part.path)) for part in copy.parts)
-            published = TableCopy(**{name: getattr(copy, name) for name in copy.__slots__} | {"parts": parts})
+            parts = tuple(replace(part, path=moved.get(part.path, part.path)) for part in copy.parts)
+            published = replace(copy, parts=parts)
             disk.write_private(text, manifest.dumps(published))
             at("publish:manifest-written")
             for path, target in moved.items():
@@ -173,7 +173,7 @@ class Store:
             at("publish:parts-synced")
             disk.sync(text.parent)
             at("publish:manifest-synced")
-            text.replace(self._manifest(copy.id))
+            text.replace(self.manifest_path(copy.id))
             at("publish:manifest-renamed")
             disk.sync(self.manifests)
         at("publish:done")
@@ -197,7 +197,7 @@ class Store:
         """Take a copy away, unless a process leases it; whether it is gone."""
         at("demote:begin")
         with self._lock():
-            path = self._manifest(copy_id)
+            path = self.manifest_path(copy_id)
             try:
                 lock = try_lock(path, create=False)
             except FileNotFoundError:
@@ -216,7 +216,7 @@ class Store:
     def leased(self, copy_id: str) -> bool:
         """Whether some process leases the copy now."""
         try:
-            lock = try_lock(self._manifest(copy_id), create=False)
+            lock = try_lock(self.manifest_path(copy_id), create=False)
         except FileNotFoundError:
             return False
         if lock is None:
@@ -313,16 +313,9 @@ class Store:
                 findings.append(Finding(path, str(error)))
         return findings
 
-    def _manifest(self, copy_id: str) -> Path:
-        return self.manifests / f"{copy_id}.json"
-
     def manifest_path(self, copy_id: str) -> Path:
         """Where the manifest of a copy is."""
-        return self._manifest(copy_id)
-
-
-def _moved(part: Part, path: Path) -> Part:
-    return Part(path, part.rows, part.bytes, part.checksum, part.partitions)
+        return self.manifests / f"{copy_id}.json"
 
 
 def _existing(paths: Iterator[Path]) -> Iterator[Path]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from bigpato_magic.tier.enact import Deed
     from bigpato_magic.tier.ledger import Ledger
     from bigpato_magic.tier.opened import Opened
-    from bigpato_magic.tier.store import Finding
+    from bigpato_magic.tier.store import Cleaned, Finding
     from bigpato_magic.tier.usage import UsageJournal
 
 log = logging.getLogger("bigpato_magic")
@@ -148,7 +149,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
 
     # ----------------------------------------------------------------------------------- rebalance
 
-    def plan(self, tables: Sequence[TableId] | None = None, *, consistent: bool = False) -> Plan:
+    def plan(self, tables: Sequence[TableId] | None = None) -> Plan:
         """What a rebalance would do now: of these tables, or of what the policy says.
 
         Raises:
@@ -156,7 +157,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         """
         from bigpato_magic.tier.planning import make
 
-        return make(self, self.open(), tables, consistent=consistent)
+        return make(self, self.open(), tables)
 
     def rebalance(
         self,
@@ -165,6 +166,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         consistent: bool = False,
         cancel: Cancel | None = None,
         progress: Report | None = None,
+        background: bool = False,
     ) -> Plan:
         """Carry a plan out.
 
@@ -173,6 +175,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
             consistent: all that is brought is of one instant.
             cancel: stops it within a second; nothing half-done stays.
             progress: hears of each step, as `status` does.
+            background: nobody asked for it: it is no work that keeps `automatic` from its own.
 
         Returns:
             What was carried out; what failed stands in `refused`.
@@ -181,31 +184,25 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
             TierError: the directory cannot be used.
             Cancelled: `cancel` was set.
         """
-        with self.automatic.working():
-            self.automatic.stop()
-            return self.carry_out(tables, consistent=consistent, cancel=cancel, progress=progress)
-
-    def carry_out(
-        self,
-        tables: Plan | Sequence[TableId] | None = None,
-        *,
-        consistent: bool = False,
-        cancel: Cancel | None = None,
-        progress: Report | None = None,
-    ) -> Plan:
-        """As `rebalance`, which is for who asks; this is for who works in the background as well."""
-        opened = self.open()
-        plan = tables if isinstance(tables, Plan) else self.plan(tables, consistent=consistent)
-        self.status.busy, self.status.transfers = True, ()
-        try:
-            self.clean()
+        with nullcontext() if background else self.automatic.stopped():
+            opened = self.open()
+            plan = tables if isinstance(tables, Plan) else self.plan(tables)
             enactor = opened.enactor(
                 cancel=Cancel() if cancel is None else cancel,
                 report=lambda event: self._hear(event, progress),
                 done=lambda deed: self._brought(opened, deed),
                 snapshot=self._warehouse().now() if consistent else None,
             )
-            return enactor.enact(plan)
+            with self._busy():
+                self.clean()
+                return enactor.enact(plan)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """What screens see of a running rebalance."""
+        self.status.busy, self.status.transfers = True, ()
+        try:
+            yield
         finally:
             self.status.busy = False
             self.status.changed()
@@ -278,7 +275,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         opened = self._tried()
         return 0 if opened is None else opened.store.used_bytes()
 
-    def clean(self) -> Any:
+    def clean(self) -> Cleaned:
         """Remove what crashed kernels left, and older versions of copies that nobody reads any more; what it was."""
         log.info("Removing orphaned files")
         opened = self.open()

@@ -255,6 +255,27 @@ def test_an_explanation_names_tables_constructs_and_the_remedy(client):
     assert explained.duckdb_sql
     assert explained.bytes_bigquery
     assert "%bp_rebalance events" in explained.remedy
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "says"),
+    [("events_view", "view", "events_view is a view"), ("nothing", "missing", "not found")],
+)
+def test_nobody_is_told_to_bring_what_can_never_be_here(client, table, code, says):
+    explained = client.explain(f"SELECT COUNT(*) AS n FROM {table}")
+    assert explained.remedy == ""
+    assert [reason.code for reason in explained.reasons] == [code]
+    assert says in explained.reasons[0].message
+
+
+def test_a_refresh_without_names_is_one_of_the_copies_and_of_nothing_else(client, warehouse):
+    client.promote("buckets")
+    client.pin("arrivals")  # a rebalance would bring it
+    warehouse.execute("DELETE FROM samples.buckets WHERE id = 1")
+    done = client.refresh()
+    assert [step.facts.id.table for step in done.refresh] == ["buckets"]
+    assert done.promote == ()
+    assert not client.promote([])
     client.rebalance(["events"])
     assert isinstance(client.explain("SELECT kind FROM events").decision, RunLocal)
 

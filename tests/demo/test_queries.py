@@ -155,6 +155,22 @@ def test_errors_tell_their_place(warehouse):
     assert (caught.value.line, caught.value.column) == (2, 3)
 
 
+def test_a_mistyped_column_is_answered_with_the_one_that_was_meant_and_a_strange_one_is_not(warehouse):
+    with pytest.raises(QueryError, match="Unrecognized name: contry") as caught:
+        warehouse.query("SELECT contry FROM orders")
+    assert caught.value.hint == "did you mean country?"
+    with pytest.raises(QueryError, match="Unrecognized name: xyz") as caught:
+        warehouse.query("SELECT xyz FROM orders")
+    assert caught.value.hint is None
+
+
+def test_a_function_that_duckdb_has_not_is_no_fault_of_the_query(warehouse):
+    with pytest.raises(
+        QueryError, match="The demo warehouse cannot run this statement: DuckDB has no function ST_AREA"
+    ):
+        warehouse.query("SELECT ST_AREA(ST_GEOGPOINT(1, 2))")
+
+
 def test_an_earlier_instant_can_be_read(warehouse):
     before = warehouse.now()
     warehouse.execute("DELETE FROM orders WHERE id = 1")

@@ -163,6 +163,18 @@ def test_without_network_an_answer_is_given_only_to_who_allowed_it(world):
     assert cache.fresh_as_of([COPY]) == (NOW, None)
 
 
+def test_a_network_that_is_back_takes_away_its_own_message_and_no_other(world):
+    cache, warehouse, _, _ = world
+    for said, left in ((None, ""), ("A local answer differs.", "A local answer differs.")):
+        warehouse.answer = WarehouseUnavailable("no network")
+        cache.check([COPY])
+        assert cache._status.message == "BigQuery cannot be reached."
+        cache._status.message = said or cache._status.message
+        warehouse.answer = FACTS
+        cache.check([COPY])
+        assert cache._status.message == left
+
+
 def test_what_was_seen_to_have_changed_does_not_answer_offline_either(world):
     cache, warehouse, _, _ = world
     cache.policy.offline = True

@@ -148,7 +148,7 @@ def test_a_failure_is_logged_and_not_tried_again(idle, caplog, monkeypatch):
         tried.append(None)
         raise TransferError("the disk is full")
 
-    monkeypatch.setattr(idle.tier, "carry_out", fails)
+    monkeypatch.setattr(idle.tier, "rebalance", fails)
     idle.tier.auto = True
     assert until(lambda: "the background rebalance failed: the disk is full" in caplog.text)
     assert never_here(idle)
@@ -160,7 +160,7 @@ def test_what_nobody_foresaw_is_logged_too_and_the_next_one_begins(idle, caplog,
         raise RuntimeError("surprise")
 
     with monkeypatch.context() as patch:
-        patch.setattr(idle.tier, "carry_out", fails)
+        patch.setattr(idle.tier, "rebalance", fails)
         idle.tier.auto = True
         assert until(lambda: "surprise" in caplog.text)
     idle.tier.automatic.touch()

@@ -532,6 +532,14 @@ def test_an_idle_lease_ends_by_itself(house):
     assert leases.held == frozenset()
 
 
+def test_a_tier_that_is_closed_under_a_query_does_not_fail_it(house):
+    house.tier.promote([ORDERS])
+    copy = house.tier.copies([ORDERS])[ORDERS]
+    with house.tier.lease([copy]):
+        house.tier.close()
+    assert house.rows(ORDERS) == house.truth(ORDERS)
+
+
 def test_what_dead_processes_spilled_goes(house):
     house.tier.copies()
     spill = house.tier.path / "spill"
