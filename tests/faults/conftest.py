@@ -54,6 +54,8 @@ class Processes:
     """Starts functions of `worker` in processes of their own."""
 
     def __init__(self):
+        # The notebook's tests leave IPython's main module in its place, and multiprocessing looks for this there.
+        vars(sys.modules["__main__"]).setdefault("__spec__", None)
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOAD)
 
