@@ -7,7 +7,8 @@ import random
 from dataclasses import replace
 
 from tests.faithfulness.fuzz import Place, Report, run, shrunk
-from tests.faithfulness.fuzz_query import Generator, Query, Rows, simpler
+from tests.faithfulness.fuzz_query import Generator
+from tests.faithfulness.fuzz_tree import Query, Rows, Tree, simpler
 from tests.faithfulness.judge import Verdict
 
 
@@ -74,8 +75,6 @@ def test_a_wrong_answer_is_seen(monkeypatch):
     rule = FUNCTIONS.find("sign", ["INT64"])
     assert rule in numbers.RULES
     monkeypatch.setitem(FUNCTIONS._found, ("sign", "INT64"), replace(rule, template="CAST(7 AS BIGINT)"))
-    from tests.faithfulness.fuzz_query import Tree
-
     verdict = place.judge(Query((Tree("SIGN({0})", "INT64", (Tree("i", "INT64"),)),)))
     assert (verdict.kind, verdict.local, verdict.reference) == ("WRONG", "[{'c0': 7}]", "[{'c0': 1}]")
     place.world.close()
