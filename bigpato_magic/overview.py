@@ -33,8 +33,8 @@ class TableRow:
         local_bytes: of the copy on disk, 0 without one.
         freshness: of the copy at its last check.
         fresh_as_of: the instant up to which the copy is known to be the table's content.
-        saved_bytes: that its local answers did not bill, less what bringing it again has cost: the policy's account.
-        saved_dollars: for them.
+        not_billed_bytes: of its local answers, ever.
+        not_billed_dollars: for them.
         score: what holding it is worth a month, dollars.
         score_parts: by name.
         pinned: the person wants it held.
@@ -54,8 +54,8 @@ class TableRow:
     local_bytes: int = 0
     freshness: Freshness = Freshness.UNKNOWN
     fresh_as_of: datetime | None = None
-    saved_bytes: int = 0
-    saved_dollars: float = 0.0
+    not_billed_bytes: int = 0
+    not_billed_dollars: float = 0.0
     score: float = 0.0
     score_parts: Mapping[str, float] = field(default_factory=dict)
     pinned: bool = False
@@ -95,7 +95,7 @@ class _Views:
         usage, copy, event = self.usage.get(table), self.copies.get(table), self.moving.get(table)
         facts = self.tier.facts.known(table) or (copy.facts if copy else None)
         freshness, reason = self.tier.facts.judge(copy) if copy else (Freshness.UNKNOWN, None)
-        saved = usage.saved if usage else 0.0
+        not_billed = usage.not_billed if usage else 0.0
         return TableRow(
             id=table,
             where="local" if copy else "bigquery",
@@ -106,8 +106,8 @@ class _Views:
             local_bytes=copy.bytes if copy else 0,
             freshness=freshness,
             fresh_as_of=self.tier.facts.fresh_as_of([copy])[0] if copy else None,
-            saved_bytes=int(saved),
-            saved_dollars=score.query_price(saved, self.prices),
+            not_billed_bytes=int(not_billed),
+            not_billed_dollars=score.query_price(not_billed, self.prices),
             score=score.gain(usage, self.prices) if usage else 0.0,
             score_parts=_score_parts(usage, self.prices) if usage else {},
             pinned=table in self.pinned,

@@ -180,6 +180,6 @@ def _status_row(row: TableRow) -> tuple[str, ...]:
         str(row.uses),
         format_size(row.local_bytes) if local else "",
         fresh if local else "",
-        format_size(row.saved_bytes) if row.saved_bytes else "",
+        format_size(row.not_billed_bytes) if row.not_billed_bytes else "",
         " · ".join(part for part in (marks, row.held, row.stage, row.reason) if part),
     )

@@ -49,8 +49,8 @@ def row(table: TableRow, project: str | None) -> dict[str, Any]:
         "lru": table.lru,
         "fresh": str(table.freshness) if table.where == "local" else None,
         "as_of": _epoch(table.fresh_as_of),
-        "saved": table.saved_bytes,
-        "dollars": table.saved_dollars,
+        "not_billed": table.not_billed_bytes,
+        "dollars": table.not_billed_dollars,
         "score": table.score,
         "parts": [[name, dollars] for name, dollars in table.score_parts.items()],
         "pinned": table.pinned,
@@ -66,13 +66,13 @@ def rows(client: BigPato) -> list[dict[str, Any]]:
 
 
 def budget(client: BigPato) -> dict[str, Any]:
-    """Bytes used and allowed on disk, and what the local answers saved, as the ledger has it."""
+    """Bytes used and allowed on disk, and what local answers did not bill, as the ledger has it."""
     saved = client.savings()
     return {
         "used": client.tier.used_bytes(),
         "budget": client.tier.budget,
-        "saved_bytes": saved.bytes_saved,
-        "saved_dollars": saved.dollars_saved,
+        "not_billed": saved.bytes_saved,
+        "dollars": saved.dollars_saved,
     }
 
 
@@ -173,8 +173,8 @@ def query(result: QueryResult) -> dict[str, Any]:
 
 _BY = {
     "bigquery": "On BigQuery:",
-    "finish": "Local: begun by DuckDB, finished by Google's reference implementation:",
-    "reference": "By Google's reference implementation:",
+    "finish": "Local: begun by DuckDB, finished by Google's evaluator:",
+    "reference": "Local, by Google's evaluator:",
 }
 
 
@@ -202,20 +202,20 @@ def _static_cells(shown: dict[str, Any]) -> tuple[str, ...]:
         str(shown["uses"]),
         "–" if shown["lru"] is None else str(shown["lru"]),
         shown["fresh"] or "–",
-        _static_saved(shown),
+        _static_not_billed(shown),
     )
 
 
-def _static_saved(shown: dict[str, Any]) -> str:
+def _static_not_billed(shown: dict[str, Any]) -> str:
     if shown["dollars"]:
         return format_money(shown["dollars"])
-    return format_size(shown["saved"]) if shown["saved"] else "–"
+    return format_size(shown["not_billed"]) if shown["not_billed"] else "–"
 
 
 def _summary(client: BigPato, shown: list[dict[str, Any]]) -> str:
     here, b = sum(r["where"] == "local" for r in shown), budget(client)
     used = f"{format_size(b['used'])} of {format_size(b['budget'])}"
-    saved = f"{format_size(b['saved_bytes'])} ({format_money(b['saved_dollars'])}) not billed"
+    saved = f"{format_size(b['not_billed'])} ({format_money(b['dollars'])}) not billed"
     return f"BigPato: {here} of {len(shown)} tables local · {used} · {saved}"
 
 

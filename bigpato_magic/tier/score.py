@@ -111,6 +111,7 @@ def used(usage: TableUsage | None, use: Use, at: datetime, half_life: float) -> 
         paid_uses=before.paid_uses + (not use.local),
         saved=before.saved + (use.bytes if use.local else 0),
         saved_uses=before.saved_uses + use.local,
+        not_billed=before.not_billed + (use.bytes if use.local else 0),
         since=at if usage is None else usage.since,
         bursts=before.bursts + (usage is None or (at - usage.last_used).total_seconds() > SESSION),
     )

@@ -29,6 +29,7 @@ _SCHEMA = """
         principal TEXT, project TEXT, dataset TEXT, name TEXT, turn INTEGER, uses INTEGER, last_used REAL, score REAL,
         weight REAL, recent REAL, recent_weight REAL, seconds REAL, paid REAL, paid_uses INTEGER, saved REAL,
         saved_uses INTEGER, all_columns REAL, all_partitions REAL, bursts INTEGER DEFAULT 0, since REAL,
+        not_billed REAL DEFAULT 0,
         PRIMARY KEY (principal, project, dataset, name));
     CREATE TABLE IF NOT EXISTS habit_parts (
         principal TEXT, project TEXT, dataset TEXT, name TEXT, kind TEXT, part TEXT, last_used REAL,
@@ -36,9 +37,10 @@ _SCHEMA = """
 """
 _KEY = "principal = ? AND project = ? AND dataset = ? AND name = ?"
 _NUMBERS = (
-    "uses, last_used, score, weight, recent, recent_weight, seconds, paid, paid_uses, saved, saved_uses, bursts, since"
+    "uses, last_used, score, weight, recent, recent_weight, seconds, paid, paid_uses, saved, saved_uses, bursts, since, "
+    "not_billed"
 )
-_NEWER = {"bursts": "INTEGER DEFAULT 0", "since": "REAL"}
+_NEWER = {"bursts": "INTEGER DEFAULT 0", "since": "REAL", "not_billed": "REAL DEFAULT 0"}
 """Columns that a journal of an older version of this package has not."""
 
 Key = tuple[str, str, str, str]
@@ -149,7 +151,7 @@ class UsageJournal:
         usage = score.used(_usage(use.table, row) if row else None, use, at, self.half_life)
         db.execute(
             f"INSERT OR REPLACE INTO habits (principal, project, dataset, name, {_NUMBERS}, turn, all_columns, "
-            f"all_partitions) SELECT {', '.join('?' * 17)}, (SELECT coalesce(max(turn), 0) + 1 FROM habits), "
+            f"all_partitions) SELECT {', '.join('?' * 18)}, (SELECT coalesce(max(turn), 0) + 1 FROM habits), "
             f"(SELECT all_columns FROM habits WHERE {_KEY}), (SELECT all_partitions FROM habits WHERE {_KEY})",
             (*key, *_numbers(usage), *key, *key),
         )
@@ -207,7 +209,7 @@ def _recent(mark: float | None, since: float) -> bool:
 
 def _usage(table: TableId, numbers: list[float]) -> TableUsage:
     uses, last_used, total, weight, recent, recent_weight, seconds, paid, paid_uses, saved, saved_uses, *new = numbers
-    bursts, since = new
+    bursts, since, not_billed = new
     return TableUsage(
         table=table,
         uses=int(uses),
@@ -222,6 +224,7 @@ def _usage(table: TableId, numbers: list[float]) -> TableUsage:
         paid_uses=int(paid_uses),
         saved=saved,
         saved_uses=int(saved_uses),
+        not_billed=not_billed,
         bursts=int(bursts),
         since=None if since is None else datetime.fromtimestamp(since, UTC),
     )
@@ -242,4 +245,5 @@ def _numbers(usage: TableUsage) -> tuple[float | None, ...]:
         usage.saved_uses,
         usage.bursts,
         None if usage.since is None else usage.since.timestamp(),
+        usage.not_billed,
     )

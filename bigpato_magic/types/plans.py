@@ -29,8 +29,9 @@ class TableUsage:
         recent_weight: as `weight`, with a half-life of hours.
         paid: bytes billed for it by BigQuery since it was last brought here (ever, if it never was).
         paid_uses: queries behind `paid`.
-        saved: bytes that local answers have saved since it was last brought here.
+        saved: bytes that local answers have saved since it was last brought here, and what was left then after its price.
         saved_uses: queries behind `saved`.
+        not_billed: bytes that its local answers did not bill, ever.
         bursts: how often it was taken up, first or again after an hour or more without it.
         since: instant of the first use that is remembered, None where it is not known.
     """
@@ -50,6 +51,7 @@ class TableUsage:
     paid_uses: int = 0
     saved: float = 0.0
     saved_uses: int = 0
+    not_billed: float = 0.0
     bursts: int = 0
     since: datetime | None = None
 

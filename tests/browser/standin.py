@@ -82,8 +82,9 @@ class StandIn(HasTraits):
             SimpleNamespace(day=(NOW - timedelta(days=30 - n)).date(), bytes=n * 2**30, dollars=n * 0.4)
             for n in range(30)
         ]
-        saved = [table.saved_bytes for table in self.tables()], [table.saved_dollars for table in self.tables()]
-        return SimpleNamespace(days=days, bytes_saved=sum(saved[0]), dollars_saved=sum(saved[1]))
+        tables = self.tables()
+        size, dollars = sum(t.not_billed_bytes for t in tables), sum(t.not_billed_dollars for t in tables)
+        return SimpleNamespace(days=days, bytes_saved=size, dollars_saved=dollars)
 
     def plan(self, tables=None):
         away = [t for t in self.tables() if t.where == "bigquery"]
@@ -157,7 +158,7 @@ def _tables(count):
             local_bytes=int(10 ** r.uniform(5, 7.5)) if here else 0,
             freshness=r.choice([Freshness.FRESH, Freshness.STALE]) if here else Freshness.UNKNOWN,
             fresh_as_of=NOW - timedelta(minutes=r.randint(0, 900)) if here else None,
-            saved_bytes=int(dollars / 6.25 * 2**40), saved_dollars=dollars, score=dollars * 1.5 - 1,
+            not_billed_bytes=int(dollars / 6.25 * 2**40), not_billed_dollars=dollars, score=dollars * 1.5 - 1,
             score_parts={"scan": dollars * 1.2, "waiting": dollars * 0.3, "disk": -1.0},
             held=r.choice(["all", "3 of 10 columns, 12 partitions"]) if here else "", pinned=here and n % 9 == 0,
         )  # fmt: skip

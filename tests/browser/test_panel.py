@@ -125,7 +125,7 @@ def test_everything_is_reached_by_tab_and_has_a_name(open_panel):
         )
         names.append(page.evaluate(script).strip().split("\n")[0])
     assert names[:3] == ["Show", "Rebalance…", names[2]]
-    assert {"Tick all shown", "Table", "Where", "Size", "Uses", "LRU", "Fresh", "Saved"} <= set(names)
+    assert {"Tick all shown", "Table", "Where", "Size", "Uses", "LRU", "Fresh", "Not billed"} <= set(names)
     assert all(names)
 
 

@@ -268,6 +268,17 @@ def test_nobody_is_told_to_bring_what_can_never_be_here(client, table, code, say
     assert says in explained.reasons[0].message
 
 
+def test_what_tables_did_not_bill_adds_up_to_what_the_ledger_has(client, warehouse):
+    client.promote(["events", "buckets"])
+    client.run("SELECT COUNT(*) AS n, SUM(amount) AS total FROM events JOIN buckets ON id = user_id")
+    warehouse.execute("UPDATE samples.events SET amount = 1 WHERE event_id = 1")
+    client.refresh()
+    client.run(COUNTS)
+    rows = client.tables()
+    assert sum(row.not_billed_bytes for row in rows) == client.savings().bytes_saved > 0
+    assert sum(row.not_billed_dollars for row in rows) == pytest.approx(client.savings().dollars_saved)
+
+
 def test_a_refresh_without_names_is_one_of_the_copies_and_of_nothing_else(client, warehouse):
     client.promote("buckets")
     client.pin("arrivals")  # a rebalance would bring it

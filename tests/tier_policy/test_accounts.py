@@ -70,6 +70,14 @@ def test_a_transfer_is_paid_from_the_account_and_the_rest_pays_for_refreshes(jou
     assert score.earned(journal.totals(NOW)[T], prices) == 0
 
 
+def test_what_was_not_billed_stays_whatever_transfers_cost(journal):
+    for size in (GB, 2 * GB):
+        journal.record([Use(T, size, None)], at=NOW)
+        journal.brought(T)
+    found = journal.totals(NOW)[T]
+    assert (found.saved, found.not_billed) == (0, 3 * GB)
+
+
 def test_the_last_used_tables_are_remembered_over_restarts_in_order(tmp_path):
     database = Database(tmp_path)
     first = UsageJournal(database, "me")

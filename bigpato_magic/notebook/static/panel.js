@@ -33,7 +33,7 @@ function ago(epoch) {
 }
 
 const clock = (epoch) => (epoch == null ? "never" : new Date(epoch * 1000).toLocaleString());
-const saved = (t) => (t.dollars ? money(t.dollars) : t.saved ? size(t.saved) : "–");
+const notBilled = (t) => (t.dollars ? money(t.dollars) : t.not_billed ? size(t.not_billed) : "–");
 const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 function fresh(t) {
@@ -41,16 +41,16 @@ function fresh(t) {
   return t.fresh === "fresh" ? `fresh ${ago(t.as_of)}` : t.fresh === "stale" ? `stale ${ago(t.as_of)}` : "unknown";
 }
 
-// key, heading, class, text of a cell, value to sort by
+// key, heading, what it means, class, text of a cell, value to sort by
 const COLUMNS = [
-  ["label", "Table", "name", (t) => t.label, (t) => t.label],
-  ["where", "Where", "where", (t) => t.where, (t) => t.where],
-  ["bytes", "Size", "num size", (t) => size(t.bytes), (t) => t.bytes],
-  ["uses", "Uses", "num uses", (t) => String(t.uses), (t) => t.uses],
-  ["lru", "LRU", "num lru", (t) => String(t.lru ?? "–"), (t) => t.lru],
-  ["fresh", "Fresh", "fresh", fresh, (t) => t.as_of],
-  ["saved", "Saved", "num saved", saved, (t) => t.dollars || t.saved / 2 ** 50],
-  ["score", "Score", "num score", (t) => (t.score == null ? "–" : money(t.score)), (t) => t.score],
+  ["label", "Table", "★: pinned", "name", (t) => t.label, (t) => t.label],
+  ["where", "Where", "local: its queries can be answered here", "where", (t) => t.where, (t) => t.where],
+  ["bytes", "Size", "Bytes in BigQuery", "num size", (t) => size(t.bytes), (t) => t.bytes],
+  ["uses", "Uses", "Queries that read it, of all notebooks", "num uses", (t) => String(t.uses), (t) => t.uses],
+  ["lru", "LRU", "Place among the last used tables, 1 is the newest", "num lru", (t) => String(t.lru ?? "–"), (t) => t.lru],
+  ["fresh", "Fresh", "At the last check, and how long the copy is known to be the table", "fresh", fresh, (t) => t.as_of],
+  ["not_billed", "Not billed", "What its local answers did not bill; transfers are not taken off", "num unbilled", notBilled, (t) => t.dollars || t.not_billed / 2 ** 50],
+  ["score", "Score", "What it is worth a month to hold it, by your habits", "num score", (t) => (t.score == null ? "–" : money(t.score)), (t) => t.score],
 ];
 
 function describe(t) {
@@ -119,7 +119,7 @@ function header(ctx) {
   function paint() {
     const rows = ctx.get("rows"), b = ctx.get("budget");
     write(title, `${rows.filter((t) => t.where === "local").length} of ${count(rows.length, "table")} local`);
-    write(label, `${size(b.used)} of ${size(b.budget)} · not billed: ${size(b.saved_bytes)} (${money(b.saved_dollars)})`);
+    write(label, `${size(b.used)} of ${size(b.budget)} · not billed: ${size(b.not_billed)} (${money(b.dollars)})`);
     const share = b.budget ? Math.min(100, (100 * b.used) / b.budget) : 0;
     fill.style.width = `${share}%`;
     fill.classList.toggle("bp-full", share > 95);
@@ -215,12 +215,12 @@ function grid(ctx) {
   const details = el("div", { className: "bp-dim bp-details" });
   let list = [], active = null;
 
-  function heading([key, label, kind]) {
+  function heading([key, label, meaning, kind]) {
     const sort = el("button", { type: "button", className: "bp-sort", onclick: () => { state.dir = state.sort === key ? -state.dir : 1; state.sort = key; paint(); } }, label);
-    return el("th", { scope: "col", className: kind, "data-key": key }, sort);
+    return el("th", { scope: "col", className: kind, title: meaning, "data-key": key }, sort);
   }
   function sorted() {
-    const value = COLUMNS.find(([key]) => key === state.sort)[4];
+    const value = COLUMNS.find(([key]) => key === state.sort)[5];
     const order = (a, b) => (value(a) == null) - (value(b) == null) || state.dir * ((value(a) > value(b)) - (value(a) < value(b))) || (a.name < b.name ? -1 : 1);
     return ctx.get("rows").filter(wanted).sort(order);
   }
@@ -237,13 +237,13 @@ function grid(ctx) {
   }
   function create(t) {
     const box = el("input", { type: "checkbox", tabIndex: -1, "aria-label": `Tick ${t.label}`, onchange: () => tick(t.name) });
-    const cells = COLUMNS.map(([, , kind], i) => (i ? el("td", { className: kind }) : el("th", { scope: "row", className: kind })));
+    const cells = COLUMNS.map(([, , , kind], i) => (i ? el("td", { className: kind }) : el("th", { scope: "row", className: kind })));
     const progress = el("td", { className: "prog" });
     const node = el("tr", { id: `${id}-${t.name}`, onclick: () => activate(t.name), onmouseenter: () => explain(t.name) }, el("td", { className: "tick" }, box), ...cells, progress);
     return { node, box, cells, progress };
   }
   function fill(row, t, index) {
-    COLUMNS.forEach(([key, , , text], i) => {
+    COLUMNS.forEach(([key, , , , text], i) => {
       if (key === "where") badge(row.cells[i], t);
       else write(row.cells[i], (i ? "" : t.pinned ? "★ " : "") + text(t));
     });
@@ -329,10 +329,10 @@ function grid(ctx) {
 
 function savings(ctx) {
   const body = el("div", { className: "bp-chart" });
-  const node = fold("Savings over time", body);
+  const node = fold("Not billed, day by day", body);
   function paint() {
     const days = ctx.get("savings");
-    if (!days.length) { body.textContent = "Nothing saved yet: each query that runs here adds to it."; return; }
+    if (!days.length) { body.textContent = "Nothing yet: each query that runs here adds to it."; return; }
     body.innerHTML = chart(days);
   }
   return { node, paint };
@@ -344,7 +344,7 @@ function chart(days) {
   const values = days.map(([, bytes, dollars]) => (inDollars ? dollars : bytes));
   const top = Math.max(...values) || 1, width = 600 / days.length, total = values.reduce((a, b) => a + b, 0);
   const bars = values.map((v, i) => `<rect x="${i * width + 1}" y="${70 - (60 * v) / top}" width="${Math.max(1, Math.min(40, width - 2))}" height="${(60 * v) / top}"><title>${days[i][0]}: ${text(v)}</title></rect>`);
-  return `<svg viewBox="0 0 600 90" role="img" aria-label="Savings by day, ${text(total)} in ${count(days.length, "day")}, at most ${text(top)} a day">${bars.join("")}
+  return `<svg viewBox="0 0 600 90" role="img" aria-label="Not billed by day, ${text(total)} in ${count(days.length, "day")}, at most ${text(top)} a day">${bars.join("")}
     <line x1="0" x2="600" y1="70" y2="70"/><text x="0" y="86">${days[0][0]}</text><text x="600" y="86" text-anchor="end">${days.at(-1)[0]} · ${text(total)} in all</text></svg>`;
 }
 
@@ -352,7 +352,8 @@ function queries(ctx) {
   const body = el("ol", { className: "bp-queries" });
   const node = fold("Last queries", body);
   let open = null;
-  const label = (q) => [`${q.route}`, `${q.seconds.toFixed(2)} s`, q.route === "bigquery" ? (q.cache_hit ? "cached" : `${size(q.bytes)} billed`) : `${size(q.bytes)} not billed`].join(" · ");
+  const places = { finish: "local, finished", reference: "local, evaluator" };
+  const label = (q) => [places[q.route] ?? q.route, `${q.seconds.toFixed(2)} s`, q.route === "bigquery" ? (q.cache_hit ? "cached" : `${size(q.bytes)} billed`) : `${size(q.bytes)} not billed`].join(" · ");
   function item(q) {
     const why = el("pre", { hidden: q.id !== open }, q.why);
     const line = el("button", { type: "button", className: "bp-query", "aria-expanded": q.id === open, title: "Why there?", onclick: () => { open = open === q.id ? null : q.id; paint(); } },
