@@ -22,7 +22,7 @@ PLAIN = {
     "INT64": "-?[0-9]{1,18}",
     "NUMERIC": "-?[0-9]{1,28}([.][0-9]{1,9})?",
     "TIME": CLOCK,
-    "TIMESTAMP": f"{DAY}([ T]{CLOCK})?{ZONE}?",
+    "TIMESTAMP": f"{DAY}([ T]{CLOCK}{ZONE}?)?",
 }
 READ = {
     "DATE": ("CAST({a} AS DATE)", "bp_text_day({a}, {safe})"),
