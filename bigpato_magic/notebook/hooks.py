@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import CompletionContext, context_matcher
 
 from bigpato_magic.errors import BigPatoError
+from bigpato_magic.notebook.warming import paused
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -62,9 +63,10 @@ def _completion(shell: InteractiveShell, names: Callable[[], Names]) -> Callable
     def bigpato_matcher(context: CompletionContext) -> Mapping[str, Any]:
         if "%b" not in context.full_text:
             return {"completions": []}
-        from bigpato_magic.notebook.complete import completions
+        with paused():
+            from bigpato_magic.notebook.complete import completions
 
-        return completions(context, names(), shell.user_ns)
+            return completions(context, names(), shell.user_ns)
 
     marked = context_matcher(identifier=_IDENTIFIER, priority=200)(bigpato_matcher)
     shell.Completer.custom_matchers.append(marked)
@@ -82,9 +84,10 @@ def _inspection(shell: InteractiveShell, names: Callable[[], Names]) -> Callable
         try:
             return original(oname, *arguments, **named)
         except KeyError:
-            from bigpato_magic.notebook.inspection import describe
+            with paused():
+                from bigpato_magic.notebook.inspection import describe
 
-            card = describe(oname, names())
+                card = describe(oname, names())
             if card is None:
                 raise
             return {"text/plain": card.text, "text/html": card.html}

@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError
+from bigpato_magic.notebook.warming import paused
 from bigpato_magic.types import Column, TableFacts, TableId
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Names:
 
 
 def _quietly(ask: Callable[[], Any]) -> None:
-    with suppress(Exception):
+    with suppress(Exception), paused():
         ask()
 
 

@@ -19,6 +19,7 @@ from traitlets import Dict, List, TraitError, Unicode
 from bigpato_magic.errors import BigPatoError, Cancelled
 from bigpato_magic.notebook import settings, view
 from bigpato_magic.notebook.view import static_html, static_text
+from bigpato_magic.notebook.warming import paused
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import Plan, TableId
 
@@ -82,7 +83,8 @@ class Jobs:
 
     def _run(self, work: Callable[[Cancel], str], cancel: Cancel) -> None:
         try:
-            message = work(cancel)
+            with paused():
+                message = work(cancel)
         except Cancelled:
             message = "Cancelled: what was finished stays, nothing is half done."
         except BigPatoError as error:
@@ -197,7 +199,8 @@ class Panel(anywidget.AnyWidget):
         if wish is None:
             return
         try:
-            wish(content)
+            with paused():
+                wish(content)
         except (BigPatoError, ValueError) as error:
             self._jobs.say(str(error))
         self._wake.set()

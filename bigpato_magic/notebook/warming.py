@@ -1,23 +1,37 @@
-"""Import what the first cells would wait for, on a thread, while no cell runs.
+"""Import what the first cells would wait for, on a thread, while no cell runs, no key is pressed and nothing is clicked.
 
-Never beside a running cell: where two threads import one package from two ends (`import pandas` here,
+Never beside other work: where two threads import one package from two ends (`import pandas` here,
 `from pandas.core.frame import …` there), Python breaks the deadlock by handing out half-made modules, and the person's own
-import fails.
+import fails. Cells tell of themselves; what runs beside them says so with `paused`.
 """
 
 from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _PAUSE = 0.2
 """Seconds without a cell before a step: "Run All" leaves no more than that between two."""
+
+_running: WeakSet[Warming] = WeakSet()
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """No step runs until the block ends; it begins when the present one has ended."""
+    held = [warming for warming in tuple(_running) if warming.hold()]
+    try:
+        yield
+    finally:
+        for warming in held:
+            warming.let_go()
 
 
 class Warming:
@@ -32,6 +46,7 @@ class Warming:
         self._shell, self._steps = shell, steps
         self._changed = threading.Condition()
         self._cells = 1  # the one that loads the extension, or the kernel's start
+        self._others = 0
         self._heard = self._working = self._over = False
         self._thread = threading.Thread(target=self._work, daemon=True, name="bigpato-warm")
 
@@ -39,6 +54,7 @@ class Warming:
         """Begin, once the present cell has ended."""
         self._shell.events.register("pre_execute", self._begin)
         self._shell.events.register("post_execute", self._end)
+        _running.add(self)
         self._thread.start()
         atexit.register(self.stop)
 
@@ -58,6 +74,22 @@ class Warming:
         """Wait until all is done."""
         self._thread.join()
 
+    def hold(self) -> bool:
+        """Begin no further step, and wait for the one that runs; False where it is that step itself who asks."""
+        if threading.current_thread() is self._thread:
+            return False
+        with self._changed:
+            self._others += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._working)
+        return True
+
+    def let_go(self) -> None:
+        """Take one `hold` back."""
+        with self._changed:
+            self._others -= 1
+            self._changed.notify_all()
+
     def _begin(self) -> None:
         with self._changed:
             self._cells = self._cells + 1 if self._heard else 1
@@ -70,22 +102,27 @@ class Warming:
             self._cells, self._heard = max(0, self._cells - 1), True
             self._changed.notify_all()
 
+    @property
+    def _quiet(self) -> bool:
+        return not self._cells and not self._others
+
     def _work(self) -> None:
         for step in self._steps:
             if not self._may_work():
-                return
+                break
             with suppress(Exception):
                 step()
             with self._changed:
                 self._working = False
                 self._changed.notify_all()
+        _running.discard(self)
 
     def _may_work(self) -> bool:
         """Wait for a pause and take it; False at the end of everything."""
         with self._changed:
             while not self._over:
-                self._changed.wait_for(lambda: self._over or not self._cells)
-                if not self._changed.wait_for(lambda: self._over or self._cells, _PAUSE):
+                self._changed.wait_for(lambda: self._over or self._quiet)
+                if not self._changed.wait_for(lambda: self._over or not self._quiet, _PAUSE):
                     self._working = True
                     return True
             return False
