@@ -104,7 +104,7 @@ def _decimal(key: Expr, offsets: Sequence[Expr | None]) -> Widened:
 
 def _big_decimal(key: Expr, offsets: Sequence[Expr | None]) -> Widened:
     """BIGNUMERIC: as a NUMERIC, which is found to be exact or stops the run."""
-    if any(o and o.value.scaleb(FULL[1], EXACT) % 1 for o in offsets):
+    if any(o and int(o.value.normalize(EXACT).as_tuple().exponent) < -FULL[1] for o in offsets):
         refuse("a RANGE frame of such a distance")
     return _decimal(replace(key, sql=f"bp_big_as_numeric({key.sql})", facts=Facts()), offsets)
 

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from bigpato_magic.googlesql import vocabulary
 from bigpato_magic.sql.rules import FUNCTIONS
 from bigpato_magic.sql.rules.base import LETTERS, Rule
 from tests.faithfulness.judge import Verdict, judge
@@ -262,6 +263,17 @@ def trials(rule: Rule, random_: random.Random, most: int = MOST) -> Iterator[Tri
 def without_grid() -> list[str]:
     """Rules that nothing can be tried for: each needs `grid`, or edge values of its types."""
     return [rule.id for rule in FUNCTIONS if rule.template is not None and not any(trials(rule, random.Random(0), 1))]
+
+
+# The reference has no answer (CURRENT_DATE, TO_BASE32), the answer is an error, or no function is spelled so.
+UNPROVABLE = frozenset({*vocabulary.OTHER, "error", "$with_side_effects"})
+
+
+def unproven(seed: int) -> list[str]:
+    """Rules of which no trial is answered here as the reference answers it: what is tried is no trial then."""
+    random_ = random.Random(seed)
+    rules = [rule for rule in FUNCTIONS if rule.template is not None and rule.name not in UNPROVABLE]
+    return [r.id for r in rules if not any(judge(query([trial])).kind == "same" for trial in trials(r, random_))]
 
 
 def sample(names: list[str], seed: int, most: int = MOST) -> list[list[Trial]]:

@@ -26,3 +26,8 @@ def test_no_edge_value_is_answered_wrongly():
 
 def test_every_scalar_rule_has_a_grid():
     assert grid.without_grid() == []
+
+
+@pytest.mark.slow
+def test_every_scalar_rule_gives_an_answer_somewhere_on_its_grid():
+    assert grid.unproven(date.today().toordinal()) == []

@@ -106,5 +106,5 @@ RULES = (
         safe=True,
         values=NUMERIC_STEPS,
     ),
-    Rule("$make_array", "...", _make),
+    Rule("$make_array", "...", _make, grid=("[a]", "[a, 1, a]")),
 )

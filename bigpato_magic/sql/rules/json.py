@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
 from bigpato_magic.sql.expr import ASCII
 from bigpato_magic.sql.physical import text
 from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.sql.rules import json_trials as trials
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
 from bigpato_magic.types import Kind, SqlType
 
@@ -207,17 +209,25 @@ def _remove(call: Call) -> str:
 def _strip_nulls(call: Call) -> str:
     path = text(steps(call.constant(1)))
     flags = ", ".join(call.sql(i) for i in (2, 3))
+    if any(flag.facts.nulls for flag in call.args[2:4]):
+        call.refuse("JSON_STRIP_NULLS where a flag may be NULL")
     return f"bp_json_strip_nulls({call.sql(0)}, {path}, {flags})"
+
+
+def _known_mode(call: Call, i: int, modes: tuple[str, ...]) -> None:
+    """A wrong mode is an error whatever stands beside it, and must be known here: a NULL beside it would hide it."""
+    mode = call.args[i]
+    if not mode.literal or (mode.value is not None and mode.value.lower() not in modes):
+        call.refuse(f"{call.name.upper()} with such a mode")
 
 
 def _keys(call: Call) -> str:
     depth = call.args[1]
     if depth.literal and depth.value is not None and depth.value < 1:
         call.refuse("JSON_KEYS to a depth below 1")
-    if not depth.literal:
+    if not depth.literal or depth.value is None:
         call.refuse("JSON_KEYS to a depth that is not a constant")
-    if depth.value is None:
-        return f"CAST(NULL AS {call.duck_type})"
+    _known_mode(call, 2, ("strict", "lax", "lax recursive"))
     deepest = f"{min(depth.value, 2**31)}::BIGINT"
     return f"bp_json_keys({call.sql(0)}, {deepest}, {call.sql(2)}, {str(call.safe).lower()})"
 
@@ -235,6 +245,12 @@ _EXTRACTS = {
 }
 
 
+def _accessed(template: str, wide: bool, call: Call) -> str:
+    if wide:
+        _known_mode(call, 1, ("exact", "round"))
+    return call.fill(template)
+
+
 def _accessors() -> list[Rule]:
     found = []
     for name in _ACCESSED:
@@ -242,8 +258,10 @@ def _accessors() -> list[Rule]:
         more = ", {b}" if name == "float64" else ""
         for suffix in ("", "_array"):
             function = f"bp_json_{name}{suffix}({{a}}{more}, "
-            signature = f"JSON{mode}"
-            found.append(Rule(name + suffix, signature, f"{function}false)", safe=f"{function}true)", grid=()))
+            modes = [f"{name}{suffix}(a, wide_number_mode => {m})" for m in ("'exact'", "'round'", "NULL", "'no'")]
+            grid = (*modes, f"SAFE.{modes[0]}") if mode else ()
+            read, tried = (partial(_accessed, f"{function}{safe})", bool(mode)) for safe in ("false", "true"))
+            found.append(Rule(name + suffix, f"JSON{mode}", read, safe=tried, grid=grid))
             found.append(Rule(f"lax_{name}{suffix}", "JSON", f"bp_lax_{name}{suffix}({{a}})", safe=True))
     return found
 
@@ -276,45 +294,10 @@ UDFS = (
     Udf("bp_parse_json", ("VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_parse_json"),
 )
 
-_PATHS = ("$", "$.a", "$.a[1]", "$.a.b", "$[0]", "$[1].a", "$.b", "$.0", "$.x-y", "$[ 1 ]", "$.é")
 _QUOTED: dict[re.Pattern[str], tuple[str, ...]] = {
     STANDARD: ('$."x y"', '$.a."b.c"', '$."a"[0]'),
     LEGACY: ("$['x y']", "$.a['b.c']", "$['a'][0]"),
 }
-_JSON_TEXTS = (
-    """'{"a": [1, 2.5, "x", null], "b": true, "x y": {"z": 1}, "0": "o", "x-y": 5, "é": "ü"}'""",
-    """'{"a": {"b": {"c": [1]}, "b.c": "dot"}, "b": "q\\\\"uote", "a": "twin"}'""",
-    """'[1, {"a": "deep"}, ["n"]]'""",
-    """' [ "s" , null , 1.50 , 1e3 , -0 ] '""",
-    "'\"text\"'",
-    "'12345678901234567890'",
-    "'true'",
-    "'null'",
-    "'{}'",
-    "'[]'",
-    "NULL",
-)
-_READ = {
-    "STRING": (*_JSON_TEXTS, "''", "'no json'"),
-    "JSON": tuple(text for text in _JSON_TEXTS if text != "NULL"),
-}
-_NAMED = ("a['a']", "a['0']", "a['x y']", "a[CAST(NULL AS STRING)]", "a.a", "a.a.b", "a.a[1].b")
-_SUBSCRIPTS = {
-    "a": ('JSON \'{"a": {"b": 5}, "0": 7, "x y": null}\'', "JSON '[1, {\"b\": 2}]'", "JSON 'null'", "NULL"),
-    "b": ("'a'", "'0'", "'x y'", "'é\\\"'", "NULL"),
-}
-_PRINTED_JSON = (
-    'JSON \'{"a": [1, {"b": []}], "c": {}, "d, [e]: {": "x \\\\" ,:{}"}\'',
-    "JSON '[[], [[1]], \"é\"]'",
-    "JSON 'null'",
-)
-_PRETTY = (
-    "TO_JSON_STRING(a, true)",
-    "TO_JSON_STRING(STRUCT(a, [1, 2] AS l, STRUCT('x\"' AS y, CAST([] AS ARRAY<INT64>) AS e) AS s), true)",
-    'TO_JSON_STRING([STRUCT(a AS `k\\\\"`), NULL], true)',
-    "TO_JSON_STRING(CAST(NULL AS ARRAY<INT64>), true)",
-    "TO_JSON_STRING(a, false)",
-)
 RULES = (
     *(
         Rule(
@@ -322,8 +305,8 @@ RULES = (
             f"{held}, STRING",
             _by_path(f"bp_{kind}_{what}", dialect),
             safe=True,
-            grid=tuple(f"{name}(a, {path!r})" for path in (*_PATHS, *_QUOTED[dialect])),
-            values={"a": tuple(("JSON " if held == "JSON" else "") + value for value in _READ[held])},
+            grid=tuple(f"{name}(a, {path!r})" for path in (*trials.PATHS, *_QUOTED[dialect])),
+            values={"a": tuple(("JSON " if held == "JSON" else "") + value for value in trials.READ[held])},
         )
         for what, names in _EXTRACTS.items()
         for name, dialect in zip(names, (STANDARD, LEGACY), strict=True)
@@ -331,17 +314,56 @@ RULES = (
     ),
     *_accessors(),
     Rule("$subscript", "JSON, INT64", _index, safe=True, grid=("a[b]",)),
-    Rule("$subscript", "JSON, STRING", _subscript, safe=True, grid=("a[b]", *_NAMED), values=_SUBSCRIPTS),
+    Rule(
+        "$subscript",
+        "JSON, STRING",
+        _subscript,
+        safe=True,
+        grid=("a[b]", *trials.NAMED),
+        values=trials.SUBSCRIPTS,
+    ),
     Rule("json_array", "...", _json_array, safe=True),
-    Rule("json_keys", "JSON, INT64, STRING", _keys, safe=_keys),
+    Rule("json_keys", "JSON, INT64, STRING", _keys, safe=_keys, grid=trials.KEYS, values=trials.NESTED),
     Rule("json_object", "", _json_object, safe=True),
     Rule("json_object", "ARRAY<STRING>, ARRAY", _json_object_of_arrays, safe=_json_object_of_arrays),
     Rule("json_object", "STRING, ...", _json_object, safe=_json_object),
-    Rule("json_remove", "JSON, STRING, ...", _remove, safe=_remove),
-    Rule("json_strip_nulls", "JSON, STRING, BOOL, BOOL", _strip_nulls, safe=True),
+    Rule("json_remove", "JSON, STRING, ...", _remove, safe=_remove, grid=trials.REMOVALS, values=trials.NESTED),
+    Rule(
+        "json_strip_nulls",
+        "JSON, STRING, BOOL, BOOL",
+        _strip_nulls,
+        safe=True,
+        grid=trials.STRIPS,
+        values=trials.NESTED,
+    ),
     Rule("json_type", "JSON", "bp_json_type({a})", safe=True, facts=ASCII),
-    Rule("parse_json", "STRING, STRING", "bp_parse_json({a}, {b}, false)", safe="bp_parse_json({a}, {b}, true)"),
-    Rule("to_json", "ANY, BOOL", _to_json, safe=True),
+    Rule(
+        "parse_json",
+        "STRING, STRING",
+        "bp_parse_json({a}, {b}, false)",
+        safe="bp_parse_json({a}, {b}, true)",
+        grid=trials.PARSES,
+        values={"a": trials.PARSED},
+    ),
+    Rule(
+        "to_json",
+        "ANY, BOOL",
+        _to_json,
+        safe=True,
+        grid=(
+            "TO_JSON(a)",
+            "TO_JSON(a, stringify_wide_numbers => true)",
+            "TO_JSON([STRUCT(a)], stringify_wide_numbers => b)",
+        ),
+        values={"b": ("true", "false")},
+    ),
     Rule("to_json_string", "ANY", _to_json_string, safe=True),
-    Rule("to_json_string", "ANY, BOOL", _to_json_string, safe=True, grid=_PRETTY, values={"a": _PRINTED_JSON}),
+    Rule(
+        "to_json_string",
+        "ANY, BOOL",
+        _to_json_string,
+        safe=True,
+        grid=trials.PRETTY,
+        values={"a": trials.PRINTED_JSON},
+    ),
 )

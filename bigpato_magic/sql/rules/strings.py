@@ -92,6 +92,7 @@ def guarded(
     source: str = "",
     *,
     values: Mapping[str, tuple[str, ...]] | None = None,
+    grid: tuple[str, ...] = (),
 ) -> Rule:
     """A rule for a function of `sql.udfs` whose last argument says that it is the SAFE form."""
     letters = ", ".join(f"{{{letter}}}" for letter, _ in zip("abcdef", signature.split(", "), strict=False))
@@ -102,9 +103,15 @@ def guarded(
         safe=f"{function}({letters}, true)",
         source=source,
         values=values or {},
+        grid=grid,
     )
 
 
+_DISTANCES = (
+    "EDIT_DISTANCE(a, b)",
+    "EDIT_DISTANCE(a, b, max_distance => c)",
+    "SAFE.EDIT_DISTANCE(a, b, max_distance => c)",
+)
 S, SS, SN = "STRING", "STRING, STRING", "STRING, INT64"
 SSS = "STRING, STRING, STRING"
 T, INT, B = "VARCHAR", "BIGINT", "BOOLEAN"
@@ -146,12 +153,12 @@ RULES = (
     Rule("soundex", S, "bp_soundex({a})", safe=True, facts=ASCII),
     Rule("starts_with", SS, "starts_with({a}, {b})", safe=True),
     Rule("ends_with", SS, "ends_with({a}, {b})", safe=True),
-    Rule("contains_substr", SS, _contains_substr, source=DOCS + "search_functions#contains_substr", grid=()),
+    Rule("contains_substr", SS, _contains_substr, source=DOCS + "search_functions#contains_substr"),
     Rule("strpos", SS, "CAST(strpos({a}, {b}) AS BIGINT)", safe=True, facts=LENGTH),
     Rule("instr", SS, "CAST(strpos({a}, {b}) AS BIGINT)", safe=True, facts=LENGTH),
     Rule("instr", f"{SS}, INT64", "bp_instr({a}, {b}, {c}, 1, false)", safe="bp_instr({a}, {b}, {c}, 1, true)"),
     guarded("instr", f"{SS}, INT64, INT64", "bp_instr"),
-    guarded("edit_distance", f"{SS}, INT64", "bp_edit_distance"),
+    guarded("edit_distance", f"{SS}, INT64", "bp_edit_distance", grid=_DISTANCES),
     Rule("substr", SN, "bp_substr({a}, {b})", safe=True, facts=same_ascii),
     Rule(
         "substr",
