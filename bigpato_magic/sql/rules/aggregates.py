@@ -110,9 +110,20 @@ def _joined(key: str, *, given: bool) -> AggregateRule:
         plain = f"string_agg({{distinct}}{{a}}, {separator}{{order}}){{tail}}"
         first = f"list_filter({LIST}{{tail}}, lambda s: s IS NOT NULL){{limit}}"
         limited = f"array_to_string(nullif({first}, []), {separator})"
-        return AggregateRule("string_agg", signature, plain, distinct=True, limited=limited)
+        return AggregateRule("string_agg", signature, _separated(plain), distinct=True, limited=_separated(limited))
     plain = f"unhex(string_agg({{distinct}}hex({{a}}), hex({separator}){{order}}){{tail}})"
-    return AggregateRule("string_agg", signature, plain, distinct=True)
+    return AggregateRule("string_agg", signature, _separated(plain), distinct=True)
+
+
+def _separated(plain: str) -> Callable[[Call], str]:
+    """The text, with an error for each group where the separator is a parameter that is NULL."""
+
+    def template(call: Call) -> str:
+        if len(call.args) < 2 or not call.args[1].facts.nulls:
+            return plain
+        return f"(CASE WHEN {{b}} IS NULL THEN error('Illegal NULL separator in STRING_AGG') ELSE {plain} END)"
+
+    return template
 
 
 # What any two values of it are is not told apart here.
