@@ -14,6 +14,8 @@ from bigpato_magic.sql.udfs.json_values import EXACT_DIGITS, MODES, held
 
 TEXT, TEXTS = pa.string(), pa.list_(pa.string())
 INT64 = range(-(2**63), 2**63)
+# GoogleSQL takes no larger whole number for exact, though some are.
+LOSSLESS = 2**53
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -29,7 +31,7 @@ def to_float64(value: Any, mode: str = "round") -> float:
     """FLOAT64 of a value of the JSON type."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidValue("the JSON value is not a number")
-    if mode not in MODES or (mode == "exact" and int(float(value)) != value and isinstance(value, int)):
+    if mode not in MODES or (mode == "exact" and isinstance(value, int) and abs(value) > LOSSLESS):
         raise InvalidValue("the JSON value cannot be a FLOAT64 without loss")
     return float(value)
 
