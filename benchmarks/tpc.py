@@ -74,11 +74,12 @@ def measure(
     client: BigPato, native: duckdb.DuckDBPyConnection, query: Query, repeat: int, clock: Callable[[], float]
 ) -> Measure:
     """Both sides in turn, the product in both ways."""
+    asked, native_text = query.bigquery, query.native
     times: dict[str, list[float]] = {}
     answers: dict[str, list[tuple[Any, ...]]] = {}
     sides: dict[str, Callable[[], Any]] = {
-        "product": lambda: client.run(query.bigquery, route="local", dataset=query.dataset).arrow,
-        "native": lambda: native.sql(query.native).to_arrow_table(),
+        "product": lambda: client.run(asked, route="local", dataset=query.dataset).arrow,
+        "native": lambda: native.sql(native_text).to_arrow_table(),
     }
 
     def turn(product: str) -> None:

@@ -7,7 +7,7 @@ The types are those that `google-cloud-bigquery` delivers (`RowIterator.to_arrow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic import bignumeric
@@ -27,6 +27,7 @@ _METADATA: dict[Kind, dict[bytes, bytes]] = {
 }
 
 
+@cache
 def _scalars() -> dict[Kind, pa.DataType]:
     import pyarrow as pa
 
@@ -77,6 +78,12 @@ def arrow_schema(outputs: Iterable[OutputColumn]) -> pa.Schema:
     return pa.schema([arrow_field(o.name, o.type) for o in outputs])
 
 
+@lru_cache
+def _schema(outputs: tuple[OutputColumn, ...]) -> pa.Schema:
+    """Of a result that may come again."""
+    return arrow_schema(outputs)
+
+
 def conform(table: pa.Table, outputs: tuple[OutputColumn, ...]) -> pa.Table:
     """`table` with exactly `arrow_schema(outputs)`; columns go by position, buffers are shared where types agree.
 
@@ -86,7 +93,7 @@ def conform(table: pa.Table, outputs: tuple[OutputColumn, ...]) -> pa.Table:
     """
     import pyarrow as pa
 
-    schema = arrow_schema(outputs)
+    schema = _schema(outputs)
     if len(schema) != table.num_columns:
         raise ValueError(f"a result of {table.num_columns} columns where {len(schema)} were expected")
     columns = [_conform(column, field.type) for column, field in zip(table.columns, schema, strict=True)]

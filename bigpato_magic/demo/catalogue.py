@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -321,6 +322,7 @@ def _dump(state: TableState) -> str:
     )
 
 
+@lru_cache(maxsize=1000)
 def _load(table: TableId, text: str) -> TableState:
     data = json.loads(text)
     return TableState(

@@ -19,6 +19,9 @@ from bigpato_magic.types import (
     TableRead,
 )
 
+Sizes = Mapping[TableId, int]
+"""Bytes that a query bills for each of its tables, by estimate: whole columns, and a minimum for each table."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -28,41 +31,45 @@ class Known:
     partitions: tuple[PartitionFacts, ...] = ()
 
 
-def with_savings(
-    result: QueryResult, query: AnalyzedQuery | None, known: Mapping[TableId, Known], prices: Prices
-) -> QueryResult:
-    """The result with the bytes that a local answer did not bill: whole columns, and a minimum for each table."""
+def sizes_of(
+    query: AnalyzedQuery | None, tables: tuple[TableId, ...], known: Mapping[TableId, Known], prices: Prices
+) -> Sizes:
+    """What the query would bill for each table."""
+    reads = query.tables if query is not None else {}
+    return {table: score.billed(_size(reads.get(table), known.get(table, Known())), prices) for table in tables}
+
+
+def with_savings(result: QueryResult, query: AnalyzedQuery | None, sizes: Sizes) -> QueryResult:
+    """The result with the bytes that a local answer did not bill."""
     if isinstance(result.decision, RunOnBigQuery) or query is None:
         return result
-    sizes = (_size(read, known.get(table, Known())) for table, read in query.tables.items())
-    return replace(result, bytes_saved=sum(score.billed(size, prices) for size in sizes))
+    return replace(result, bytes_saved=sum(sizes[table] for table in query.tables))
 
 
 def uses(
     result: QueryResult,
     query: AnalyzedQuery | None,
-    tables: tuple[TableId, ...],
     known: Mapping[TableId, Known],
-    prices: Prices,
+    sizes: Sizes,
 ) -> list[Use]:
-    """One use for each table, with its share of the query's bytes."""
-    if not tables or not (query or result.statement == "SELECT"):
+    """One use for each of these tables, with its share of the query's bytes."""
+    if not sizes or not (query or result.statement == "SELECT"):
         return []
     local = not isinstance(result.decision, RunOnBigQuery)
     reads = query.tables if query is not None else {}
-    sizes = {t: float(score.billed(_size(reads.get(t), known.get(t, Known())), prices)) for t in tables}
+    weights = {table: float(size) for table, size in sizes.items()}
     if not local:
-        sizes = score.shares(result.bytes_billed, sizes)
+        weights = score.shares(result.bytes_billed, weights)
     seconds = None if local else result.seconds
     return [
         Use(
             t,
-            sizes[t],
+            weights[t],
             seconds,
             reads[t].columns if t in reads else None,
             _partitions(reads.get(t), known.get(t, Known())),
         )
-        for t in tables
+        for t in sizes
     ]
 
 

@@ -119,18 +119,19 @@ class ForQueries(Openable):
         if opened is None:
             return result
         used, prices, now = tuple(tables), self.pricing.prices(), self._warehouse().now()
-        known = {table: self._known(opened, table) for table in used}
-        result = books.with_savings(result, query, known, prices)
-        opened.usage.record(books.uses(result, query, used, known, prices), at=now)
+        copies = opened.catalog.copies(used)
+        known = {table: self._known(opened, table, copies.get(table)) for table in used}
+        sizes = books.sizes_of(query, used, known, prices)
+        result = books.with_savings(result, query, sizes)
+        opened.usage.record(books.uses(result, query, known, sizes), at=now)
         opened.ledger.note(books.entry(result, used, prices, now))
         self.status.changed()
         self.automatic.touch()
         return result
 
-    def _known(self, opened: Opened, table: TableId) -> books.Known:
+    def _known(self, opened: Opened, table: TableId, copy: TableCopy | None) -> books.Known:
         from bigpato_magic.tier import books
 
-        copy = opened.catalog.copies([table]).get(table)
         facts = opened.facts.known(table) or (copy.facts if copy else None)
         return books.Known(facts, copy.partitions if copy else ())
 

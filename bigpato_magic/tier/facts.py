@@ -87,6 +87,21 @@ class Known:
     unreachable: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What all verdicts of one check see alike.
+
+    Args:
+        now: by the server's clock.
+        marks: of all kernels.
+        generation: of the marks.
+    """
+
+    now: datetime
+    marks: tuple[StaleMark, ...]
+    generation: int
+
+
 class FactsCache:
     """Asks BigQuery for facts, remembers them with their age, and judges copies by them. Safe in several threads.
 
@@ -184,8 +199,7 @@ class FactsCache:
     def checked(self, copies: Iterable[TableCopy], max_staleness: float | None = None) -> bool:
         """Whether the last checks of all these copies are young enough, so that nobody needs to be asked."""
         limit = self._limit(max_staleness)
-        asked = self._clock()
-        return limit > 0 and all(self._judge(copy, None, asked, limit)[0] is Freshness.FRESH for copy in copies)
+        return limit > 0 and not self._unsure(copies, self._clock(), limit)
 
     def check(self, copies: Sequence[TableCopy], max_staleness: float | None = None) -> dict[TableId, Verdict]:
         """The verdict on each copy for a query that is asked now; BigQuery is asked where the last check is too old.
@@ -199,16 +213,21 @@ class FactsCache:
         """
         limit, asked = self._limit(max_staleness), self._clock()
         self._poller.touch([copy.table for copy in copies], limit)
-        old = [c.table for c in copies if limit == 0 or self._judge(c, None, asked, limit)[0] is not Freshness.FRESH]
-        answers = self.fetch(old)
-        return {copy.table: self._judge(copy, answers.get(copy.table), asked, limit) for copy in copies}
+        answers = self.fetch([copy.table for copy in copies] if limit == 0 else self._unsure(copies, asked, limit))
+        sight = self._sight()
+        return {copy.table: self._judge(copy, answers.get(copy.table), asked, limit, sight) for copy in copies}
+
+    def _unsure(self, copies: Iterable[TableCopy], asked: Moment, limit: float) -> list[TableId]:
+        """The tables of the copies that may not answer by what is known already."""
+        sight = self._sight()
+        return [c.table for c in copies if self._judge(c, None, asked, limit, sight)[0] is not Freshness.FRESH]
 
     def judge(self, copy: TableCopy) -> Verdict:
         """The verdict by what is known already, whatever its age: for screens and plans, never for an answer."""
         known = self._known.get(copy.table)
         if known is None:
             return Freshness.UNKNOWN, Reason("unchecked", f"{copy.table.table} has not been checked yet", copy.table)
-        return self._verdict(copy, known, known.asked, math.inf)
+        return self._verdict(copy, known, known.asked, math.inf, self._sight())
 
     def fresh_as_of(self, copies: Iterable[TableCopy]) -> tuple[datetime | None, datetime | None]:
         """Up to which instant the copies are known to equal their tables, and since when that is unverified (or None).
@@ -227,38 +246,38 @@ class FactsCache:
     def _limit(self, max_staleness: float | None) -> float:
         return float(self.policy.max_staleness if max_staleness is None else max_staleness)
 
-    def _judge(self, copy: TableCopy, answer: TableFacts | BigPatoError | None, asked: Moment, limit: float) -> Verdict:
+    def _sight(self) -> Sight:
+        marks = self.marks.all()  # first: only then the generation is theirs
+        return Sight(self._warehouse_now(), marks, self.marks.generation)
+
+    def _judge(
+        self,
+        copy: TableCopy,
+        answer: TableFacts | BigPatoError | None,
+        asked: Moment,
+        limit: float,
+        sight: Sight,
+    ) -> Verdict:
         known = self._known.get(copy.table)
         if isinstance(answer, WarehouseUnavailable) and self.policy.offline:
             limit = math.inf
         elif isinstance(answer, BigPatoError):
             return freshness.check(copy, answer, now=copy.as_of, max_staleness=limit)
-        verdict = self._verdict(copy, known, asked, limit)
+        verdict = self._verdict(copy, known, asked, limit, sight)
         if verdict[0] is Freshness.FRESH and isinstance(answer, WarehouseUnavailable):
             since = copy.as_of if known is None else max(copy.as_of, known.facts.checked_at)
             return Freshness.FRESH, Reason("offline", f"unverified since {since:%Y-%m-%d %H:%M} UTC", copy.table)
         return verdict
 
-    def _verdict(self, copy: TableCopy, known: Known | None, asked: Moment, limit: float) -> Verdict:
+    def _verdict(self, copy: TableCopy, known: Known | None, asked: Moment, limit: float, sight: Sight) -> Verdict:
         return freshness.check(
             copy,
             known.facts if known else None,
-            now=self._warehouse_now(),
+            now=sight.now,
             max_staleness=limit,
-            stale_marks=self._marks_after(copy, known),
+            stale_marks=_marks_after(copy, known, sight),
             age=asked.since(known.asked) if known else None,
         )
-
-    def _marks_after(self, copy: TableCopy, known: Known | None) -> list[StaleMark]:
-        """Marks that the check has not seen; by the server's clock where nothing but the copy itself is known."""
-        marks = self.marks.all()
-        if known is not None and known.generation != self.marks.generation:
-            return [StaleMark(0, "", "", None, "statement (its mark was lost)", copy.as_of)]
-        now = self._warehouse_now()
-        running = [m for m in marks if m.open and now - m.at < StaleMarks.LONGEST_JOB]
-        if known is None:
-            return [m for m in marks if m.at >= copy.as_of - freshness.SETTLED]
-        return [m for m in marks if m.number > known.mark or m in running]
 
     def forget(self) -> None:
         """Forget everything that was known (another principal, a purged tier)."""
@@ -268,3 +287,13 @@ class FactsCache:
     def close(self) -> None:
         """Stop the poller."""
         self._poller.stop()
+
+
+def _marks_after(copy: TableCopy, known: Known | None, sight: Sight) -> list[StaleMark]:
+    """Marks that the check has not seen; by the server's clock where nothing but the copy itself is known."""
+    if known is not None and known.generation != sight.generation:
+        return [StaleMark(0, "", "", None, "statement (its mark was lost)", copy.as_of)]
+    running = [m for m in sight.marks if m.open and sight.now - m.at < StaleMarks.LONGEST_JOB]
+    if known is None:
+        return [m for m in sight.marks if m.at >= copy.as_of - freshness.SETTLED]
+    return [m for m in sight.marks if m.number > known.mark or m in running]
