@@ -9,6 +9,7 @@ import atexit
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, CaselessStrEnum, Dict, Float, Instance, Int, Unicode, default, observe
@@ -376,16 +377,18 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
 
         return import_module("bigpato_magic.notebook.panel").panel(self)
 
-    def purge(self) -> None:
+    def purge(self) -> list[Path]:
         """Remove every copy, journal and setting of this tier from the disk.
+
+        Returns:
+            What could not be removed, or is not ours: nothing, where all went well.
 
         Example:
             >>> done = client.promote("orders")
-            >>> client.purge()
-            >>> client.tables()
-            []
+            >>> client.purge(), client.tables()
+            ([], [])
         """
-        self.tier.purge()
+        return self.tier.purge()
 
     def __repr__(self) -> str:
         where = ".".join(filter(None, (self.project, self.dataset)))

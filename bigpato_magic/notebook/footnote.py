@@ -58,7 +58,7 @@ class Note:
     transfer: Callable[[Sequence[TableId]], tuple[int, float] | None] | None = None
 
     def line(self) -> str:
-        """One line, as `local · 0.04 s · fresh as of 14:03:22 · 1.4 GiB not billed (≈ $0.009)`."""
+        """One line, as `local · 0.04 s · fresh as of 14:03:22 · 1.4 GiB not billed (≈ $0.0085)`."""
         parts = [_where(self.result), format_duration(self.result.seconds), *self._cost(), *self._why(), *self._size()]
         return (f"{self.name} ← " if self.name else "") + " · ".join(parts)
 

@@ -156,8 +156,9 @@ class TableMagics(Magics):
         if not asked.yes:
             size = sum(row.local_bytes for row in self.client.tables())
             raise ConfigurationError(f"{format_size(size)} of copies would be removed", hint="%bp_purge --yes does it")
-        self._run(lambda _cancel, _progress: self.client.purge())
-        return cards.lines_card(["All copies, and what was remembered of them, are gone from this disk."])
+        left = self._run(lambda _cancel, _progress: self.client.purge())
+        rest = ["Left, because it is not ours or cannot be removed:", *map(str, left)] if left else []
+        return cards.lines_card(["All copies, and what was remembered of them, are gone from this disk.", *rest])
 
     @command(option("client", nargs="?", help="A variable that holds a BigPato."))
     def bp_use(self, line: str) -> None:

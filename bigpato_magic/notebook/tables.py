@@ -1,4 +1,7 @@
-"""A table to look at: as HTML for front ends, as text for terminals. Words stand left, numbers right. Pure."""
+"""A table to look at: as HTML for front ends, as text for terminals. Pure.
+
+Words stand left, numbers right, and a column that says nothing is left out.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from html import escape
 
 _NUMBER = re.compile(r"|–|[<≈−-]*\$?[\d,.]+(?: (?:B|[KMGT]iB))?")
 
+# A number and its unit stay on one line.
+_STYLES = {"left": "text-align:left", "right": "text-align:right;white-space:nowrap"}
+
 Rows = Sequence[Sequence[str]]
 
 
@@ -15,8 +21,9 @@ def as_html(header: Sequence[str], rows: Rows) -> str:
     """An HTML table; every cell is text. Nothing where there are no rows."""
     if not rows:
         return ""
+    header, rows = _telling(header, rows)
     # Said of each cell: front ends align cells by rules of their own, and a saved notebook has no style sheet.
-    styles = [f' style="text-align:{side}"' for side in _sides(header, rows)]
+    styles = [f' style="{_STYLES[side]}"' for side in _sides(header, rows)]
     head = _line("th", header, styles)
     body = "".join(_line("td", row, styles) for row in rows)
     return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
@@ -26,9 +33,16 @@ def as_lines(header: Sequence[str], rows: Rows) -> list[str]:
     """Lines of aligned columns; none where there are no rows."""
     if not rows:
         return []
+    header, rows = _telling(header, rows)
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     sides = _sides(header, rows)
     return ["  ".join(map(_padded, line, widths, sides)).rstrip() for line in (header, *rows)]
+
+
+def _telling(header: Sequence[str], rows: Rows) -> tuple[Sequence[str], Rows]:
+    """The columns in which some row has something."""
+    kept = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
 def _line(tag: str, cells: Iterable[str], styles: Iterable[str]) -> str:

@@ -118,6 +118,8 @@ def environment(home: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(paths),
         "BROWSER": "true",
         "BIGPATO_CACHE": compiled,
+        # The lab extension of this tree, not the one that was installed with the environment.
+        "JUPYTER_PREFER_ENV_PATH": "0",
     }
 
 

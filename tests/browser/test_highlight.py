@@ -51,6 +51,11 @@ def test_it_looks_right(sql_cell, shoot):
     shoot(sql_cell, "highlighting")
 
 
+def test_a_query_to_be_explained_has_its_colours_too(notebook):
+    page = notebook("%%bp_explain\nSELECT 1", run=False)
+    expect(page.locator(".bp-sql-keyword")).to_have_text("SELECT", timeout=30_000)
+
+
 def test_a_keyword_looks_different_from_a_name_in_both_themes(notebook, theme):
     page = notebook(SQL, run=False)
     expect(page.locator(".bp-sql-keyword").first).to_be_visible(timeout=30_000)

@@ -91,5 +91,5 @@ def test_what_is_said_to_be_local_is_local(home, monkeypatch, analyzer):
     notebook = executed(FOLDER / "03-when-is-it-local.ipynb", home, monkeypatch)
     routes = [note["route"] for note in footnotes(notebook)]
     assert routes[:2] == ["local", "local"]
-    assert routes[2] in ("local", "reference")
-    assert set(routes[3:]) == {"bigquery"}
+    assert routes[2:4] == ["reference", "finish"]
+    assert set(routes[4:]) == {"bigquery"}

@@ -17,8 +17,17 @@ def test_words_left_numbers_right():
 
 def test_html_says_it_of_each_cell_and_escapes():
     page = tables.as_html(HEADER, ROWS)
-    assert '<td style="text-align:left">shop.&lt;b&gt;</td><td style="text-align:right">1,569.8 TiB</td>' in page
+    assert (
+        '<td style="text-align:left">shop.&lt;b&gt;</td><td style="text-align:right;white-space:nowrap">1,569.8 TiB</td>'
+        in page
+    )
     assert page.count("text-align:right") == 9
+
+
+def test_a_column_that_says_nothing_is_left_out():
+    rows = [("orders", "", "$1"), ("items", "", "")]
+    assert tables.as_lines(("Table", "Why not", "Price"), rows) == ["Table   Price", "orders     $1", "items"]
+    assert "Why not" not in tables.as_html(("Table", "Why not", "Price"), rows)
 
 
 def test_nothing_is_nothing():

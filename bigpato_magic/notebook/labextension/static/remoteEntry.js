@@ -1,4 +1,4 @@
-// Colours for BigQuery SQL in `%%bpsql` cells of JupyterLab 4 and Notebook 7.
+// Colours for BigQuery SQL in `%%bpsql` and `%%bp_explain` cells of JupyterLab 4 and Notebook 7.
 // A prebuilt extension written by hand: a module-federation container is an object with `init` and `get`, so no build
 // step and no npm are needed. https://jupyterlab.readthedocs.io/en/stable/extension/extension_dev.html#prebuilt-extensions
 (() => {
@@ -72,7 +72,7 @@
     const marks = Object.fromEntries(Object.keys(COLOURS).map((name) => [name, view.Decoration.mark({ class: `bp-sql-${name}` })]));
     function colour(document) {
       const first = document.line(1);
-      if (document.lines < 2 || !/^%%bpsql\b/.test(first.text)) return view.Decoration.none;
+      if (document.lines < 2 || !/^%%bp(?:sql|_explain)\b/.test(first.text)) return view.Decoration.none;
       const start = first.to + 1, ranges = [];
       for (const token of document.sliceString(start).matchAll(TOKENS)) {
         const from = start + token.index;
