@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -15,6 +16,14 @@ from traitlets import HasTraits, Undefined  # noqa: E402
 
 from bigpato_magic import errors  # noqa: E402
 from bigpato_magic.decide import REASONS  # noqa: E402
+from bigpato_magic.traits import (  # noqa: E402
+    Duration,
+    Size,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+)
 
 CONFIGURATION = """# Configuration
 
@@ -52,9 +61,21 @@ def _table(owner: type[HasTraits]) -> Iterator[str]:
             yield f"| `{owner.__name__}.{name}` | {_default(trait)} | {trait.help} |\n"
 
 
-def _default(trait: object) -> str:
-    text = getattr(trait, "default_value_repr", lambda: "")()
+def _default(trait: Any) -> str:
+    spelled = _spelled(trait)
+    if spelled:
+        return f"`{spelled!r}`"
+    text = trait.default_value_repr()
     return f"`{text}`" if text not in ("", repr(Undefined)) else ""
+
+
+def _spelled(trait: Any) -> str:
+    """A size or a duration with its unit, where that says all of it."""
+    for kind, format_, parse in ((Size, format_size, parse_size), (Duration, format_duration, parse_duration)):
+        if isinstance(trait, kind) and trait.default_value:
+            text = format_(trait.default_value)
+            return text if parse(text) == trait.default_value else ""
+    return ""
 
 
 def reasons() -> str:
