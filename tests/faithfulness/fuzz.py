@@ -169,7 +169,7 @@ def run(seed: int, queries: int, *, seconds: float = float("inf")) -> Report:
     report, stop = Report(), time.monotonic() + seconds
     for number, place in places(seed, seed + queries):
         report.add(number, Generator(number).query(), place)
-        if report.kinds.total() % 2000 == 0:
+        if report.kinds.total() % 500 == 0:
             print(f"{number}: {dict(report.kinds)}", flush=True)
         if time.monotonic() > stop:
             break
