@@ -69,16 +69,17 @@ class Verdict:
     rules: frozenset[str] = frozenset()
 
 
-def difference(ours: pa.Table, theirs: pa.Table, *, ordered: bool = False) -> str | None:
+def difference(ours: pa.Table, theirs: pa.Table) -> str | None:
     """The first difference between two answers in one sentence, None where they are equal.
 
-    Values are compared, not only counts; FLOAT64 to `TOLERANCE`; the order of rows only where the query fixes it.
+    Values are compared, not only counts; FLOAT64 to `TOLERANCE`. Rows are compared in an order of their own: an
+    ORDER BY leaves open how rows of one rank follow each other.
     """
     if ours.schema.names != theirs.schema.names or ours.schema.types != theirs.schema.types:
         return f"columns {_columns(ours)} here and {_columns(theirs)} on BigQuery"
     if ours.num_rows != theirs.num_rows:
         return f"{ours.num_rows} rows here and {theirs.num_rows} on BigQuery"
-    for number, (mine, other) in enumerate(zip(_rows(ours, ordered), _rows(theirs, ordered), strict=True), 1):
+    for number, (mine, other) in enumerate(zip(_rows(ours), _rows(theirs), strict=True), 1):
         for name, a, b in zip(ours.schema.names, mine, other, strict=True):
             if not _same(a, b):
                 return f"row {number}, column {name}: {_short(a)} here and {_short(b)} on BigQuery"
@@ -89,9 +90,9 @@ def _columns(table: pa.Table) -> str:
     return ", ".join(f"{field.name} {field.type}" for field in table.schema)
 
 
-def _rows(table: pa.Table, ordered: bool) -> list[tuple[Any, ...]]:
-    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True)) if table.num_columns else []
-    return rows if ordered else sorted(rows, key=_sort_key)
+def _rows(table: pa.Table) -> list[tuple[Any, ...]]:
+    columns = [column.to_pylist() for column in table.columns]
+    return sorted(zip(*columns, strict=True), key=_sort_key)
 
 
 def _sort_key(row: tuple[Any, ...]) -> tuple[str, str]:

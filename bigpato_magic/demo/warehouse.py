@@ -79,6 +79,7 @@ class DemoWarehouse(Underneath):
         self._lazy_engine: Engine | None = None
         self._catalogue = Catalogue(self.directory / "catalogue.sqlite", lambda: self._clock() + self.clock_offset)
         self._storage = Storage(self.directory / "data")
+        self._storage.sweep(self._catalogue.files())
 
     # -------------------------------------------------------------------------- what base promises
 

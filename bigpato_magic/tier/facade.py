@@ -168,7 +168,7 @@ class WithWishes(Openable):
         self.status.changed()
 
     def unpin(self, tables: Iterable[TableId]) -> None:
-        """Leave them to the policy."""
+        """Leave them to the policy, also if they were excluded."""
         self.open().wishes.leave(tables)
         self.status.changed()
 
@@ -176,10 +176,6 @@ class WithWishes(Openable):
         """Never hold them."""
         self.open().wishes.exclude(tables)
         self.status.changed()
-
-    def include(self, tables: Iterable[TableId]) -> None:
-        """Take an exclusion back."""
-        self.unpin(tables)
 
     def pinned_tables(self) -> frozenset[TableId]:
         """By the settings and by the person's wish."""

@@ -279,11 +279,6 @@ class FactsCache:
             age=asked.since(known.asked) if known else None,
         )
 
-    def forget(self) -> None:
-        """Forget everything that was known (another principal, a purged tier)."""
-        with self._lock:
-            self._known.clear()
-
     def close(self) -> None:
         """Stop the poller."""
         self._poller.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -30,6 +31,19 @@ CHANGES = [
     "ALTER TABLE orders RENAME COLUMN country TO land",
     "DROP TABLE orders; CREATE TABLE orders (id INT64, amount NUMERIC, country STRING, day DATE)",
 ]
+
+
+def test_rows_that_no_version_has_any_more_leave_the_disk_when_it_is_opened_again(warehouse):
+    warehouse.execute("UPDATE orders SET amount = 1 WHERE id = 1")
+    warehouse.clock_offset = timedelta(days=8)  # time travel reaches back for seven
+    warehouse.execute("UPDATE orders SET amount = 2 WHERE id = 1")
+    files = list((warehouse.directory / "data").glob("*.parquet"))
+    for path in files:
+        os.utime(path, (0, 0))  # what is young may belong to a change that is not finished
+    DemoWarehouse(warehouse.directory)
+    left = {path.name for path in (warehouse.directory / "data").glob("*.parquet")}
+    assert left == warehouse._catalogue.files()
+    assert len(left) < len(files)
 
 
 @pytest.mark.parametrize("sql", CHANGES)
