@@ -20,11 +20,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import policy_world as world
-from benchmarks.policy_bound import Costs, lower_bound
+from benchmarks.policy_bound import lower_bound
 from benchmarks.policy_rivals import RIVALS
 from benchmarks.policy_shapes import shapes
 from benchmarks.policy_workloads import workloads
-from benchmarks.policy_world import PRICES, Bill, Change, Query, Table, Trace, instant
+from benchmarks.policy_world import PRICES, Bill, Change, Costs, Query, Table, Trace, instant
 from bigpato_magic.tier import score
 from bigpato_magic.tier.plan import Limits, make_plan
 from bigpato_magic.tier.score import HALF_LIFE

@@ -1,21 +1,27 @@
 """A proven lower bound of what any policy must pay, even one that knows the future.
 
 The rules are those of the simulator, and hold for every policy in it: a query is local only where all its tables are
-here and fresh; a table is brought only after a query that BigQuery had to answer for want of it (nobody fetches what
-nobody asked for), though a copy may be brought up to date at any time; copies never take more than the budget.
+here and fresh; a table is fetched only after a query of it that BigQuery answered (nobody fetches what nobody asked for),
+though a copy may be brought up to date at any time; copies never take more than the budget.
 
-A query's cost is divided among its tables (it costs at least each table's share where that table is missing), and the
-budget is relaxed with prices for room (Lagrange): then the tables are independent, and the best plan of each is a short
-dynamic programme. Whatever the prices, the sum is at most the true optimum; the ascent below only makes it larger.
+`policy_programme` has the tight bound. A very long trace, or a machine without SciPy, gets this one: a query's cost is
+divided among its tables (it costs at least each table's share where that table is missing), and the budget is relaxed with
+prices for room (Lagrange): then the tables are independent, and the best plan of each is a short dynamic programme.
+Whatever the prices, the sum is at most the true optimum; the ascent below only makes it larger.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
-from benchmarks.policy_world import Change, Query, Table, Trace
+from benchmarks import policy_programme
+from benchmarks.policy_world import Change, Costs, Query, Table, Trace
+
+LONGEST = 10_000
+"""Uses of tables by one user up to which HiGHS needs less than a minute."""
 
 STEPS = 80
 SLOTS = 100
@@ -25,17 +31,6 @@ AIM = 1.3
 SHORTER = 0.6
 PATIENCE = 3
 """Of the ascent; whatever they are, what it finds is a bound."""
-
-Cost = Callable[[Mapping[str, float]], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What is to be minimal: of an answer by BigQuery, of a local one, of a transfer."""
-
-    cloud: Cost
-    local: Cost
-    transfer: Callable[[float], float]
 
 
 @dataclass(slots=True)
@@ -47,6 +42,7 @@ class Use:
         saved: cost that is saved if the table is here.
         size: bytes of the table.
         refresh: bytes that bring a copy from the use before up to this one.
+        joined: BigQuery may have answered the use before for want of another table.
         room: bytes × queries in each slot that keeping it since the use before takes.
     """
 
@@ -54,7 +50,18 @@ class Use:
     saved: float
     size: float
     refresh: float
+    joined: bool = False
     room: dict[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last use of a table. What is kept unused may be behind, so it takes the room that it took then."""
+
+    query: int
+    state: tuple[int, int]
+    size: float
+    joined: bool
 
 
 def lower_bound(trace: Trace, budget: float, costs: Costs) -> float:
@@ -63,6 +70,14 @@ def lower_bound(trace: Trace, budget: float, costs: Costs) -> float:
 
 
 def _bound_of_user(trace: Trace, user: str, budget: float, costs: Costs) -> float:
+    uses = sum(len(e.reads) for e in trace.events if isinstance(e, Query) and e.user == user)
+    if uses <= LONGEST and find_spec("scipy"):
+        return policy_programme.bound_of_user(trace, user, budget, costs)
+    return relaxed_bound_of_user(trace, user, budget, costs)
+
+
+def relaxed_bound_of_user(trace: Trace, user: str, budget: float, costs: Costs) -> float:
+    """The weaker bound, which needs no library and little time."""
     base, uses, counts = _gather(trace, user, costs)
     return base + max(_ascend(uses, counts, costs, budget), 0.0)
 
@@ -99,8 +114,7 @@ def _gather(trace: Trace, user: str, costs: Costs) -> tuple[float, dict[str, lis
     tables = {name: Table(size) for name, size in trace.tables.items()}
     mine = sum(isinstance(e, Query) and e.user == user for e in trace.events)
     uses: dict[str, list[Use]] = {}
-    states: dict[str, tuple[int, int]] = {}
-    last: dict[str, int] = {}
+    last: dict[str, _Last] = {}
     counts, base, number = [0] * SLOTS, 0.0, 0
     for event in trace.events:
         if isinstance(event, Change):
@@ -114,13 +128,13 @@ def _gather(trace: Trace, user: str, costs: Costs) -> tuple[float, dict[str, lis
             base += local
             worth = {name: costs.cloud({name: size}) for name, size in event.reads.items()}
             for name in event.reads:
-                table = tables[name]
+                table, before = tables[name], last.get(name) or _Last(number, (-1, 0), 0.0, joined=False)
                 share = (cloud - local) * worth[name] / (sum(worth.values()) or 1.0)
-                use = Use(slot, max(0.0, share), table.bytes, table.behind(states.get(name, (-1, 0))))
-                spent = Counter((i * SLOTS // mine) for i in range(last.get(name, number) + 1, number))
-                use.room = {s: n * table.bytes for s, n in spent.items()}
+                use = Use(slot, max(0.0, share), table.bytes, table.behind(before.state), before.joined)
+                spent = Counter((i * SLOTS // mine) for i in range(before.query + 1, number))
+                use.room = {s: n * before.size for s, n in spent.items()}
                 uses.setdefault(name, []).append(use)
-                states[name], last[name] = table.state, number
+                last[name] = _Last(number, table.state, table.bytes, joined=len(event.reads) > 1)
             number += 1
     return base, uses, counts
 
@@ -146,7 +160,8 @@ def _best_of_table(uses: list[Use], prices: list[float], costs: Costs, budget: f
         fetch, refresh = costs.transfer(use.size), costs.transfer(min(use.refresh, use.size))
         room = prices[use.slot] * use.size
         keep = sum(prices[slot] * amount for slot, amount in use.room.items())
-        arrive_new = out[0] + fetch + room
+        source = here if use.joined and here[0] < out[0] else out
+        arrive_new = source[0] + fetch + room
         arrive_kept = here[0] + refresh + keep + room
         stay_out = min((out[0], 0, out), (here[0], 1, here), key=lambda option: option[:2])
         new_out = (stay_out[0] + use.saved, ("out", stay_out[2]))
@@ -155,7 +170,7 @@ def _best_of_table(uses: list[Use], prices: list[float], costs: Costs, budget: f
         elif arrive_kept <= arrive_new:
             here = (arrive_kept, ("kept", k, here))
         else:
-            here = (arrive_new, ("new", k, out))
+            here = (arrive_new, ("new", k, source))
         out = new_out
     best = min(out, here, key=lambda option: option[0])
     return best[0], _room(uses, best)

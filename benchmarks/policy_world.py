@@ -6,7 +6,7 @@ Time is compressed to events: what a rebalance brings after one event is there a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,6 +104,15 @@ def transfer_seconds(size: float) -> float:
 
 WAIT = PRICES.dollars_per_hour / 3600
 """Dollars for a second of waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a bound is of: the cost of an answer by BigQuery, of a local one (both by what is read), of a transfer."""
+
+    cloud: Callable[[Mapping[str, float]], float]
+    local: Callable[[Mapping[str, float]], float]
+    transfer: Callable[[float], float]
 
 
 @dataclass(slots=True)
