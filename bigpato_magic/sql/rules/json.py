@@ -20,8 +20,23 @@ from bigpato_magic.types import Kind, SqlType
 SOURCE = DOCS + "json_functions"
 WIDE = 2**53
 
+# Control characters that DuckDB escapes with capital letters and GoogleSQL with small ones: \u001B, \u001b.
+LETTERED = ("0B", "0E", "0F", *(f"1{letter}" for letter in "ABCDEF"))
+_ANY_LETTERED = "".join(rf"\x{code}" for code in LETTERED)
+
+
+def _small(part: str) -> str:
+    """The letters made small in a JSON text that has no escaped backslash."""
+    for code in LETTERED:
+        part = rf"replace({part}, '\u00{code}', '\u00{code.lower()}')"
+    return part
+
+
 MACROS = {
-    "bp_json_text(s)": "replace(replace(CAST(to_json(s) AS VARCHAR), chr(8232), '\\u2028'), chr(8233), '\\u2029')",
+    "bp_json_quoted(s)": f"CASE WHEN regexp_matches(s, '[{_ANY_LETTERED}]') "
+    r"THEN array_to_string(list_transform(string_split(CAST(to_json(s) AS VARCHAR), '\\'), "
+    rf"lambda part: {_small('part')}), '\\') ELSE CAST(to_json(s) AS VARCHAR) END",
+    "bp_json_text(s)": r"replace(replace(bp_json_quoted(s), chr(8232), '\u2028'), chr(8233), '\u2029')",
     "bp_json_clock(t)": "strftime(t, '%Y-%m-%dT%H:%M:%S') || bp_fraction(CAST(extract(microseconds FROM t) AS BIGINT))",
     "bp_json_float(x)": "CASE WHEN isnan(x) THEN '\"NaN\"' WHEN isinf(x) THEN CASE WHEN x > 0 THEN '\"Infinity\"' "
     "ELSE '\"-Infinity\"' END ELSE bp_float_text(x) END",
@@ -115,7 +130,7 @@ TO_JSON = {
     Kind.INT64: "CAST({x} AS VARCHAR)",
     Kind.NUMERIC: "bp_json_number({x})",
 }
-TO_JSON[Kind.STRING] = "CAST(to_json({x}) AS VARCHAR)"
+TO_JSON[Kind.STRING] = "bp_json_quoted({x})"
 # stringify_wide_numbers => TRUE
 STRINGIFIED = TO_JSON | {Kind.INT64: "bp_json_wide({x})"}
 

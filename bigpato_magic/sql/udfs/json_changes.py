@@ -42,9 +42,9 @@ def _keys(value: Any, depth: int, lax: int, prefix: str, nested: int) -> Iterato
             yield from _keys(item, depth, lax, prefix, nested + 1)
     elif isinstance(value, dict) and depth > 0:
         for name, member in value.items():
-            path = prefix + _key(name)
+            path = f"{prefix}.{_key(name)}" if prefix else _key(name)
             yield path
-            yield from _keys(member, depth - 1, lax, path + ".", 0)
+            yield from _keys(member, depth - 1, lax, path, 0)
 
 
 def _key(name: str) -> str:
