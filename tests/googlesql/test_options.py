@@ -7,7 +7,10 @@ import pytest
 from bigpato_magic import googlesql
 from bigpato_magic.errors import QueryError
 from bigpato_magic.googlesql import options
+from bigpato_magic.googlesql.instance import Refusal
 from bigpato_magic.googlesql.service import lend
+from tests.sql import recorded
+from tests.tpc.texts import QUERIES
 
 T = "(SELECT 1 AS a, 2 AS b)"
 REFUSED = {
@@ -102,3 +105,49 @@ def test_other_dialects_are_refused(sql):
 )
 def test_types_are_bigquerys(sql, kind):
     assert str(googlesql.analyze(sql).outputs[0].type) == kind
+
+
+PARSED = [
+    *(query.bigquery for query in QUERIES),
+    *(sql for family in recorded.families() for sql in recorded.queries(family)[::20]),
+    "SELECT * FROM my-project.d.t",
+    "SELECT * FROM `my-project.d.t` AS t, t.items, UNNEST(t.items) AS item",
+    "FROM d.t |> WHERE x > 1 |> JOIN d.u USING (x) |> AGGREGATE SUM(x) AS s GROUP BY y",
+    "WITH w AS (SELECT * FROM d.t) SELECT * FROM w, d.u QUALIFY ROW_NUMBER() OVER (ORDER BY 1) = 1",
+    "SELECT * FROM d.t WHERE (x IS DISTINCT FROM y) IN (SELECT z FROM d.v)",
+    "SELECT * FROM d.t JOIN d.u JOIN d.v ON u.x = v.x ON t.x = u.x",
+    "SELECT * FROM d.t TABLESAMPLE SYSTEM (10 PERCENT) FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()",
+    "SELECT * FROM d.t PIVOT(SUM(x) FOR y IN (1, 2)) UNPIVOT(v FOR n IN (a, b))",
+    "SELECT * FROM d.f(TABLE d.t, (SELECT * FROM d.u))",
+    "MERGE d.t AS t USING d.s AS s ON t.x = s.x WHEN MATCHED THEN UPDATE SET y = 1 WHEN NOT MATCHED THEN INSERT ROW",
+    "BEGIN FOR r IN (SELECT x FROM d.t) DO SELECT r.x; END FOR; END",
+    "l: LOOP LEAVE l; END LOOP; REPEAT SELECT 1 FROM d.t; UNTIL TRUE END REPEAT",
+    "CASE WHEN EXISTS (SELECT 1 FROM d.t) THEN SELECT 1 FROM d.u; END CASE",
+    "LOAD DATA INTO TEMP TABLE t FROM FILES (format = 'CSV')",
+    "CREATE TABLE d.t (x INT64 DEFAULT 1) AS SELECT * FROM d.u",
+    "CREATE FUNCTION d.f(x INT64) RETURNS INT64 REMOTE WITH CONNECTION p.us.c OPTIONS (endpoint = 'e')",
+    "ALTER TABLE IF EXISTS d.t ADD COLUMN x INT64",
+    "SELECT FROM WHERE",
+]
+
+
+def parsed(instance, sql, language):
+    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
+
+    request = protos.ExtractTableNamesFromStatementRequest(sql_statement=sql, allow_script=True, options=language)
+    try:
+        found = instance.call("ExtractTableNamesFromStatement", request, protos.ExtractTableNamesFromStatementResponse)
+    except Refusal as refusal:
+        return refusal.message
+    return [tuple(name.table_name_segment) for name in found.table_name]
+
+
+def test_the_parser_needs_no_more_features_than_it_is_told():
+    with lend() as instance:
+        few = options.parsing_options(instance)
+        every = type(few)()
+        every.CopyFrom(few)
+        every.enabled_language_features[:] = options.language_options(instance).enabled_language_features
+        differing = [sql for sql in PARSED if parsed(instance, sql, few) != parsed(instance, sql, every)]
+    assert len(every.enabled_language_features) > 100 > len(few.enabled_language_features) > 0
+    assert differing == []
