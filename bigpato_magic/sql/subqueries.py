@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bigpato_magic.googlesql import tree
@@ -84,8 +85,25 @@ def _in(c: Compiler, needle: Expr, relation: Relation, column: int, type_: SqlTy
         relation = c.wrap(relation, [column])
         value = c.columns[column]
         relation.where.append(f"(isnan({value.sql}) IS NOT TRUE)")
+    if outer and _VOLATILE.search(relation.select(value.sql)):
+        return Expr(_counted(c, needle, relation, column), type_, raises=needle.raises)
     found = f"({needle.sql} IN ({relation.select(value.sql, order=False)}))"
     if needle.raises:
         # DuckDB does not look at it where the subquery is empty. A hash is never NULL, which DuckDB does not know.
         found = f"(CASE WHEN hash({needle.sql}) IS NULL THEN NULL ELSE {found} END)"
     return Expr(found, type_, raises=needle.raises)
+
+
+# For DuckDB `error` is volatile, and so is what is made of it.
+_VOLATILE = re.compile(r"\berror\(|\bbp_\w+\(")
+
+
+def _counted(c: Compiler, needle: Expr, relation: Relation, column: int) -> str:
+    """IN as an aggregate of comparisons.
+
+    Where a subquery of a row is volatile, DuckDB's own IN takes a NULL among any row's values for one among this row's.
+    """
+    relation = c.wrap(relation, [column])
+    equal = f"({needle.sql} = {c.columns[column].sql})"
+    answer = f"CASE WHEN bool_or({equal}) THEN true WHEN count(*) > count({equal}) THEN NULL ELSE false END"
+    return f"({relation.select(answer)})"
