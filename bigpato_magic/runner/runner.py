@@ -99,7 +99,7 @@ class QueryRunner:
         return self._understanding.tables_of(request)
 
     def _note(self, request: Request, query: AnalyzedQuery | None, result: QueryResult) -> QueryResult:
-        result = self.tier.record(request.sql, query, replace(result, sql=request.sql), self._used(request, query))
+        result = self.tier.record(query, replace(result, sql=request.sql), self._used(request, query))
         self.status.note_query(result)
         return result
 

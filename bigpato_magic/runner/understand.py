@@ -83,7 +83,7 @@ class Understanding:
         except (QueryError, AnalyzerUnavailable, ValueError) as error:
             return replace(blank, blockers=(_reason_of(error),))
         copies = self.tier.copies(list(tables.values()))
-        missing = tuple(_not_local(table) for table in tables.values() if table not in copies)
+        missing = tuple(self.tier.absent(table) for table in tables.values() if table not in copies)
         if missing:
             return replace(blank, blockers=tuple(dict.fromkeys(missing)), copies=copies)
         return self._understand(request, blank, tables, copies)
@@ -231,10 +231,6 @@ def _article(kind: str) -> str:
 
 def _local_table(copy: TableCopy) -> LocalTable:
     return LocalTable(copy.relation, copy.columns, copy.stats)
-
-
-def _not_local(table: TableId) -> Reason:
-    return Reason("not-local", f"{table.table} is not local yet", table)
 
 
 def _reason_of(error: Exception) -> Reason:

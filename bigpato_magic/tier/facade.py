@@ -108,11 +108,17 @@ class ForQueries(Openable):
         with nullcontext() if opened is None else opened.leases.lease(copies):
             yield
 
-    def record(
-        self, sql: str, query: AnalyzedQuery | None, result: QueryResult, tables: Sequence[TableId] = ()
-    ) -> QueryResult:
+    def absent(self, table: TableId) -> Reason:
+        """Why a table has no copy: it can have none, as far as is known already, or it has not been brought yet."""
+        from bigpato_magic.tier.plan import why_not
+
+        opened = self._tried()
+        facts = opened.facts.known(table) if opened is not None else None
+        obstacle = why_not(facts, streaming_ok=True) if facts is not None else None
+        return Reason(*(obstacle or ("not-local", f"{table.table} is not local yet")), table)
+
+    def record(self, query: AnalyzedQuery | None, result: QueryResult, tables: Sequence[TableId] = ()) -> QueryResult:
         """Note a query in the usage journal and the ledger; the result comes back with the bytes that it saved."""
-        del sql
         from bigpato_magic.tier import books
 
         opened = self._tried()

@@ -268,6 +268,12 @@ def test_nobody_is_told_to_bring_what_can_never_be_here(client, table, code, say
     assert says in explained.reasons[0].message
 
 
+def test_once_it_is_known_that_a_table_is_a_view_its_queries_say_so(client):
+    assert codes_of(client, "SELECT COUNT(*) AS n FROM events_view") == ["not-local"]
+    client.promote("events_view")
+    assert codes_of(client, "SELECT COUNT(*) AS n FROM events_view") == ["view"]
+
+
 def test_what_tables_did_not_bill_adds_up_to_what_the_ledger_has(client, warehouse):
     client.promote(["events", "buckets"])
     client.run("SELECT COUNT(*) AS n, SUM(amount) AS total FROM events JOIN buckets ON id = user_id")
