@@ -214,21 +214,6 @@ def _json_object_of_arrays(call: Call) -> str:
     return f"bp_json_object({there[0]}, {there[1]}, false)"
 
 
-def _remove(call: Call) -> str:
-    sql = call.sql(0)
-    for i in range(1, len(call.args)):
-        sql = f"bp_json_remove({sql}, {text(steps(call.constant(i)))}, {str(call.safe).lower()})"
-    return sql
-
-
-def _strip_nulls(call: Call) -> str:
-    path = text(steps(call.constant(1)))
-    flags = ", ".join(call.sql(i) for i in (2, 3))
-    if any(flag.facts.nulls for flag in call.args[2:4]):
-        call.refuse("JSON_STRIP_NULLS where a flag may be NULL")
-    return f"bp_json_strip_nulls({call.sql(0)}, {path}, {flags})"
-
-
 def _known_mode(call: Call, i: int, modes: tuple[str, ...]) -> None:
     """A wrong mode is an error whatever stands beside it, and must be known here: a NULL beside it would hide it."""
     mode = call.args[i]
@@ -303,8 +288,6 @@ UDFS = (
     Udf("bp_json_keys", ("VARCHAR", "BIGINT", "VARCHAR", "BOOLEAN"), "VARCHAR[]", "bp_json_keys"),
     Udf("bp_json_pretty", ("VARCHAR",), "VARCHAR", "bp_json_pretty"),
     Udf("bp_json_object", ("VARCHAR[]", "VARCHAR[]", "BOOLEAN"), "VARCHAR", "bp_json_object"),
-    Udf("bp_json_remove", ("VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_json_remove"),
-    Udf("bp_json_strip_nulls", ("VARCHAR", "VARCHAR", "BOOLEAN", "BOOLEAN"), "VARCHAR", "bp_json_strip_nulls"),
     Udf("bp_json_type", ("VARCHAR",), "VARCHAR", "bp_json_type"),
     Udf("bp_parse_json", ("VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_parse_json"),
 )
@@ -342,15 +325,6 @@ RULES = (
     Rule("json_object", "", _json_object, safe=True),
     Rule("json_object", "ARRAY<STRING>, ARRAY", _json_object_of_arrays, safe=_json_object_of_arrays),
     Rule("json_object", "STRING, ...", _json_object, safe=_json_object),
-    Rule("json_remove", "JSON, STRING, ...", _remove, safe=_remove, grid=trials.REMOVALS, values=trials.NESTED),
-    Rule(
-        "json_strip_nulls",
-        "JSON, STRING, BOOL, BOOL",
-        _strip_nulls,
-        safe=True,
-        grid=trials.STRIPS,
-        values=trials.NESTED,
-    ),
     Rule("json_type", "JSON", "bp_json_type({a})", safe=True, facts=ASCII),
     Rule(
         "parse_json",

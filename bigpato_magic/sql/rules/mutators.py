@@ -1,4 +1,4 @@
-"""JSON_SET, JSON_ARRAY_INSERT, JSON_ARRAY_APPEND and JSON_FLATTEN: functions of `sql.udfs.json_mutators`.
+"""Functions that change a value of the JSON type, and JSON_FLATTEN: those of `sql.udfs.json_mutators`.
 
 https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from bigpato_magic.sql.expr import Expr
 from bigpato_magic.sql.physical import text
+from bigpato_magic.sql.rules import json_trials as trials
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
 from bigpato_magic.sql.rules.json import STANDARD, TO_JSON, printed
 from bigpato_magic.types import Kind
@@ -82,10 +83,27 @@ def _added(function: str) -> Template:
     return lambda call: _flagged(call, build)
 
 
+def _remove(call: Call) -> str:
+    sql = call.sql(0)
+    for i in range(1, len(call.args)):
+        sql = f"bp_json_remove({sql}, {text(exact_steps(call, call.constant(i)))}, {str(call.safe).lower()})"
+    return sql
+
+
+def _strip_nulls(call: Call) -> str:
+    path = text(exact_steps(call, call.constant(1)))
+    flags = ", ".join(call.sql(i) for i in (2, 3))
+    if any(flag.facts.nulls for flag in call.args[2:4]):
+        call.refuse("JSON_STRIP_NULLS where a flag may be NULL")
+    return f"bp_json_strip_nulls({call.sql(0)}, {path}, {flags})"
+
+
 UDFS = (
     Udf("bp_json_set", ("VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_json_set"),
     Udf("bp_json_array_append", ("VARCHAR", "VARCHAR", "VARCHAR[]"), "VARCHAR", "bp_json_array_append"),
     Udf("bp_json_array_insert", ("VARCHAR", "VARCHAR", "VARCHAR[]"), "VARCHAR", "bp_json_array_insert"),
+    Udf("bp_json_remove", ("VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_json_remove"),
+    Udf("bp_json_strip_nulls", ("VARCHAR", "VARCHAR", "BOOLEAN", "BOOLEAN"), "VARCHAR", "bp_json_strip_nulls"),
     Udf("bp_json_flatten", ("VARCHAR",), "VARCHAR[]", "bp_json_flatten"),
 )
 _DOCUMENTS = (
@@ -121,5 +139,14 @@ RULES = (
     _rule("json_array_insert", "insert_each_element", _added("bp_json_array_insert"), ("c", *_LISTS)),
     Rule(
         "json_flatten", "JSON", "bp_json_flatten({a})", safe=True, values={"a": (*_DOCUMENTS, "JSON '[[1, [2]], []]'")}
+    ),
+    Rule("json_remove", "JSON, STRING, ...", _remove, safe=_remove, grid=trials.REMOVALS, values=trials.NESTED),
+    Rule(
+        "json_strip_nulls",
+        "JSON, STRING, BOOL, BOOL",
+        _strip_nulls,
+        safe=True,
+        grid=trials.STRIPS,
+        values=trials.NESTED,
     ),
 )

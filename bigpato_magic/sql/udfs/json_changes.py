@@ -1,4 +1,4 @@
-"""Values of the JSON type made of others: flattened, stripped, with members less, put together."""
+"""Values of the JSON type made of others: flattened, their keys, put together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
-from bigpato_magic.sql.udfs.json_paths import ABSENT, at, steps
 from bigpato_magic.sql.udfs.json_values import held, print_json
 
 TEXT, TEXTS = pa.string(), pa.list_(pa.string())
@@ -53,44 +52,6 @@ def _key(name: str) -> str:
     return f'"{name}"' if "." in name else name
 
 
-def strip_nulls(text: str, path: str, arrays: bool, empty: bool) -> str:
-    """JSON_STRIP_NULLS."""
-    value = held(text)
-    way = steps(path)
-    if at(value, path) is ABSENT:
-        return text
-    if not way:
-        return print_json(_stripped(value, arrays, empty))
-    parent = at(value, json.dumps(way[:-1]))
-    key: Any = int(way[-1]) if isinstance(parent, list) else way[-1]
-    parent[key] = _stripped(parent[key], arrays, empty)
-    return print_json(value)
-
-
-def _stripped(value: Any, arrays: bool, empty: bool) -> Any:
-    if isinstance(value, dict):
-        members = {name: _stripped(member, arrays, empty) for name, member in value.items()}
-        value = {name: member for name, member in members.items() if member is not None}
-    elif isinstance(value, list):
-        value = [_stripped(item, arrays, empty and arrays) for item in value]
-        if not arrays:
-            return value
-        value = [item for item in value if item is not None]
-    return None if empty and value in ([], {}) else value
-
-
-def remove(text: str, path: str) -> str:
-    """JSON_REMOVE of one path."""
-    way = steps(path)
-    if not way:
-        raise InvalidValue("the JSONPath cannot be '$'")
-    value = held(text)
-    parent = at(value, json.dumps(way[:-1]))
-    if at(value, path) is not ABSENT:
-        del parent[int(way[-1]) if isinstance(parent, list) else way[-1]]
-    return print_json(value)
-
-
 def json_object(names: list[str | None], values: list[str]) -> str:
     """JSON_OBJECT; the first of twins counts."""
     if any(name is None for name in names):
@@ -104,6 +65,4 @@ def json_object(names: list[str | None], values: list[str]) -> str:
 
 bp_json_flatten = strict(flatten, TEXTS)
 bp_json_keys = strict(guarded(keys), TEXTS)
-bp_json_strip_nulls = strict(strip_nulls, TEXT)
-bp_json_remove = strict(guarded(remove), TEXT)
 bp_json_object = strict(guarded(json_object), TEXT)

@@ -1,4 +1,4 @@
-"""JSON_SET, JSON_ARRAY_INSERT and JSON_ARRAY_APPEND: what they change in a value of the JSON type.
+"""JSON_SET, JSON_REMOVE and their like: what they change in a value of the JSON type.
 
 A path's step is a member's name (str) or an index (int); a step that does not fit what is there leaves all as it is.
 https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions
@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from bigpato_magic.sql.udfs.arrow import Unsure, strict
+from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
 from bigpato_magic.sql.udfs.json_values import held, print_json
 
 Step = str | int
@@ -131,6 +131,52 @@ def array_insert(text: str, path: str, items: list[str]) -> str:
     return print_json(root[0])
 
 
+def strip_nulls(text: str, path: str, arrays: bool, empty: bool) -> str:
+    """JSON_STRIP_NULLS."""
+    root: list[Any] = [held(text)]
+    holder, step = _place(root, _steps(path))
+    if holder is None:
+        return text
+    holder[step] = _stripped(holder[step], arrays, empty)
+    return print_json(root[0])
+
+
+def _stripped(value: Any, arrays: bool, empty: bool) -> Any:
+    if isinstance(value, dict):
+        members = {name: _stripped(member, arrays, empty) for name, member in value.items()}
+        value = {name: member for name, member in members.items() if member is not None}
+    elif isinstance(value, list):
+        value = [_stripped(item, arrays, empty and arrays) for item in value]
+        if not arrays:
+            return value
+        value = [item for item in value if item is not None]
+    return None if empty and value in ([], {}) else value
+
+
+def remove(text: str, path: str) -> str:
+    """JSON_REMOVE of one path."""
+    if not _steps(path):
+        raise InvalidValue("the JSONPath cannot be '$'")
+    root: list[Any] = [held(text)]
+    holder, step = _place(root, _steps(path))
+    if holder is not None:
+        del holder[step]
+    return print_json(root[0])
+
+
+def _place(root: list[Any], way: tuple[Step, ...]) -> tuple[Any, Step]:
+    """The array or object that holds what a path leads to, None where it leads nowhere, and where that is in it."""
+    holder: Any = None
+    value: Any = root
+    for step in (0, *way):
+        if not _fits(value, step) or not _has(value, step):
+            return None, step
+        holder, value = value, value[step]
+    return holder, (way or (0,))[-1]
+
+
 bp_json_set = strict(set_value, pa.string())
 bp_json_array_append = strict(array_append, pa.string())
 bp_json_array_insert = strict(array_insert, pa.string())
+bp_json_strip_nulls = strict(strip_nulls, pa.string())
+bp_json_remove = strict(guarded(remove), pa.string())
