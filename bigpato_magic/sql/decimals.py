@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from bigpato_magic.sql.expr import Expr, Facts
-from bigpato_magic.sql.physical import FULL
+from bigpato_magic.sql.physical import FULL, numeric
 from bigpato_magic.types import Kind
 
 MAX_PRECISION, MAX_SCALE = FULL
@@ -33,21 +33,28 @@ def cast(sql: str, precision: int, scale: int) -> str:
     return f"CAST({sql} AS DECIMAL({precision},{scale}))"
 
 
-def unify(args: Sequence[Expr]) -> list[Expr]:
-    """The same expressions, all NUMERIC ones held alike, as CASE or UNION need it."""
+def unify(args: Sequence[Expr], *, bare: bool = False) -> list[Expr]:
+    """The same expressions, all NUMERIC ones held alike, as CASE or UNION need it.
+
+    Args:
+        args: whatever their types.
+        bare: a constant may be held more narrowly, as DuckDB itself makes it like the others.
+    """
     widths = [width(e) for e in args if e.type.kind is Kind.NUMERIC]
     if not widths:
         return list(args)
     scale = max(s for _, s in widths)
     precision = max(p - s for p, s in widths) + scale
     common = (precision, scale) if precision <= MAX_PRECISION else FULL
-    return [_as(e, common) if e.type.kind is Kind.NUMERIC else e for e in args]
+    return [_as(e, common, bare=bare) if e.type.kind is Kind.NUMERIC else e for e in args]
 
 
-def _as(e: Expr, common: tuple[int, int]) -> Expr:
+def _as(e: Expr, common: tuple[int, int], *, bare: bool) -> Expr:
     if width(e) == common:
         return e
-    return e.text(cast(e.sql, *common)).known(decimal=common)
+    # A cast takes DuckDB longer to bind than digits.
+    written = numeric(e.value, common[1]) if bare and e.literal and not e.is_null else None
+    return e.text(written or cast(e.sql, *common)).known(decimal=common)
 
 
 def add(op: str, a: Expr, b: Expr) -> Expr:

@@ -26,6 +26,7 @@ class Facts:
         high: no larger value occurs; INT64 only.
         magnitude: no value is larger than this in absolute value, so none is infinite or NaN; FLOAT64 only.
         whole: all values are whole numbers, so none lies between 0 and 1; FLOAT64 only.
+        zero: may be 0; NUMERIC only.
         decimal: precision and scale of the DuckDB DECIMAL that the text gives; NUMERIC and BIGNUMERIC only.
             None means (38, 9).
     """
@@ -37,6 +38,7 @@ class Facts:
     high: int | None = None
     magnitude: float | None = None
     whole: bool = False
+    zero: bool = True
     decimal: tuple[int, int] | None = None
 
 
@@ -62,6 +64,7 @@ def either(exprs: Sequence[Expr]) -> Facts:
         high=None if None in highs or not highs else max(x for x in highs if x is not None),
         magnitude=None if None in sizes or not sizes else max(x for x in sizes if x is not None),
         whole=all(f.whole for f in facts),
+        zero=any(f.zero for f in facts),
     )
 
 

@@ -171,7 +171,7 @@ def _parameterized(c: Compiler, e: Expr, modifiers: Node, safe: bool) -> Expr:
     return Expr(
         call.once(lambda bound_call: bound_call.fill(fitted)),
         e.type,
-        replace(e.facts, nulls=True, decimal=None),
+        replace(e.facts, nulls=True, zero=True, decimal=None),
         raises=True,
         fixed=e.fixed,
         folds=e.folds,

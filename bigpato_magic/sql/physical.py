@@ -144,11 +144,17 @@ def _float64(value: float) -> tuple[str, Facts]:
 
 def _numeric(value: Decimal) -> tuple[str, Facts]:
     precision, scale = decimal_facts(value)
-    digits, held = f"{value:.{scale}f}", Facts(nulls=False, decimal=(precision, scale))
-    if precision > NARROW:
-        return f"CAST('{digits}' AS DECIMAL({precision},{scale}))", held
+    sql = numeric(value, scale) or f"CAST('{value:.{scale}f}' AS DECIMAL({precision},{scale}))"
+    return sql, Facts(nulls=False, zero=not value, decimal=(precision, scale))
+
+
+def numeric(value: Decimal, scale: int) -> str | None:
+    """A NUMERIC with at least as many places as it has, without a cast; None where it has too many digits for that."""
+    precision, own = decimal_facts(value)
+    if precision - own + scale > NARROW:
+        return None
     # DuckDB reads digits with a point as a DECIMAL.
-    return f"({digits}{'' if scale else '.'})", held
+    return f"({value:.{scale}f}{'' if scale else '.'})"
 
 
 def _bignumeric(value: Decimal) -> tuple[str, Facts]:
@@ -224,7 +230,8 @@ def stored(stats: ColumnStats | None, type_: SqlType) -> Facts:
     facts = Facts(nulls=stats.nulls, nan=stats.nan, ascii=stats.ascii)
     if type_.kind is Kind.NUMERIC:
         shape = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", stats.physical or "")
-        return replace(facts, decimal=_digits(stats, int(shape[1]), int(shape[2])) if shape else None)
+        digits = _digits(stats, int(shape[1]), int(shape[2])) if shape else None
+        return replace(facts, zero=_may_be_zero(stats), decimal=digits)
     if stats.low is None or stats.high is None:
         return facts
     if type_.kind is Kind.INT64:
@@ -233,6 +240,10 @@ def stored(stats: ColumnStats | None, type_: SqlType) -> Facts:
         size = max(abs(float(stats.low)), abs(float(stats.high)))
         return replace(facts, magnitude=size if math.isfinite(size) else None)
     return facts
+
+
+def _may_be_zero(stats: ColumnStats) -> bool:
+    return stats.low is None or stats.high is None or Decimal(stats.low) <= 0 <= Decimal(stats.high)
 
 
 def _digits(stats: ColumnStats, precision: int, scale: int) -> tuple[int, int]:

@@ -23,6 +23,7 @@ def _same(call: Call) -> Facts:
         low=facts.low,
         high=facts.high,
         magnitude=facts.magnitude,
+        zero=facts.zero,
         decimal=facts.decimal,
     )
 

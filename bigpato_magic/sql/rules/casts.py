@@ -80,7 +80,8 @@ def _cast(
 def _int_to_numeric(call: Call) -> Expr:
     low, high = call.args[0].facts.low, call.args[0].facts.high
     digits = 19 if low is None or high is None else len(str(max(abs(low), abs(high))))
-    return Expr(f"CAST({call.sql(0)} AS DECIMAL({digits},0))", call.type, Facts(decimal=(digits, 0)))
+    facts = Facts(zero=low is None or high is None or low <= 0 <= high, decimal=(digits, 0))
+    return Expr(f"CAST({call.sql(0)} AS DECIMAL({digits},0))", call.type, facts)
 
 
 def _int_to_float(call: Call) -> Facts:

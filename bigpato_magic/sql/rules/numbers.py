@@ -159,7 +159,7 @@ def _is_cheap(e: Expr) -> bool:
 
 def _quotient(a: Expr, b: Expr) -> str:
     exact = decimals.quotient(a.sql, b.sql, decimals.width(a), decimals.width(b))
-    zero = "" if b.literal and b.value else f"WHEN {_zero(a, b)} THEN error('division by zero') "
+    zero = "" if not b.facts.zero else f"WHEN {_zero(a, b)} THEN error('division by zero') "
     return decimals.near(a.sql, b.sql, exact or f"bp_ndiv({a.sql}, {b.sql})", unless=zero)
 
 

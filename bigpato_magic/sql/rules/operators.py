@@ -102,12 +102,12 @@ def _value(call: Call, sql: str, values: list[Expr], *, nulls: bool = False) -> 
 
 
 def _if(call: Call) -> Expr:
-    yes, no = decimals.unify(call.args[1:])
+    yes, no = decimals.unify(call.args[1:], bare=True)
     return _value(call, f"(CASE WHEN {call.sql(0)} THEN {yes.sql} ELSE {no.sql} END)", [yes, no])
 
 
 def _coalesce(call: Call) -> Expr:
-    args = decimals.unify(call.args)
+    args = decimals.unify(call.args, bare=True)
     e = _value(call, f"coalesce({', '.join(arg.sql for arg in args)})", args)
     return e.known(nulls=all(arg.facts.nulls for arg in args))
 
@@ -137,7 +137,7 @@ def _case_value(call: Call) -> Expr:
 
 
 def _branches(call: Call, head: str, keys: list[Expr], values: list[Expr], default: Expr | None) -> Expr:
-    unified = decimals.unify([*values, *([default] if default else [])])
+    unified = decimals.unify([*values, *([default] if default else [])], bare=True)
     whens = "".join(f" WHEN {k.sql} THEN {v.sql}" for k, v in zip(keys, unified, strict=False))
     tail = f" ELSE {unified[-1].sql}" if default else ""
     return _value(call, f"(CASE{head}{whens}{tail} END)", unified, nulls=default is None)

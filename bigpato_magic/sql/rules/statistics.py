@@ -48,6 +48,8 @@ def _average(call: Call) -> str:
 FAR = 3e3
 # Where squares of what differs have no digits left.
 TINY = 1e-140
+# Whole numbers up to here have a mean that is off by far less than 1.
+COUNTABLE = 1e9
 # Below it, as a share of both deviations, a comoment is made of what rounding left.
 NEAR = 1e-4
 
@@ -63,6 +65,9 @@ def _moment(name: str, least: int) -> Template:
             f"CASE WHEN {plain} < {TINY} THEN min({values}){{tail}} < max({values}){{tail}} "
             f"ELSE {mean} > {FAR} * {spread} END"
         )
+        if a.facts.whole and a.facts.magnitude is not None and a.facts.magnitude <= COUNTABLE:
+            # They are all the same, or differ by 1 at least: nothing between is made of what rounding left.
+            far = f"{plain} > 0 AND {mean} > {FAR} * {spread}"
         if small:
             return f"(CASE WHEN {far} THEN {why} ELSE {plain} END)"
         return (
