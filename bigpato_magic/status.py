@@ -79,10 +79,10 @@ class Status(HasTraits):
             self.event = event.message
 
     def note_query(self, result: QueryResult, *, keep: int = 50) -> None:
-        """Keep the last results, without their frames."""
+        """Keep the last results, without their frames; a lazy relation would keep a DuckDB and its files open."""
         from dataclasses import replace
 
-        self.queries = (*self.queries[-(keep - 1) :], replace(result, arrow=None))
+        self.queries = (*self.queries[-(keep - 1) :], replace(result, arrow=None, relation=None))
 
     def changed(self) -> None:
         """Tell screens that copies, usage or pins are not what they were."""

@@ -59,6 +59,12 @@ def test_max_results_limits_the_relation(here, shell):
     assert shell.user_ns["out"].fetchall() == [(100,), (99,), (98,)]
 
 
+def test_nobody_keeps_it_but_the_person_and_the_last_result(here, client):
+    here("%%bpsql out << --to duckdb\nSELECT COUNT(*) AS n FROM orders")
+    assert client.last.relation is not None
+    assert [result.relation for result in client.status.queries] == [None]
+
+
 def test_it_outlives_its_copy_and_shows_the_instant_that_it_was_made(here, shell, client):
     here("%%bpsql out << --to duckdb\nSELECT COUNT(*) AS n FROM orders")
     client.warehouse.execute("DELETE FROM shop.orders WHERE order_id > 10")
