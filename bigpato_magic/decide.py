@@ -31,6 +31,7 @@ REASONS: dict[str, str] = {
     "analyzer-busy": "Google's analyzer is being made ready on this machine, or gave up on the text; BigQuery answers.",
     "asked": "BigQuery was asked for (`--route bigquery`).",
     "collation": "A column or an expression has a collation, which DuckDB would compare otherwise.",
+    "defect": "bigpato-magic failed to plan the query, which is a mistake of its own: BigQuery answers; please report it.",
     "excluded": "You said that the table is never to be held here.",
     "external": "An external table's rows are not BigQuery's: there is no version to copy.",
     "failed": "The transfer failed; nothing of the table was changed here.",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bigpato_magic import googlesql
 from bigpato_magic.decide import Situation
-from bigpato_magic.errors import AnalyzerUnavailable, QueryError
+from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError
 from bigpato_magic.runner.plans import Remembered, hashable
 from bigpato_magic.runner.splits import split
 from bigpato_magic.sql import compile as compile_query
@@ -30,6 +31,8 @@ from bigpato_magic.types import (
 if TYPE_CHECKING:
     from bigpato_magic.runner.request import Request
     from bigpato_magic.tier.tier import Tier
+
+log = logging.getLogger(__name__)
 
 LOADING = 5.0
 """Seconds that a query waits for an analyzer that is being loaded."""
@@ -155,6 +158,13 @@ class Understanding:
             plan = self._plans.of(hashable(key), lambda: self._plan(request, tables, copies, quarantined))
         except (QueryError, AnalyzerUnavailable) as error:
             return replace(blank, blockers=(_reason_of(error),), copies=copies)
+        except BigPatoError:
+            raise
+        except Exception as error:
+            # Whatever is wrong with this package, BigQuery can answer.
+            log.debug("a query could not be planned", exc_info=True)
+            reason = Reason("defect", f"bigpato-magic failed to plan this query: a {type(error).__name__} of its own")
+            return replace(blank, blockers=(reason,), copies=copies)
         return replace(
             blank,
             query=plan.query,

@@ -325,6 +325,16 @@ def test_a_right_answer_is_verified_equal(client):
     assert verdict.job_id
 
 
+def test_a_mistake_of_ours_in_planning_leaves_the_query_to_bigquery(client, monkeypatch):
+    client.rebalance(["events"])
+    expected = client.run(COUNTS).arrow
+    monkeypatch.setattr("bigpato_magic.runner.understand.compile_query", lambda *_, **__: 1 / 0)
+    result = client.run(f"{COUNTS} -- anew")
+    assert reasons(result) == ["defect"]
+    assert "ZeroDivisionError" in str(result.decision.reasons[0])
+    assert result.arrow.equals(expected)
+
+
 def test_a_wrong_answer_is_shown_kept_and_its_rules_are_not_used_again(client, monkeypatch):
     client.rebalance(["events"])
     result = client.run(COUNTS)
