@@ -15,6 +15,7 @@ from typing import Any
 from bigpato_magic.googlesql import tree
 
 Node = Any
+Kinds = dict[str, list[Node]]
 # Scans whose column list says only which columns of their input (or of their own definitions) go on.
 PASSING = frozenset(
     {
@@ -34,18 +35,20 @@ PASSING = frozenset(
         "WithScan",
     }
 )
+_READ = PASSING | {"Column", "SubqueryExpr", "WithEntry"}
 
 
 def prune(statement: Node) -> None:
     """Take the columns that are not needed out of a resolved query."""
-    scans = [scan for scan in tree.walk(statement, PASSING) if not _tells_rows_apart(scan)]
-    unions = [scan for scan in scans if tree.name(scan) == "SetOperationScan"]
+    found = _by_kind(statement)
+    scans = [scan for kind in PASSING for scan in found[kind] if not _tells_rows_apart(scan)]
+    unions = [scan for scan in found["SetOperationScan"] if not _tells_rows_apart(scan)]
     lists = [tree.get(scan, "column_list") for scan in scans]
     lists += [item.output_column_list for union in unions for item in union.input_item_list]
     passed = Counter(column.column_id for columns in lists for column in columns)
-    mentioned = Counter(column.column_id for column in tree.walk(statement, ("Column",)))
-    same = _same_columns(statement, unions)
-    needed = {i for i, times in mentioned.items() if times > passed[i]} | _values(statement)
+    mentioned = Counter(column.column_id for column in found["Column"])
+    same = _same_columns(found, unions)
+    needed = {i for i, times in mentioned.items() if times > passed[i]} | _values(found)
     # A set operation without columns cannot be written.
     needed |= {columns[0].column_id for union in unions if (columns := tree.get(union, "column_list"))}
     needed = _closure(needed, same)
@@ -56,22 +59,30 @@ def prune(statement: Node) -> None:
         _keep(columns, [column.column_id in needed for column in columns])
 
 
+def _by_kind(statement: Node) -> Kinds:
+    """All that is asked for below, in one walk: each takes a third of a millisecond."""
+    found: Kinds = defaultdict(list)
+    for node in tree.walk(statement, _READ):
+        found[tree.name(node)].append(node)
+    return found
+
+
 def _tells_rows_apart(scan: Node) -> bool:
     """A set operation that needs all columns to compare rows."""
     return tree.name(scan) == "SetOperationScan" and tree.enum(scan, "op_type") != "UNION_ALL"
 
 
-def _values(statement: Node) -> set[int]:
+def _values(found: Kinds) -> set[int]:
     """Columns that are the value of a subquery in an expression."""
     return {
         column.column_id
-        for found in tree.walk(statement, ("SubqueryExpr",))
-        if tree.enum(found, "subquery_type") != "EXISTS"
-        for column in tree.get(tree.node(found.subquery), "column_list")
+        for subquery in found["SubqueryExpr"]
+        if tree.enum(subquery, "subquery_type") != "EXISTS"
+        for column in tree.get(tree.node(subquery.subquery), "column_list")
     }
 
 
-def _same_columns(statement: Node, unions: Iterable[Node]) -> dict[int, set[int]]:
+def _same_columns(found: Kinds, unions: Iterable[Node]) -> dict[int, set[int]]:
     """Which columns are one column under several numbers."""
     same: dict[int, set[int]] = defaultdict(set)
 
@@ -81,10 +92,9 @@ def _same_columns(statement: Node, unions: Iterable[Node]) -> dict[int, set[int]
             same[other.column_id].add(one.column_id)
 
     entries = {
-        entry.with_query_name: tree.get(tree.node(entry.with_subquery), "column_list")
-        for entry in tree.walk(statement, ("WithEntry",))
+        entry.with_query_name: tree.get(tree.node(entry.with_subquery), "column_list") for entry in found["WithEntry"]
     }
-    for reference in tree.walk(statement, ("WithRefScan",)):
+    for reference in found["WithRefScan"]:
         tie(tree.get(reference, "column_list"), entries[reference.with_query_name])
     for union in unions:
         for item in union.input_item_list:
