@@ -8,7 +8,7 @@ costs; a changed copy is brought up to date when it has earned that; the least w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -204,7 +204,10 @@ def _promotion(s: Situation, facts: TableFacts, want: Want, copy: TableCopy | No
         facts, want.columns, want.partitions, f"{facts.id.table} {why}: {_because(s, usage, credit)}", int(want.bytes),
         score.transfer_price(want.bytes, s.prices), gain,
     )  # fmt: skip
-    pays = s.asked_for(facts.id) or (usage.uses > 0 and credit >= s.proof * cost)
+    # Habits shorten the proof only where they are likely to pay for the transfer: one comes back to a wide table, too,
+    # of which every query reads next to nothing.
+    proof = s.proof if gain >= cost else s.patience
+    pays = s.asked_for(facts.id) or (usage.uses > 0 and credit >= proof * cost)
     value = math.inf if s.asked_for(facts.id) else gain
     return Candidate(action, size - (copy.bytes if copy else 0), size, value, pays, cost)
 
@@ -256,11 +259,12 @@ def _cost(s: Situation, draft: Draft) -> None:
 
 def _make_room(s: Situation, draft: Draft, candidate: Candidate) -> None:
     """Bring it if there is room, or if what must go is worth less: for good, or as long as this session lasts."""
-    asked = math.isinf(candidate.value)
-    soon = math.inf if asked else _gain_for_now(s, s.usage.get(candidate.table))
+    asked, usage = math.isinf(candidate.value), s.usage.get(candidate.table)
+    soon = math.inf if asked else _gain_for_now(s, usage)
     chosen = _victims(s, draft, candidate, lambda copy: _loss_for_now(s, copy), soon)
     if chosen is None:
-        for_good = math.inf if asked else (candidate.value - candidate.cost) / MARGIN
+        habit = score.gain_of_habit(usage, s.prices, s.now) if usage else 0.0
+        for_good = math.inf if asked else (habit - candidate.cost) / MARGIN
         chosen = _victims(s, draft, candidate, lambda copy: _worth(s, copy), for_good)
     if chosen is None:
         draft.refuse(candidate.table, "no-room", f"what is here is worth more than {candidate.table.table}")
@@ -273,17 +277,36 @@ def _make_room(s: Situation, draft: Draft, candidate: Candidate) -> None:
 def _victims(
     s: Situation, draft: Draft, candidate: Candidate, loss: Callable[[TableCopy], float], gain: float
 ) -> list[TableCopy] | None:
-    """The copies that make room at the least loss; None where there are not enough, or they are worth more."""
-    missing, lost, chosen = draft.taken + candidate.disk - draft.room, 0.0, []
+    """The copies that make room at the least loss: several of little worth per byte, or a single one that is enough.
+
+    None where there are not enough, or they are worth more.
+    """
+    missing = draft.taken + candidate.disk - draft.room
     if missing <= 0:
         return []
-    for copy in sorted(_removable(s, draft, candidate.table), key=lambda c: (loss(c) / max(1, c.bytes), c.as_of)):
-        missing -= copy.bytes
-        lost += loss(copy)
+    possible = sorted(_removable(s, draft, candidate.table), key=lambda c: (loss(c) / max(1, c.bytes), c.as_of))
+    ways = [_enough(possible, missing), *([copy] for copy in possible if copy.bytes >= missing)]
+    lost, cheapest = min(
+        ((sum(map(loss, way)), way) for way in ways if way), key=lambda w: w[0], default=(math.inf, [])
+    )
+    return cheapest if lost < gain else None
+
+
+def _enough(copies: Iterable[TableCopy], missing: float) -> list[TableCopy]:
+    """The first of these that together make so much room, without those that need not go; none if all are too few."""
+    chosen: list[TableCopy] = []
+    for copy in copies:
         chosen.append(copy)
+        missing -= copy.bytes
         if missing <= 0:
-            return chosen if lost < gain else None
-    return None
+            break
+    else:
+        return []
+    for copy in reversed(chosen[:-1]):
+        if missing + copy.bytes <= 0:
+            missing += copy.bytes
+            chosen.remove(copy)
+    return chosen
 
 
 def _removable(s: Situation, draft: Draft, besides: TableId | None = None) -> list[TableCopy]:

@@ -26,6 +26,8 @@ HALF_LIFE = 2 * DAY
 """Seconds after which a use counts half: work moves on within days (see docs/costs.md for what other values cost)."""
 SESSION = 3600.0
 """Half-life, in seconds, of what is in use just now; after as long without a table, a time of work with it has ended."""
+REST = 2.0
+"""A table that rests for more than so many times its usual pause is likely to be done with."""
 TIB = 2**40
 
 
@@ -140,11 +142,12 @@ def decayed(usage: TableUsage, at: datetime, half_life: float) -> TableUsage:
 def brought(usage: TableUsage, moved: float, whole: float, prices: Prices) -> TableUsage:
     """The usage after a transfer of `moved` bytes for a copy of `whole` bytes: its price is taken from the account.
 
-    What is left pays for refreshes to come, up to the price of one whole transfer: a table that earned its keep is
-    kept up, and one that nobody uses any more soon is not.
+    What is left pays for refreshes to come, up to the price of one whole transfer, or of the one query that would bring
+    it back: a table that earned its keep is kept up, and one that nobody uses any more soon is not.
     """
     before = regret(usage, prices) + earned(usage, prices)
-    left = min(max(0.0, before - transfer_cost(moved, prices)), transfer_cost(whole, prices))
+    most = max(transfer_cost(whole, prices), _worth_of_use(usage, prices))
+    left = min(max(0.0, before - transfer_cost(moved, prices)), most)
     as_bytes = left / prices.query_per_tib * TIB if prices.query_per_tib else 0.0
     return replace(usage, paid=0.0, paid_uses=0, saved=as_bytes, saved_uses=0)
 
@@ -178,7 +181,8 @@ def gain(usage: TableUsage, prices: Prices, now: datetime | None = None) -> floa
 
     Uses that come at a steady rate have a decayed sum of rate × half-life / ln 2: what the same rate brings in as long.
     Of a table that is new, the sum is still on its way there; it is divided by how far it can have come (Kingma, Ba:
-    Adam, 2015, section 3). A day is added to its age, so that two uses in a minute are not taken for a habit.
+    Adam, 2015, section 3). A day is added to its age, so that two uses in a minute are not taken for a habit. A table
+    that rests for longer than it used to is worth less in proportion: work has moved on.
 
     Args:
         usage: as it weighs now.
@@ -189,7 +193,26 @@ def gain(usage: TableUsage, prices: Prices, now: datetime | None = None) -> floa
     if now is None or usage.since is None:
         return full
     age = max(0.0, (now - usage.since).total_seconds()) + DAY
-    return full / -math.expm1(-age / HALF_LIFE * math.log(2))
+    return full * _still_in_use(usage, usage.since, now) / -math.expm1(-age / HALF_LIFE * math.log(2))
+
+
+def _still_in_use(usage: TableUsage, since: datetime, now: datetime) -> float:
+    """How likely it is, 0 to 1, that the table comes up again: less, the longer it rests beyond its usual pauses.
+
+    A night, or a day off, is no rest: pauses below a day count as one.
+    """
+    usual = max(DAY, (usage.last_used - since).total_seconds() / max(1, usage.bursts - 1))
+    rest = (now - usage.last_used).total_seconds()
+    return min(1.0, REST * usual / rest) if rest > 0 else 1.0
+
+
+def gain_of_habit(usage: TableUsage, prices: Prices, now: datetime) -> float:
+    """`gain` without the last use: what the table was worth before the query that brings it up.
+
+    Just after a use, a table looks busier than it is on average; its rivals for room are seen at any moment.
+    """
+    last = 0.5 ** ((now - usage.last_used).total_seconds() / HALF_LIFE)
+    return gain(usage, prices, now) * max(0.0, 1 - last / usage.weight) if usage.weight else 0.0
 
 
 def gain_soon(usage: TableUsage, prices: Prices) -> float:
@@ -209,8 +232,12 @@ def gain_of_burst(usage: TableUsage, usual: float, prices: Prices) -> float:
         prices: of queries and time.
     """
     length = (usage.uses + usual) / (usage.bursts + 1)
-    worth = gain(usage, prices) / usage.weight if usage.weight else 0.0
-    return max(0.0, length - 1) * worth
+    return max(0.0, length - 1) * _worth_of_use(usage, prices)
+
+
+def _worth_of_use(usage: TableUsage, prices: Prices) -> float:
+    """Dollars that one query of the table saves where it is here."""
+    return gain(usage, prices) / usage.weight if usage.weight else 0.0
 
 
 def at_work(usage: TableUsage, now: datetime) -> float:
