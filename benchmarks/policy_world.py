@@ -57,21 +57,42 @@ class Trace:
 
 
 def read_trace(path: Path) -> Trace:
-    """A trace from a JSON-lines file: `{"tables": …}`, then events; see the module `benchmarks.policy`."""
-    with path.open(encoding="utf-8") as lines:
-        head = json.loads(next(lines))
-        events = tuple(_event(json.loads(line)) for line in lines if line.strip())
-    return Trace(path.stem, {name: float(size) for name, size in head["tables"].items()}, events)
+    """A trace from a JSON-lines file: `{"tables": …}`, then events; see the module `benchmarks.policy`.
+
+    A table that the first line does not name is taken to be as large as the most that a query reads of it.
+
+    Raises:
+        ValueError: the file has no such first line, or an event that is neither a query nor a change.
+    """
+    with path.open(encoding="utf-8") as file:
+        records = [json.loads(line) for line in file if line.strip()]
+    if not records or "tables" not in records[0]:
+        raise ValueError(f'{path}: the first line must be {{"tables": {{name: bytes}}}}')
+    events = tuple(sorted(map(_event, records[1:]), key=lambda event: event.t))
+    named = {name: float(size) for name, size in records[0]["tables"].items()}
+    return Trace(path.stem, _unnamed(events) | named, events)
+
+
+def _unnamed(events: Iterable[Event]) -> dict[str, float]:
+    """Every table of the events, with the most that a query reads of it."""
+    sizes: dict[str, float] = {}
+    for event in events:
+        reads = event.reads if isinstance(event, Query) else dict.fromkeys(event.tables, 0.0)
+        sizes |= {name: max(size, sizes.get(name, 0.0)) for name, size in reads.items()}
+    return sizes
 
 
 def _event(record: Mapping[str, Any]) -> Event:
     if "change" in record:
-        changes = record["change"].items()
-        return Change(
-            float(record["t"]), {t: None if c.get("rewritten") else float(c["appended_bytes"]) for t, c in changes}
-        )
+        return Change(float(record["t"]), {name: _appended(how) for name, how in record["change"].items()})
+    if "reads" not in record:
+        raise ValueError(f"neither a query nor a change: {record}")
     reads = {table: float(size) for table, size in record["reads"].items()}
-    return Query(float(record["t"]), str(record["user"]), str(record.get("query", "")), reads)
+    return Query(float(record["t"]), str(record.get("user", "")), str(record.get("query", "")), reads)
+
+
+def _appended(how: Mapping[str, Any]) -> float | None:
+    return None if how.get("rewritten") else float(how.get("appended_bytes", 0))
 
 
 # ----------------------------------------------------------------------------------------------- costs
