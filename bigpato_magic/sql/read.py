@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
@@ -53,25 +54,31 @@ def statement_kind(sql: str) -> StatementKind:
     statements = split(sql)
     if len(statements) > 1:
         return StatementKind("SCRIPT")
-    words = [m["word"].upper() for m in _TOKEN.finditer(statements[0] if statements else "") if m["word"]]
-    first = words[0] if words else _UNKNOWN
+    words = (m["word"].upper() for m in _TOKEN.finditer(statements[0] if statements else "") if m["word"])
+    first = next(words, _UNKNOWN)
     if first in _QUERIES:
         return StatementKind("SELECT")
     if first in ("CREATE", "DROP", "ALTER"):
-        return StatementKind(" ".join([first, *_object(words[1:])]))
+        return StatementKind(" ".join([first, *_object(words)]))
     return StatementKind("SCRIPT" if first in ("BEGIN", "DECLARE", "IF", "LOOP", "WHILE", "FOR", "REPEAT") else first)
 
 
-def _object(words: list[str]) -> list[str]:
+def _object(words: Iterable[str]) -> list[str]:
     kept = [word for word in words if word not in ("OR", "REPLACE", "TEMP", "TEMPORARY", "IF", "NOT", "EXISTS")]
     return kept[:2] if kept[:1] == ["MATERIALIZED"] else kept[:1]
 
 
 def split(sql: str) -> list[str]:
     """The statements of a text, without their semicolons; empty ones are left out."""
-    starts = [0, *(m.end() for m in _TOKEN.finditer(sql) if m["other"] == ";"), len(sql) + 1]
+    ends = (m.end() for m in _TOKEN.finditer(sql) if m["other"] == ";") if ";" in sql else ()
+    starts = [0, *ends, len(sql) + 1]
     parts = [sql[a : b - 1] if b <= len(sql) else sql[a:] for a, b in itertools.pairwise(starts)]
-    return [part for part in parts if outside(part).strip()]
+    return [part for part in parts if not _is_empty(part)]
+
+
+def _is_empty(part: str) -> bool:
+    """Nothing but blanks, comments and strings."""
+    return all(m["comment"] or m["text"] or m[0].isspace() for m in _TOKEN.finditer(part))
 
 
 def parameter_names(sql: str) -> tuple[str, ...]:
