@@ -216,7 +216,7 @@ def _summary(client: BigPato, shown: list[dict[str, Any]]) -> str:
     here, b = sum(r["where"] == "local" for r in shown), budget(client)
     used = f"{format_size(b['used'])} of {format_size(b['budget'])}"
     saved = f"{format_size(b['not_billed'])} ({format_money(b['dollars'])}) not billed"
-    return f"BigPato: {here} of {len(shown)} tables local · {used} · {saved}"
+    return f"BigPato: {here} of {len(shown)} {'table' if len(shown) == 1 else 'tables'} local · {used} · {saved}"
 
 
 def _picked(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:

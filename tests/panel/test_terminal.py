@@ -29,6 +29,6 @@ def test_cells_and_the_panel_are_text(tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert "local · " in ran.stdout
     assert "not billed" in ran.stdout
-    assert "BigPato: 1 of 1 tables local" in ran.stdout
+    assert "BigPato: 1 of 1 table local" in ran.stdout
     assert "samples.events  local" in ran.stdout
     assert "<" not in ran.stdout.split("BigPato: 1 of 1")[1]  # no HTML, no object's address

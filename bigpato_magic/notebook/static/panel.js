@@ -288,7 +288,7 @@ function grid(ctx) {
   }
   function explain(name) {
     const t = list.find((row) => row.name === name);
-    write(details, t ? describe(t) : list.length ? "" : ctx.get("rows").length ? "No table matches the filter." : "No table has been used yet: run a %%bpsql cell.");
+    write(details, t ? describe(t) : list.length ? "Rest on a table for its story; tick tables to move them." : ctx.get("rows").length ? "No table matches the filter." : "No table has been used yet: run a %%bpsql cell.");
   }
   function activate(name) {
     active = name;
