@@ -201,8 +201,9 @@ def compare(trace: Trace, budget: float, policies: Sequence[str] = POLICIES) -> 
 
 
 def budget_of(trace: Trace, budget: float | None) -> float:
-    """The budget given, or a share of all tables."""
-    return SHARE * sum(trace.tables.values()) if budget is None else budget
+    """The budget given, or the trace's own, or a share of all tables."""
+    given = trace.budget if budget is None else budget
+    return SHARE * sum(trace.tables.values()) if given is None else given
 
 
 def table(name: str, rows: Mapping[str, Row]) -> str:

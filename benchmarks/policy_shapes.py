@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 
 from benchmarks.policy_workloads import DAY, GB, _read, _sizes, _times, _zipf
 from benchmarks.policy_world import Change, Event, Query, Trace
@@ -159,9 +160,32 @@ def joins(rng: random.Random) -> Trace:
     return _trace("joins", tables, events)
 
 
+def allowance(rng: random.Random) -> Trace:
+    """A month that would bill just about the TiB that an account has free: a few cents decide."""
+    tables = _sizes(rng, 25, 0.2 * GB, 20 * GB)
+    pick = _zipf(rng, rng.sample(sorted(tables), len(tables)), 1.0)
+    events: list[Event] = []
+    free = 2.0**40
+    for i, t in enumerate(_times(rng, 2000, 30)):
+        name = pick()
+        reads = {name: min(free, _read(rng, tables[name]))}
+        free -= sum(reads.values())
+        events += [Query(t, "ann", f"q{i}", reads)] if reads[name] else []
+    return _trace("allowance", tables, events)
+
+
+def cramped(rng: random.Random) -> Trace:
+    """A laptop with less room than the smallest table takes: nothing can come."""
+    ordinary = uniform(rng)
+    return replace(ordinary, name="cramped", budget=0.9 * min(ordinary.tables.values()))
+
+
 SHAPES = {
-    f.__name__: f for f in (hammer, giants, stream, nightly, crowd, tiny, once, loop, uniform, spite, thin, joins)
-}
+    f.__name__: f
+    for f in (
+        hammer, giants, stream, nightly, crowd, tiny, once, loop, uniform, spite, thin, joins, allowance, cramped
+    )
+}  # fmt: skip
 
 
 def shapes(seed: int = 5) -> list[Trace]:

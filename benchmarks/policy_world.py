@@ -44,11 +44,12 @@ Event = Query | Change
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What happens: the tables' bytes at the start, then events in order."""
+    """What happens: the tables' bytes at the start, then events in order; the budget where it belongs to the tale."""
 
     name: str
     tables: Mapping[str, float]
     events: tuple[Event, ...]
+    budget: float | None = None
 
     @property
     def users(self) -> list[str]:

@@ -213,6 +213,59 @@ def test_what_is_worth_more_stays():
     assert refused(found) == {"new": "no-room"}
 
 
+def test_one_large_copy_goes_rather_than_many_small_ones_and_none_goes_that_need_not():
+    hot = facts("hot", 10 * GB)
+    small = [copy(facts(f"s{i}", GB)) for i in range(9)]
+    large = copy(facts("large", 11 * GB))
+    habits = [used(f"s{i}", times=4, hours=2) for i in range(9)] + [used("large", times=45, hours=2)]
+    limits = Limits(budget=20 * GB, disk_ratio=1.0)
+    known = [hot, *(c.facts for c in (*small, large))]
+
+    # A byte of `large` is worth a little more than one of the small tables, but all nine would not be enough.
+    found = plan([used("hot", times=400, size=10 * GB), *habits], [*small, large], known, limits=limits)
+    assert [d.copy for d in found.demote] == [large]
+
+
+def test_a_newcomer_is_judged_without_the_query_that_brings_it_up():
+    def comes(times):
+        newcomer = used("new", times=times, hours=0, since=NOW - timedelta(days=30), bursts=times)
+        habit = used("old", times=3, hours=30, since=NOW - timedelta(days=30), bursts=3)
+        old, new = copy(facts("old", 10 * GB)), facts("new", 10 * GB)
+        found = plan([newcomer, habit], [old], [old.facts, new], limits=Limits(budget=15 * GB, disk_ratio=1.0))
+        return promoted(found) == ["new"]
+
+    assert not comes(4)  # three before it, as `old` has: no reason to chase each other
+    assert comes(8)
+
+
+def test_a_table_that_rests_for_longer_than_it_used_to_is_worth_less():
+    since, days = NOW - timedelta(days=50), timedelta(days=1)
+    daily = used("daily", times=40, hours=24 * 6, since=since, bursts=40)
+    weekly = used("weekly", times=40, hours=24 * 6, since=since, bursts=7)
+    assert score.gain(daily, Prices(), NOW) < score.gain(weekly, Prices(), NOW) / 2
+    assert score.gain(daily, Prices(), NOW - 5 * days) == score.gain(
+        weekly, Prices(), NOW - 5 * days
+    )  # a day is no rest
+
+
+def test_habits_do_not_shorten_the_proof_where_queries_read_next_to_nothing():
+    thin = [used("wide", times=3, size=GB, since=NOW - timedelta(days=1), bursts=2)]
+    prices = Prices(read_free=0.0, dollars_per_hour=0.0)
+    assert promoted(plan(thin, known=[facts("wide", 90 * GB)], prices=prices)) == []
+    assert promoted(plan(thin, known=[facts("wide", 12 * GB)], prices=prices)) == ["wide"]
+    assert promoted(plan([used("wide", times=20)], known=[facts("wide", 90 * GB)], prices=prices)) == ["wide"]
+
+
+def test_a_table_whose_query_costs_more_than_its_transfer_is_kept_up_until_that_has_cost_as_much_as_one_query():
+    prices = Prices(read_free=0.0, dollars_per_hour=0.0)
+    usage, refreshes = used("small", times=50, size=10 * 2**20), 0
+    while refreshes < 1000 and score.regret(usage, prices) + score.earned(usage, prices) >= score.transfer_cost(
+        2**20, prices
+    ):
+        usage, refreshes = score.brought(usage, 2**20, 2**20, prices), refreshes + 1
+    assert refreshes - 1 == int(10 * prices.query_per_tib / prices.read_per_tib)
+
+
 def test_a_smaller_budget_or_a_full_disk_takes_the_least_useful_away():
     hot, cold = facts("hot", 10 * GB), facts("cold", 10 * GB)
     usage = [used("hot"), used("cold", 1)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
-from benchmarks import policy
+from benchmarks import policy, policy_shapes
 from benchmarks.policy_workloads import workloads
 from benchmarks.policy_world import read_trace
 
@@ -45,6 +46,24 @@ def test_a_trace_is_read_from_a_file_and_the_sums_are_written(tmp_path, capsys):
     assert abs(found["never"]["money"] - 6.25 * (12 * 5 / 1024 + 2 * 10 / 2**20)) < 1e-9
     assert found["cost"]["money"] < found["never"]["money"]
     assert "× optimum" in capsys.readouterr().out
+
+
+def test_at_the_edge_of_the_free_tier_cost_is_near_the_optimum_and_below_everything_on_bigquery():
+    trace = policy_shapes.allowance(random.Random(5))
+    billed = sum(sum(e.reads.values()) for e in trace.events)
+    assert abs(billed - 2**40) < 1  # what an account has free in a month
+    rows = policy.compare(trace, policy.budget_of(trace, None), ("cost", "never", "optimum"))
+    assert rows["cost"].money <= 2 * rows["optimum"].money
+    assert rows["cost"].seconds <= 2 * rows["optimum"].seconds
+    assert rows["cost"].money < rows["never"].money / 2
+
+
+def test_a_budget_below_the_smallest_table_brings_nothing():
+    trace = policy_shapes.cramped(random.Random(5))
+    assert trace.budget < min(trace.tables.values())
+    rows = policy.compare(trace, policy.budget_of(trace, None), ("cost", "never", "optimum"))
+    assert rows["cost"] == rows["never"]
+    assert abs(rows["optimum"].total - rows["never"].total) < 1e-9
 
 
 # -------------------------------------------------------------------------------------- traces from files
