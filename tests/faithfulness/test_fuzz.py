@@ -6,6 +6,7 @@ import os
 import random
 from dataclasses import replace
 
+from tests.faithfulness import fuzz_texts
 from tests.faithfulness.fuzz import Place, Report, run, shrunk
 from tests.faithfulness.fuzz_query import Generator
 from tests.faithfulness.fuzz_tree import Query, Rows, Tree, simpler
@@ -22,6 +23,13 @@ def test_random_queries_are_never_answered_wrongly():
     assert report.wrong == [], f"python -m tests.faithfulness.fuzz --seed {first} --queries 400"
     judged = sum(report.kinds.values())
     assert report.kinds["same"] > judged / 2, report.kinds
+
+
+def test_random_texts_and_patterns_are_never_understood_wrongly():
+    first = seed()
+    report = fuzz_texts.run(first, 60, seconds=60)
+    assert report.wrong == [], f"python -m tests.faithfulness.fuzz_texts --seed {first} --queries 60"
+    assert report.kinds["same"] > report.kinds.total() / 2, report.kinds
 
 
 def test_the_same_seed_makes_the_same_query():
