@@ -93,7 +93,7 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
     verdicts = runner.tier.check(tuple(situation.copies.values()), request.max_staleness) if situation.copies else {}
     decision = decisions.decide(replace(situation, freshness=verdicts))
     compiled = situation.compiled or _compiled(request, paths, facts)
-    obstacles = _obstacles(facts)
+    obstacles = _obstacles({table: fact for table, fact in facts.items() if table not in situation.copies})
     states = tuple(_state(table, situation, verdicts, facts, obstacles) for table in dict.fromkeys(paths.values()))
     if isinstance(decision, RunOnBigQuery):
         more = compiled.reasons if isinstance(compiled, Refused) else ()
@@ -127,7 +127,7 @@ def _facts(runner: QueryRunner, tables: Sequence[TableId]) -> Facts:
 
 
 def _obstacles(facts: Facts) -> Mapping[TableId, Reason]:
-    """Why some of the tables can have no copy at all: views, row-level security, names of nothing."""
+    """Why some tables that have no copy can have none: views, row-level security, names of nothing."""
     found = ((table, why_not(fact, streaming_ok=True)) for table, fact in facts.items())
     return {table: Reason(*why, table) for table, why in found if why is not None}
 

@@ -268,6 +268,15 @@ def test_nobody_is_told_to_bring_what_can_never_be_here(client, table, code, say
     assert says in explained.reasons[0].message
 
 
+def test_a_local_answer_is_explained_as_one_also_while_the_network_is_away(client, warehouse):
+    client.promote("events")
+    client.run(COUNTS)
+    with warehouse.faults.during("network:away"):
+        explained = client.explain(COUNTS, max_staleness=300)
+    assert isinstance(explained.decision, RunLocal)
+    assert [table.reason for table in explained.tables] == [None]
+
+
 def test_once_it_is_known_that_a_table_is_a_view_its_queries_say_so(client):
     assert codes_of(client, "SELECT COUNT(*) AS n FROM events_view") == ["not-local"]
     client.promote("events_view")
