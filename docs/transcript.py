@@ -41,8 +41,8 @@ In a clone, `pip install .` does what the wheel does here.
 {install}
 ```
 
-Google's analyzer is compiled once for each machine. You can leave this out: then it happens behind your first cells, which
-run on BigQuery until it is there, and their footnote says so.
+Google's analyzer is compiled once for each machine (40 s on a quiet one). You can leave this out: then it happens behind your first
+cells, which run on BigQuery until it is there, and their footnote says so.
 
 ```console
 {analyzer}
