@@ -277,19 +277,13 @@ def _make_room(s: Situation, draft: Draft, candidate: Candidate) -> None:
 def _victims(
     s: Situation, draft: Draft, candidate: Candidate, loss: Callable[[TableCopy], float], gain: float
 ) -> list[TableCopy] | None:
-    """The copies that make room at the least loss: several of little worth per byte, or a single one that is enough.
-
-    None where there are not enough, or they are worth more.
-    """
+    """The copies that make room, the least worth per byte; None where there are not enough, or they are worth more."""
     missing = draft.taken + candidate.disk - draft.room
     if missing <= 0:
         return []
     possible = sorted(_removable(s, draft, candidate.table), key=lambda c: (loss(c) / max(1, c.bytes), c.as_of))
-    ways = [_enough(possible, missing), *([copy] for copy in possible if copy.bytes >= missing)]
-    lost, cheapest = min(
-        ((sum(map(loss, way)), way) for way in ways if way), key=lambda w: w[0], default=(math.inf, [])
-    )
-    return cheapest if lost < gain else None
+    chosen = _enough(possible, missing)
+    return chosen if chosen and sum(map(loss, chosen)) < gain else None
 
 
 def _enough(copies: Iterable[TableCopy], missing: float) -> list[TableCopy]:
