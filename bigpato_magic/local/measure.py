@@ -39,6 +39,8 @@ def scale_of(value: str, precision: int, scale: int) -> str:
 
 
 def _all_multiples(value: str, digits: int, precision: int, scale: int) -> str:
+    if precision == scale and not digits:
+        return f"coalesce(bool_and({value} = 0), true)"  # 1 is too large for such a DECIMAL
     unit = f"CAST('{10.0**-digits:.{digits}f}' AS DECIMAL({precision},{scale}))"
     return f"coalesce(bool_and({value} % {unit} = 0), true)"
 

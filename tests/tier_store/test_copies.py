@@ -144,13 +144,14 @@ def _fields(copy):
 
 @pytest.mark.parametrize("how", ["batches", "files"])
 def test_numerics_lie_as_narrow_as_their_values_allow(engine, tmp_path, how):
-    columns = tuple(Column(name, NUMERIC) for name in ("cents", "whole", "long", "wide", "none"))
+    columns = tuple(Column(name, NUMERIC) for name in ("cents", "whole", "long", "wide", "share", "none"))
     rows = [
         {
             "cents": Decimal("12.34"),
             "whole": Decimal(5),
             "long": Decimal("12345678901.5"),
             "wide": Decimal("1e20"),
+            "share": Decimal("0.123456789"),
             "none": None,
         },
         {
@@ -158,6 +159,7 @@ def test_numerics_lie_as_narrow_as_their_values_allow(engine, tmp_path, how):
             "whole": Decimal(-7),
             "long": Decimal(0),
             "wide": Decimal("0.123456789"),
+            "share": Decimal("-0.5"),
             "none": None,
         },
     ]
@@ -167,9 +169,10 @@ def test_numerics_lie_as_narrow_as_their_values_allow(engine, tmp_path, how):
         "whole": "DECIMAL(9,0)",
         "long": "DECIMAL(18,1)",
         "wide": None,
+        "share": {"batches": "DECIMAL(9,9)", "files": "DECIMAL(18,9)"}[how],
         "none": "DECIMAL(9,0)",
     }
-    assert [copy.stats[n].scale for n in ("cents", "whole", "long", "wide", "none")] == [2, 0, 1, 9, 0]
+    assert [copy.stats[n].scale for n in ("cents", "whole", "long", "wide", "share", "none")] == [2, 0, 1, 9, 9, 0]
     assert sorted(map(str, engine.rows(copy).column("cents").to_pylist())) == ["-9999999.990000000", "12.340000000"]
 
 
