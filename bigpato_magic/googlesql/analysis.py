@@ -208,7 +208,6 @@ def _analyzed(sql: str, statement: Any, entries: tuple[Entry, ...], known: tuple
         tree=statement,
         tables={table: TableRead(table, frozenset(read)) for table, read in columns.items()},
         outputs=outputs,
-        ordered=bool(tree.get(tree.node(statement.query), "is_ordered")),
         parameters=parameters,
     )
 

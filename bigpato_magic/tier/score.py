@@ -107,7 +107,6 @@ def used(usage: TableUsage | None, use: Use, at: datetime, half_life: float) -> 
         recent_weight=before.recent_weight + 1,
         columns=_both(before.columns if known else None, use.columns, known),
         partitions=parts,
-        bytes_per_query=(before.score + use.bytes) / (before.weight + 1),
         seconds_per_query=seconds,
         paid=before.paid + (0 if use.local else use.bytes),
         paid_uses=before.paid_uses + (not use.local),

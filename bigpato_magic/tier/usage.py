@@ -215,7 +215,6 @@ def _usage(table: TableId, numbers: list[float]) -> TableUsage:
         uses=int(uses),
         last_used=datetime.fromtimestamp(last_used, UTC),
         score=total,
-        bytes_per_query=total / weight if weight else 0.0,
         seconds_per_query=seconds,
         weight=weight,
         recent=recent,

@@ -22,7 +22,6 @@ class TableUsage:
         score: decayed bytes that its queries would bill (or did), see `tier.score`.
         columns: lower-case names of the columns that queries read, all together.
         partitions: partition ids that queries read, None where some query read all.
-        bytes_per_query: that a typical query bills for it.
         seconds_per_query: that a typical query takes on BigQuery.
         weight: decayed number of queries.
         recent: as `score`, with a half-life of hours.
@@ -42,7 +41,6 @@ class TableUsage:
     score: float = 0.0
     columns: frozenset[str] = frozenset()
     partitions: frozenset[str] | None = None
-    bytes_per_query: float = 0.0
     seconds_per_query: float = 0.0
     weight: float = 0.0
     recent: float = 0.0

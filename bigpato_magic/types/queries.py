@@ -87,7 +87,6 @@ class AnalyzedQuery:
         tree: the resolved statement (a protobuf message; read through `googlesql.tree`).
         tables: what it reads, by full name.
         outputs: names and types of the result, in order.
-        ordered: the outermost ORDER BY fixes the order of rows.
         parameters: types of the parameters used, by lower-case name, or by 1-based position as text.
     """
 
@@ -95,7 +94,6 @@ class AnalyzedQuery:
     tree: Any
     tables: Mapping[TableId, TableRead]
     outputs: tuple[OutputColumn, ...]
-    ordered: bool = False
     parameters: Mapping[str, SqlType] = field(default_factory=dict)
 
 

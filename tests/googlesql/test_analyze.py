@@ -158,12 +158,6 @@ def test_names_that_bigquery_decides_on_are_left_to_it(sql):
         analyze(sql)
 
 
-def test_an_order_is_one_only_where_it_is_outermost():
-    assert analyze("SELECT id FROM orders ORDER BY day").ordered
-    assert analyze("SELECT id FROM orders ORDER BY day LIMIT 3").ordered
-    assert not analyze("SELECT id FROM (SELECT * FROM orders ORDER BY day)").ordered
-
-
 def test_types_come_through_both_ways():
     kinds = [of(kind) for kind in Kind if kind not in (Kind.ARRAY, Kind.STRUCT, Kind.RANGE)]
     kinds += [SqlType(Kind.RANGE, element=of("DATE")), array_of(of("NUMERIC"))]

@@ -53,7 +53,7 @@ def used(name, times=10, size=GB, hours=1.0, **more):
     total = times * size
     habit = TableUsage(
         table(name), times, NOW - timedelta(hours=hours), score=total, weight=times, recent=total, recent_weight=times,
-        paid=total, paid_uses=times, bytes_per_query=size, seconds_per_query=2.0,
+        paid=total, paid_uses=times, seconds_per_query=2.0,
     )  # fmt: skip
     return replace(habit, **more)
 
