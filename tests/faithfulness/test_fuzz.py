@@ -19,15 +19,15 @@ def seed() -> int:
 
 def test_random_queries_are_never_answered_wrongly():
     first = seed()
-    report = run(first, 400, seconds=60)
-    assert report.wrong == [], f"python -m tests.faithfulness.fuzz --seed {first} --queries 400"
+    report = run(first, 250)
+    assert report.wrong == [], f"python -m tests.faithfulness.fuzz --seed {first} --queries 250"
     judged = sum(report.kinds.values())
     assert report.kinds["same"] > judged / 2, report.kinds
 
 
 def test_random_texts_and_patterns_are_never_understood_wrongly():
     first = seed()
-    report = fuzz_texts.run(first, 60, seconds=60)
+    report = fuzz_texts.run(first, 60)
     assert report.wrong == [], f"python -m tests.faithfulness.fuzz_texts --seed {first} --queries 60"
     assert report.kinds["same"] > report.kinds.total() / 2, report.kinds
 
