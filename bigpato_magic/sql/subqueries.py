@@ -85,9 +85,9 @@ def _in(c: Compiler, needle: Expr, relation: Relation, column: int, type_: SqlTy
         relation = c.wrap(relation, [column])
         value = c.columns[column]
         relation.where.append(f"(isnan({value.sql}) IS NOT TRUE)")
-    if outer and _VOLATILE.search(relation.select(value.sql)):
-        return Expr(_counted(c, needle, relation, column), type_, raises=needle.raises)
-    found = f"({needle.sql} IN ({relation.select(value.sql, order=False)}))"
+    inside = relation.select(value.sql, order=False)
+    volatile = outer and _VOLATILE.search(inside)
+    found = _counted(c, needle, relation, column) if volatile else f"({needle.sql} IN ({inside}))"
     if needle.raises:
         # DuckDB does not look at it where the subquery is empty. A hash is never NULL, which DuckDB does not know.
         found = f"(CASE WHEN hash({needle.sql}) IS NULL THEN NULL ELSE {found} END)"

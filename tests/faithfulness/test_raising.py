@@ -23,6 +23,7 @@ ASKED = (
     "CAST(NULL AS BOOL) AND DIV(1, z) > 1",
     "1 IN (1, DIV(1, z))",
     "DIV(1, z) IN (SELECT 1 FROM t WHERE z > 5)",
+    "DIV(1, z) IN (SELECT DIV(q.z, 1 + ABS(t.z)) FROM t AS q WHERE q.z > 5)",
     "n_int64 IN (2, DIV(1, z))",
     "NULLIF(n_int64, DIV(1, z))",
     "GREATEST(NULL, DIV(1, z))",
