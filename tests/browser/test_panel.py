@@ -262,8 +262,8 @@ def test_a_wrong_value_is_told_where_it_was_typed(open_panel):
 
 def test_savings_and_last_queries_unfold(open_panel, shoot):
     page = open_panel()
-    page.locator("summary", has_text="Savings").click()
-    expect(page.get_by_role("img", name=re.compile("Savings by day"))).to_be_visible()
+    page.locator("summary", has_text="Not billed, day by day").click()
+    expect(page.get_by_role("img", name=re.compile("Not billed by day"))).to_be_visible()
     page.locator("summary", has_text="Last queries").click()
     query = page.get_by_role("button", name=re.compile("SELECT COUNT.* AS n11"))
     query.click()
