@@ -15,7 +15,7 @@ from bigpato_magic.googlesql import tree
 from bigpato_magic.sql.compiler import Compiler
 from bigpato_magic.sql.decimals import cast, width
 from bigpato_magic.sql.expr import Expr, Facts
-from bigpato_magic.sql.physical import EXACT, FULL
+from bigpato_magic.sql.physical import EXACT, FULL, decimal_facts
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.scans import order_item
 from bigpato_magic.types import Kind
@@ -104,7 +104,7 @@ def _decimal(key: Expr, offsets: Sequence[Expr | None]) -> Widened:
 
 def _big_decimal(key: Expr, offsets: Sequence[Expr | None]) -> Widened:
     """BIGNUMERIC: as a NUMERIC, which is found to be exact or stops the run."""
-    if any(o and int(o.value.normalize(EXACT).as_tuple().exponent) < -FULL[1] for o in offsets):
+    if any(o and decimal_facts(o.value)[1] > FULL[1] for o in offsets):
         refuse("a RANGE frame of such a distance")
     return _decimal(replace(key, sql=f"bp_big_as_numeric({key.sql})", facts=Facts()), offsets)
 

@@ -68,7 +68,7 @@ def evaluated(call: Call, build: Build, mirrored: Build | None = None, *, condit
 
 
 def _sources(args: list[Expr]) -> set[str]:
-    return {alias for arg in args for alias in arg.aliases}
+    return set().union(*(arg.aliases for arg in args))
 
 
 def _may_skip(call: Call, made: Expr, args: list[Expr], raising: list[Expr]) -> bool:

@@ -15,6 +15,8 @@ from bigpato_magic.sql.relation import Relation
 from bigpato_magic.types import Kind, SqlType, array_of
 
 Node = Any
+# For DuckDB `error` is volatile, and so is what is made of it.
+_VOLATILE = re.compile(r"\berror\(|\bbp_\w+\(")
 
 
 @expression("SubqueryExpr")
@@ -92,10 +94,6 @@ def _in(c: Compiler, needle: Expr, relation: Relation, column: int, type_: SqlTy
         # DuckDB does not look at it where the subquery is empty. A hash is never NULL, which DuckDB does not know.
         found = f"(CASE WHEN hash({needle.sql}) IS NULL THEN NULL ELSE {found} END)"
     return Expr(found, type_, raises=needle.raises)
-
-
-# For DuckDB `error` is volatile, and so is what is made of it.
-_VOLATILE = re.compile(r"\berror\(|\bbp_\w+\(")
 
 
 def _counted(c: Compiler, needle: Expr, relation: Relation, column: int) -> str:

@@ -308,21 +308,19 @@ class Report:
 
 def run(seed: int, queries: int, *, seconds: float = float("inf"), mentioning: tuple[str, ...] = ()) -> Report:
     """Judge forms, the same few of them in each query with other patterns."""
-    report, stop, place = Report(), time.monotonic() + seconds, None
+    report, stop = Report(), time.monotonic() + seconds
     texts = Texts(random.Random(seed))
+    place = world(texts)
     templates = [each for each in FORMS if not mentioning or any(word in each for word in mentioning)]
     for number in range(queries):
-        if number % SHARED == 0:
-            if place:
-                place.close()
+        if number and number % SHARED == 0:
+            place.close()
             place = world(texts)
         template = texts.any(templates)
-        if place:
-            report.add([form(texts, template) for _ in range(AT_ONCE)], place)
+        report.add([form(texts, template) for _ in range(AT_ONCE)], place)
         if time.monotonic() > stop:
             break
-    if place:
-        place.close()
+    place.close()
     return report
 
 

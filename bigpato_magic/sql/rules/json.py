@@ -245,24 +245,20 @@ _EXTRACTS = {
 }
 
 
-def _accessed(template: str, wide: bool, call: Call) -> str:
-    if wide:
-        _known_mode(call, 1, ("exact", "round"))
+def _wide(template: str, call: Call) -> str:
+    _known_mode(call, 1, ("exact", "round"))
     return call.fill(template)
 
 
 def _accessors() -> list[Rule]:
     found = []
-    for name in _ACCESSED:
-        mode = ", STRING" if name == "float64" else ""
-        more = ", {b}" if name == "float64" else ""
-        for suffix in ("", "_array"):
-            function = f"bp_json_{name}{suffix}({{a}}{more}, "
-            modes = [f"{name}{suffix}(a, wide_number_mode => {m})" for m in ("'exact'", "'round'", "NULL", "'no'")]
-            grid = (*modes, f"SAFE.{modes[0]}") if mode else ()
-            read, tried = (partial(_accessed, f"{function}{safe})", bool(mode)) for safe in ("false", "true"))
-            found.append(Rule(name + suffix, f"JSON{mode}", read, safe=tried, grid=grid))
-            found.append(Rule(f"lax_{name}{suffix}", "JSON", f"bp_lax_{name}{suffix}({{a}})", safe=True))
+    for name in (kind + suffix for kind in _ACCESSED for suffix in ("", "_array")):
+        if name.startswith("float64"):
+            read, safe = (partial(_wide, f"bp_json_{name}({{a}}, {{b}}, {flag})") for flag in ("false", "true"))
+            found.append(Rule(name, "JSON, STRING", read, safe=safe, grid=trials.wide(name)))
+        else:
+            found.append(Rule(name, "JSON", f"bp_json_{name}({{a}}, false)", safe=f"bp_json_{name}({{a}}, true)"))
+        found.append(Rule(f"lax_{name}", "JSON", f"bp_lax_{name}({{a}})", safe=True))
     return found
 
 

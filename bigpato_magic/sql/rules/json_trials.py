@@ -78,3 +78,9 @@ PARSES = (
     "SAFE.PARSE_JSON(a)",
     "SAFE.PARSE_JSON(a, wide_number_mode => 'round')",
 )
+
+
+def wide(name: str) -> tuple[str, ...]:
+    """Calls of a function that takes a `wide_number_mode`."""
+    modes = [f"{name}(a, wide_number_mode => {mode})" for mode in ("'exact'", "'round'", "NULL", "'no'")]
+    return (*modes, f"SAFE.{modes[0]}")
