@@ -1,12 +1,15 @@
 """Set up, start and test bigpato-magic from a fresh clone: `python3 dev.py tour`, `python3 dev.py test`.
 
-Needs Python 3.11 or newer with pip, and a package index; everything else goes into `.venv` here. Standard library only.
+On Windows it is `py dev.py …`. Needs Python 3.11 or newer with pip, and a package index; everything else goes into `.venv`
+here. The checks of JavaScript need Node.js too, and put their tools into `node_modules`. Standard library only.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-PYTHON = VENV / "bin" / "python"
+PROGRAMS = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = PROGRAMS / "python"
 TOOLS = ROOT / ".cache" / "tools"
 
 
@@ -38,7 +42,7 @@ def run(*command: str | Path, **environment: str) -> None:
 
 def uv() -> Path:
     """The uv that makes the environment; taken from the package index once, into this folder only."""
-    program = TOOLS / "bin" / "uv"
+    program = TOOLS / "bin" / ("uv.exe" if os.name == "nt" else "uv")
     if not program.exists():
         # --target: also where the system's Python is "externally managed" (PEP 668).
         run(sys.executable, "-m", "pip", "install", "--quiet", "--root-user-action=ignore", "--target", TOOLS, "uv")
@@ -68,26 +72,80 @@ def tour(lab: bool) -> None:
         run(PYTHON, "-m", "jupyterlab", "notebooks/01-tour.ipynb")
     else:
         with step("the tour, without a browser"):
-            run(PYTHON, "-m", "bigpato_magic.demo", "--tour", "notebooks/01-tour.ipynb")
+            run(PYTHON, "docs/tour.py", "notebooks/01-tour.ipynb")
 
 
+# A file's tests stay in one process: they share its servers and its shell.
+PARALLEL = ("-n", "auto", "--dist", "loadfile", "--durations", "12")
 CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("format", ("ruff", "format", "--check", ".")),
     ("lint", ("ruff", "check", ".")),
     ("types", ("mypy",)),
+    ("types, on macOS", ("mypy", "--platform", "darwin", "--cache-dir", ".mypy_cache/darwin")),
+    ("types, on Windows", ("mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32")),
     ("imports", ("lint-imports", "--no-cache")),
 )
 
+NODE = (20, 19)
+"""The oldest Node.js that the tools in package-lock.json run on."""
+
+SCRIPTS = ("format", "lint", "types", "test")
+"""Those of package.json that check JavaScript."""
+
+
+def node_version() -> tuple[int, ...]:
+    """Of the Node.js that is installed, as (20, 19); () where it or npm is missing."""
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        return ()
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(part) for part in said.strip().lstrip("v").split(".")[:2])
+
+
+def npm(*arguments: str) -> None:
+    """Run npm in the repository."""
+    run(shutil.which("npm") or "npm", *arguments)
+
+
+def node_packages() -> None:
+    """`node_modules` with exactly the packages of package-lock.json, made again only when that has changed."""
+    digest = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
+    made_of = ROOT / "node_modules" / ".made-of"
+    if made_of.exists() and made_of.read_text() == digest:
+        return
+    with step("JavaScript's tools in node_modules"):
+        npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    made_of.write_text(digest)
+
+
+def javascript() -> None:
+    """Format, lint, types and unit tests of the JavaScript; where there is no Node.js, say that they are skipped.
+
+    In CI nothing may be skipped, so there a missing Node.js is a failure.
+    """
+    if node_version() < NODE:
+        missing = f"JavaScript is not checked: that needs Node.js {'.'.join(map(str, NODE))} or newer, with npm"
+        if os.environ.get("CI") or os.environ.get("BIGPATO_REQUIRE_BROWSER") == "1":
+            sys.exit(missing)
+        print(f"· {missing}", flush=True)
+        return
+    node_packages()
+    for script in SCRIPTS:
+        with step(f"JavaScript: {script}"):
+            npm("run", "--silent", script)
+
 
 def test(arguments: Sequence[str]) -> None:
-    """Format, lint, types, import layers, then the tests (arguments go to pytest, and then only pytest runs)."""
+    """All checks, JavaScript's too, then the tests (arguments go to pytest, and then only pytest runs)."""
     environment()
     analyzer()
-    for name, command in () if arguments else CHECKS:
-        with step(name):
-            run(VENV / "bin" / command[0], *command[1:])
+    if not arguments:
+        for name, command in CHECKS:
+            with step(name):
+                run(PROGRAMS / command[0], *command[1:])
+        javascript()
     with step("tests"):
-        run(PYTHON, "-m", "pytest", *arguments)
+        run(PYTHON, "-m", "pytest", *(arguments or PARALLEL))
 
 
 def main() -> None:

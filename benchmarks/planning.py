@@ -20,7 +20,7 @@ from typing import Any
 from bigpato_magic import decide, demo, googlesql
 from bigpato_magic.client import BigPato
 from bigpato_magic.googlesql.instance import Instance
-from bigpato_magic.runner import QueryRunner, Request, understand
+from bigpato_magic.runner import QueryRunner, Request, planner
 from tests.tpc.texts import QUERIES
 
 ROUNDS = 100
@@ -66,18 +66,18 @@ def new(run: QueryRunner, request: Request, watches: list[Stopwatch]) -> Spent:
     for watch in watches:
         watch.spent = spent
     begun = time.process_time()
-    run.situation(request)
+    run.inputs(request)
     spent.whole = (time.process_time() - begun) * 1000
     return spent
 
 
 def repeated(run: QueryRunner, request: Request) -> float:
     """Milliseconds from a known text to the decision."""
-    run.situation(request)
+    run.inputs(request)
     times = []
     for _ in range(ROUNDS):
         begun = time.thread_time()
-        decide.decide(run.situation(request))
+        decide.decide(run.inputs(request))
         times.append(time.thread_time() - begun)
     return statistics.median(times) * 1000
 
@@ -107,9 +107,9 @@ def main() -> None:
     client = prepare(sys.argv[1]) if len(sys.argv) > 1 else prepare(tempfile.mkdtemp(prefix="bigpato-planning-"))
     run = client.runner
     module = Stopwatch("module", Instance._call)
-    compiling = Stopwatch("compiling", understand.compile_query)
+    compiling = Stopwatch("compiling", planner.compile_query)
     Instance._call = module.timed()  # type: ignore[method-assign]
-    understand.compile_query = compiling.timed()
+    planner.compile_query = compiling.timed()
     texts = [q.bigquery for q in QUERIES if q.family == "ds"]
     requests = [Request(sql, project=client.project, dataset="tpcds") for sql in texts]
     simple = [Request(SIMPLE + " " * i, project=client.project, dataset="tpcds") for i in range(20)]

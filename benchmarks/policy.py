@@ -1,34 +1,50 @@
 """What policies cost: `python -m benchmarks.policy [--trace FILE.jsonl] [--budget BYTES] [--json OUT]`.
 
-`--shapes` plays extremes in place of ordinary months; `--seeds N` prints how far `cost` is from the bound at most.
+Drives the product's own `make_plan` (`cost` and `lru`) over six synthetic workloads or a trace, beside everything on BigQuery
+(`never`) and a lower bound for all that hold tables only (`optimum`). `cost + kept` also keeps answers of BigQuery and gives them
+again (`benchmarks.policy_kept`). `--seeds N` prints how far `cost` is from the bound at most, and what kept answers add.
 
-Drives the product's own `make_plan` (`cost` and `lru`), and other policies, over six synthetic workloads or a trace.
-A trace has a first line `{"tables": {name: bytes}}`, then events in order:
-`{"t": seconds, "user": "u", "query": "id", "reads": {table: bytes}}` or
-`{"t": seconds, "change": {table: {"appended_bytes": n} | {"rewritten": true}}}`. Each user is a laptop of their own.
-`--json` writes `{policy: {"money": dollars, "seconds": s}}`, the sums over all workloads; `optimum` is a lower bound.
+A trace has a first line `{"tables": {name: bytes or {column: bytes}}}`, then events in order:
+`{"t": seconds, "user": "u", "query": "id", "reads": {table: bytes of all its columns or [column, …]}}` or
+`{"t": seconds, "change": {table: {"appended_bytes": n} | {"rewritten": true}}}`. Each user is a laptop of their own. A query may
+have `"answer_bytes": n`, the size of its answer; without, that is estimated, and the printout says so.
+Queries of one user with the same `query` have the same text: within a day, over tables that have not changed, BigQuery's own
+cache has the answer of one that it has answered, whatever the policy; `never` is that cache alone.
+`--json` writes `{policy: {"money": dollars, "seconds": s}}`, the sums over all workloads.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 from benchmarks import policy_world as world
 from benchmarks.policy_bound import lower_bound
-from benchmarks.policy_rivals import RIVALS
-from benchmarks.policy_shapes import shapes
+from benchmarks.policy_kept import ESTIMATE, LARGEST_ESTIMATE, SMALLEST_ESTIMATE, KeptAnswers
 from benchmarks.policy_workloads import workloads
-from benchmarks.policy_world import PRICES, Bill, Change, Costs, Query, Table, Trace, instant
-from bigpato_magic.tier import score
-from bigpato_magic.tier.plan import Limits, make_plan
-from bigpato_magic.tier.score import HALF_LIFE
-from bigpato_magic.traits import format_duration, format_money, parse_size
+from benchmarks.policy_world import (
+    MONEY,
+    PRICES,
+    SECONDS,
+    TOTAL,
+    Bill,
+    Change,
+    CloudCache,
+    Query,
+    Table,
+    Tally,
+    Trace,
+    instant,
+)
+from bigpato_magic.tier.policy import score
+from bigpato_magic.tier.policy.plan import Limits, make_plan
+from bigpato_magic.tier.policy.score import HALF_LIFE
+from bigpato_magic.traits import format_duration, format_money, format_size, parse_size
 from bigpato_magic.types import (
     Column,
     Holding,
@@ -37,7 +53,9 @@ from bigpato_magic.types import (
     PartitionFacts,
     Partitioning,
     PartitionUnit,
+    Plan,
     SqlType,
+    StructField,
     TableCopy,
     TableFacts,
     TableId,
@@ -46,23 +64,25 @@ from bigpato_magic.types import (
     schema_digest,
 )
 
-POLICIES = ("cost", "lru", *RIVALS, "optimum")
+KEPT = "cost + kept"
+POLICIES = ("cost", KEPT, "lru", "never", "optimum")
 SHARE = 0.5
 """Of all tables' bytes: the budget where none is given."""
 
-_COLUMNS = (Column("v", SqlType(Kind.INT64)),)
-_DIGEST = schema_digest(_COLUMNS)
-_BY_PART = Partitioning(PartitionUnit.RANGE, "v", 0, 2**40, 1)
+_BY_DAY = Partitioning(PartitionUnit.DAY)
 
 
 @dataclass(slots=True)
-class Planned:
-    """A laptop whose copies are what `make_plan` says. After each event that it can act upon, a rebalance.
+class Laptop:
+    """One user's copies, which are what `make_plan` says. After each event that it can act upon, a rebalance.
 
     Args:
         tables: as they are now; shared by all laptops.
         budget: bytes.
-        policy: of the product.
+        policy: of the product, `cost + kept`, or `never`.
+
+    Which copies there are is the same with and without kept answers: a table is reckoned as if none had been given, and gets
+    all the room that it would have. So whatever is paid with them is paid without them too (docs/costs.md has the proof).
     """
 
     tables: Mapping[str, Table]
@@ -72,56 +92,88 @@ class Planned:
     usage: dict[TableId, TableUsage] = field(default_factory=dict)
     copies: dict[TableId, TableCopy] = field(default_factory=dict)
     states: dict[TableId, tuple[int, int]] = field(default_factory=dict)
+    cloud: CloudCache = field(init=False)
+    unkept: CloudCache = field(init=False)
+    reckoned: CloudCache = field(init=False)
+    kept: KeptAnswers | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        # What BigQuery's cache has; what it would have without kept answers; and if BigQuery had answered everything.
+        self.cloud, self.unkept, self.reckoned = (CloudCache(self.tables) for _ in range(3))
+        self.kept = KeptAnswers(self.tables, self.budget, self.bill.tally) if self.policy == KEPT else None
 
     def query(self, event: Query) -> None:
         """Answer, note the use, rebalance."""
-        local = all(self.states.get(table_id(name)) == self.tables[name].state for name in event.reads)
-        self.bill.query(event.reads, local=local)
-        seconds = None if local else world.cloud_seconds(event.reads) / len(event.reads)
-        for name, size in event.reads.items():
-            use = score.Use(table_id(name), score.billed(size, PRICES), seconds)
+        local = all(self._holds(name, read.columns) for name, read in event.reads.items())
+        self._pay(event, local)
+        cached = not local and self.unkept.asks(event)
+        asked_before = self.reckoned.asks(event)
+        free = asked_before if local else cached
+        seconds = None if local else world.cloud_seconds({} if cached else event.reads) / len(event.reads)
+        for name, read in event.reads.items():
+            size = 0 if free else score.billed(read.bytes, PRICES)
+            use = score.Use(table_id(name), size, seconds, columns=read.columns)
             self.usage[use.table] = score.used(self.usage.get(use.table), use, instant(event.t), HALF_LIFE)
         if not local:
             self.rebalance(event.t)
 
-    def changed(self, names: Mapping[str, float | None], t: float) -> None:
+    def _pay(self, event: Query, local: bool) -> None:
+        """By copies, by a kept answer, or by BigQuery, whose answer is kept."""
+        if not local and self.kept and self.kept.answers(event):
+            self.bill.kept(cached=self.cloud.has(event))
+            return
+        self.bill.query(event.reads, local=local, cached=not local and self.cloud.asks(event))
+        if not local and self.kept:
+            self.kept.keep(event)
+
+    def _holds(self, name: str, columns: frozenset[str]) -> bool:
+        table = table_id(name)
+        fresh = self.states.get(table) == self.tables[name].state
+        return fresh and columns <= self.copies[table].holding.columns
+
+    def changed(self, names: Iterable[str], t: float) -> None:
         """The poller sees that copies are behind."""
         if any(table_id(name) in self.copies for name in names):
             self.rebalance(t)
 
     def rebalance(self, t: float) -> None:
         """Plan with what is known now, and do it."""
+        if self.policy == "never":
+            return
+        plan = self._plan(t)
+        for demotion in plan.demote:
+            del self.copies[demotion.copy.table], self.states[demotion.copy.table]
+        for promotion in plan.promote:
+            self._bring(promotion.facts, promotion.columns, promotion.bytes)
+        for refresh in plan.refresh:
+            self._bring(refresh.facts, refresh.copy.columns, refresh.bytes)
+        if self.kept:
+            self.kept.fit(self.budget - sum(copy.bytes for copy in self.copies.values()), t)
+
+    def _plan(self, t: float) -> Plan:
         now = instant(t)
         usage = {table: score.decayed(u, now, HALF_LIFE) for table, u in self.usage.items()}
-        facts = {table: self._facts(table) for table in usage}
         behind = [table for table, state in self.states.items() if state != self.tables[table.table].state]
-        plan = make_plan(
+        return make_plan(
             usage=usage,
             copies=tuple(self.copies.values()),
-            facts=facts,
+            facts={table: facts(table, self.tables[table.table]) for table in usage},
             partitions={table: partitions(self.tables[table.table]) for table in behind},
             limits=Limits(budget=self.budget, disk_ratio=1.0),
             prices=PRICES,
-            policy=self.policy,
+            policy="cost" if self.policy == KEPT else self.policy,
             now=now,
         )
-        for demotion in plan.demote:
-            del self.copies[demotion.copy.table], self.states[demotion.copy.table]
-        for action in (*plan.promote, *plan.refresh):
-            self._bring(action.facts, action.bytes)
 
-    def _bring(self, facts: TableFacts, size: float) -> None:
+    def _bring(self, of: TableFacts, columns: tuple[Column, ...], size: float) -> None:
         self.bill.transfer(size)
-        table = self.tables[facts.id.table]
-        self.copies[facts.id] = _copy(facts, table)
-        self.states[facts.id] = table.state
-        self.usage[facts.id] = score.brought(self.usage[facts.id], size, facts.version.bytes, PRICES)
+        table = self.tables[of.id.table]
+        self.copies[of.id] = copy = _copy(of, columns, table)
+        self.states[of.id] = table.state
+        self.usage[of.id] = score.after_transfer(self.usage[of.id], size, copy.bytes, PRICES)
 
-    def _facts(self, table: TableId) -> TableFacts:
-        now = self.tables[table.table]
-        etag = f"{now.rewrites}.{len(now.appends)}"
-        version = TableVersion(etag, world.START, world.START, int(now.bytes / 8), int(now.bytes), _DIGEST)
-        return TableFacts(table, version, _COLUMNS, world.START, partitioning=_BY_PART)
+
+# ------------------------------------------------------------------------------- the world in the product's types
 
 
 def table_id(name: str) -> TableId:
@@ -129,20 +181,37 @@ def table_id(name: str) -> TableId:
     return TableId("p", "d", name)
 
 
+@cache
+def _columns(parts: tuple[tuple[str, int], ...]) -> tuple[Column, ...]:
+    """Columns of so many integers each: eight bytes a row for each part of the table."""
+    one = SqlType(Kind.INT64)
+    several = {n: SqlType(Kind.STRUCT, fields=tuple(StructField(f"f{i}", one) for i in range(n))) for _, n in parts}
+    return tuple(Column(name, one if n == 1 else several[n]) for name, n in parts)
+
+
+def facts(table: TableId, now: Table) -> TableFacts:
+    """What BigQuery says of a table."""
+    columns = _columns(tuple(now.parts.items()))
+    rows = int(now.bytes / 8 / sum(now.parts.values()))
+    etag = f"{now.rewrites}.{len(now.appends)}"
+    version = TableVersion(etag, world.START, world.START, rows, int(now.bytes), schema_digest(columns))
+    return TableFacts(table, version, columns, world.START, partitioning=_BY_DAY)
+
+
 def partitions(table: Table) -> tuple[PartitionFacts, ...]:
     """What was there at first, and each append: so that only what is new is brought."""
     sizes = [int(table.bytes - sum(table.appends)), *map(int, table.appends)]
-    changed = instant(table.rewrites * 1e6)
+    changed, width = instant(table.rewrites * 1e6), 8 * sum(table.parts.values())
     return tuple(
-        PartitionFacts(f"{i}", size // 8, size, changed + timedelta(seconds=i)) for i, size in enumerate(sizes)
+        PartitionFacts(f"{i}", size // width, size, changed + timedelta(seconds=i)) for i, size in enumerate(sizes)
     )
 
 
-def _copy(facts: TableFacts, table: Table) -> TableCopy:
-    part = Part(Path("x"), facts.version.rows, facts.version.bytes, "")
-    everything = Holding(frozenset({"v"}))
+def _copy(of: TableFacts, columns: tuple[Column, ...], table: Table) -> TableCopy:
+    names = frozenset(column.name for column in columns)
+    part = Part(Path("x"), of.version.rows, int(of.version.bytes * table.share(names)), "")
     return TableCopy(
-        facts.id.table, facts.id, facts.version, _COLUMNS, everything, (part,), world.START, "", facts=facts,
+        of.id.table, of.id, of.version, columns, Holding(names), (part,), world.START, "", facts=of,
         partitions=partitions(table),
     )  # fmt: skip
 
@@ -152,9 +221,8 @@ def _copy(facts: TableFacts, table: Table) -> TableCopy:
 
 def simulate(trace: Trace, policy: str, budget: float) -> Bill:
     """What a policy costs all users of a trace together."""
-    tables = {name: Table(size) for name, size in trace.tables.items()}
-    rival = RIVALS.get(policy)
-    laptops = {u: rival(tables, budget) if rival else Planned(tables, budget, policy) for u in trace.users}
+    tables = trace.opening()
+    laptops = {user: Laptop(tables, budget, policy) for user in trace.users}
     for event in trace.events:
         if isinstance(event, Change):
             for name, appended in event.tables.items():
@@ -163,28 +231,25 @@ def simulate(trace: Trace, policy: str, budget: float) -> Bill:
                 laptop.changed(event.tables, event.t)
         else:
             laptops[event.user].query(event)
-    return world.totals(laptop.bill for laptop in laptops.values())
-
-
-MONEY = Costs(world.cloud_money, lambda _: 0.0, world.transfer_money)
-SECONDS = Costs(world.cloud_seconds, world.local_seconds, lambda _: 0.0)
-TOTAL = Costs(
-    lambda reads: world.cloud_money(reads) + world.WAIT * world.cloud_seconds(reads),
-    lambda reads: world.WAIT * world.local_seconds(reads),
-    lambda size: world.transfer_money(size) + world.WAIT * PRICES.background * world.transfer_seconds(size),
-)
+    return sum((laptop.bill for laptop in laptops.values()), Bill())
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one policy costs on one workload: dollars, seconds waited, and both in dollars."""
+    """What one policy costs on one workload: dollars, seconds waited, and both in dollars; and what it kept."""
 
     money: float
     seconds: float
     total: float
+    tally: Tally = field(default_factory=Tally)
 
     def __add__(self, other: Row) -> Row:
-        return Row(self.money + other.money, self.seconds + other.seconds, self.total + other.total)
+        return Row(*(getattr(self, name) + getattr(other, name) for name in Row.__slots__))
+
+    def over(self, best: Row) -> tuple[float, ...]:
+        """How many times as much as another, each for itself."""
+        pairs = ((self.money, best.money), (self.seconds, best.seconds), (self.total, best.total))
+        return tuple(mine / other if other else 1.0 for mine, other in pairs)
 
 
 def compare(trace: Trace, budget: float, policies: Sequence[str] = POLICIES) -> dict[str, Row]:
@@ -192,50 +257,67 @@ def compare(trace: Trace, budget: float, policies: Sequence[str] = POLICIES) -> 
     rows = {}
     for policy in policies:
         if policy == "optimum":
-            bounds = [lower_bound(trace, budget, costs) for costs in (MONEY, SECONDS, TOTAL)]
-            rows[policy] = Row(*bounds)
+            rows[policy] = Row(*(lower_bound(trace, budget, costs) for costs in (MONEY, SECONDS, TOTAL)))
         else:
             bill = simulate(trace, policy, budget)
-            rows[policy] = Row(bill.money, bill.seconds, bill.total)
+            rows[policy] = Row(bill.money, bill.seconds, bill.total, bill.tally)
     return rows
 
 
 def budget_of(trace: Trace, budget: float | None) -> float:
-    """The budget given, or the trace's own, or a share of all tables."""
-    given = trace.budget if budget is None else budget
-    return SHARE * sum(trace.tables.values()) if given is None else given
+    """The budget given, or a share of all tables."""
+    return SHARE * trace.bytes if budget is None else budget
 
 
 def table(name: str, rows: Mapping[str, Row]) -> str:
     """A workload's rows as text."""
-    best = rows["optimum"]
-    lines = [f"{name:10} {'money':>10} {'×':>6} {'waited':>9} {'×':>6} {'together':>10} {'× optimum':>10}"]
+    lines = [f"{name:13} {'money':>10} {'×':>6} {'waited':>9} {'×':>6} {'together':>10} {'× optimum':>10}"]
     for policy, row in rows.items():
-        ratios = [
-            a / b if b else 1.0
-            for a, b in ((row.money, best.money), (row.seconds, best.seconds), (row.total, best.total))
-        ]
+        money, seconds, total = row.over(rows["optimum"])
         lines.append(
-            f"  {policy:8} {format_money(row.money):>10} {ratios[0]:6.2f} {format_duration(row.seconds):>9} "
-            f"{ratios[1]:6.2f} {format_money(row.total):>10} {ratios[2]:10.2f}"
+            f"  {policy:11} {format_money(row.money):>10} {money:6.2f} {format_duration(row.seconds):>9} "
+            f"{seconds:6.2f} {format_money(row.total):>10} {total:10.2f}"
         )
+    if KEPT in rows:
+        lines.append(kept_line(rows[KEPT].tally))
     return "\n".join(lines)
 
 
-def over_seeds(seeds: Sequence[Sequence[Trace]], budget: float | None) -> str:
-    """How far `cost` is from the bound: the worst and the mean over seeds, for each workload and all."""
-    found: dict[str, list[tuple[float, ...]]] = {}
-    for trace in (trace for traces in seeds for trace in traces):
-        rows = compare(trace, budget_of(trace, budget), ("cost", "optimum"))
-        mine, best = rows["cost"], rows["optimum"]
-        found.setdefault(trace.name, []).append(
-            (mine.money / best.money, mine.seconds / best.seconds, mine.total / best.total)
-        )
-    found["all"] = [ratios for several in found.values() for ratios in several]
+def kept_line(tally: Tally) -> str:
+    """What kept answers gave, how much room they took, and how much of that is an estimate."""
+    line = (
+        f"  kept answers: {tally.gave:,} given for {tally.asked:,} queries that copies left, BigQuery's own cache had "
+        f"{tally.cached:,} of these too; {tally.kept:,} kept, {format_size(tally.most)} at most on one laptop, "
+        f"{tally.evicted:,} made room"
+    )
+    if not tally.estimated:
+        return line
+    bounds = f"{format_size(SMALLEST_ESTIMATE)} to {format_size(LARGEST_ESTIMATE)}"
+    return f"{line}; sizes of {tally.estimated:,} are estimates: {ESTIMATE:.1%} of what is read, {bounds}"
+
+
+Ratios = dict[str, list[tuple[float, ...]]]
+"""Money, waiting and both, of one over those of another, of each run of a workload."""
+
+
+def over_seeds(traces: Iterable[Trace], budget: float | None) -> str:
+    """How far `cost` is from the bound, and `cost + kept` from `cost`: for each workload and all."""
+    bound: Ratios = {}
+    kept: Ratios = {}
+    for trace in traces:
+        rows = compare(trace, budget_of(trace, budget), ("cost", KEPT, "optimum"))
+        bound.setdefault(trace.name, []).append(rows["cost"].over(rows["optimum"]))
+        kept.setdefault(trace.name, []).append(rows[KEPT].over(rows["cost"]))
+    return f"{ratio_table('cost/bound', bound)}\n\n{ratio_table('kept/cost', kept)}"
+
+
+def ratio_table(title: str, ratios: Ratios) -> str:
+    """The worst and the mean of each workload and of all."""
+    ratios = ratios | {"all": [each for several in ratios.values() for each in several]}
     lines = [
-        f"{'× bound':10} {'runs':>5} {'money: max':>11} {'mean':>6} {'waited':>8} {'mean':>6} {'together':>9} {'mean':>6}"
+        f"{title:10} {'runs':>5} {'money: max':>11} {'mean':>6} {'waited':>8} {'mean':>6} {'together':>9} {'mean':>6}"
     ]
-    for name, several in found.items():
+    for name, several in ratios.items():
         cells = (f"{max(each):9.2f} {sum(each) / len(each):7.2f}" for each in zip(*several, strict=True))
         lines.append(f"{name:10} {len(several):5} " + " ".join(cells))
     return "\n".join(lines)
@@ -249,17 +331,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--budget", type=parse_size, help="bytes of each laptop ('20 GiB'); default: half of all tables"
     )
     parser.add_argument("--json", type=Path, help="where to write the sums")
-    parser.add_argument("--scale", type=float, default=1.0, help="times as many queries")
-    parser.add_argument("--shapes", action="store_true", help="extreme shapes of work in place of ordinary months")
     parser.add_argument("--seeds", type=int, default=0, help="of so many seeds, each workload's worst and mean ratios")
     args = parser.parse_args(arguments)
-    make: Callable[[int], Sequence[Trace]] = shapes if args.shapes else partial(workloads, args.scale)
     if args.seeds:
-        print(over_seeds([make(seed) for seed in range(1, args.seeds + 1)], args.budget))
+        print(over_seeds((trace for seed in range(1, args.seeds + 1) for trace in workloads(seed=seed)), args.budget))
         return
-    traces = [world.read_trace(args.trace)] if args.trace else make(5)
     sums: dict[str, Row] = {}
-    for trace in traces:
+    for trace in [world.read_trace(args.trace)] if args.trace else workloads():
         rows = compare(trace, budget_of(trace, args.budget))
         print(table(trace.name, rows), end="\n\n")
         sums = {policy: row + sums.get(policy, Row(0, 0, 0)) for policy, row in rows.items()}

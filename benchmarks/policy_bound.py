@@ -1,190 +1,206 @@
-"""A proven lower bound of what any policy must pay, even one that knows the future.
+"""A lower bound of what any policy must pay, even one that knows the future: a linear programme, solved by HiGHS (SciPy).
 
-The rules are those of the simulator, and hold for every policy in it: a query is local only where all its tables are
-here and fresh; a table is fetched only after a query of it that BigQuery answered (nobody fetches what nobody asked for),
-though a copy may be brought up to date at any time; copies never take more than the budget.
+The rules are those of the simulator: a query is local only where all columns that it reads are here and fresh; columns are
+fetched only after a query of their table that BigQuery answered (nobody fetches what nobody asked for), though a copy may be
+brought up to date at any time; copies never take more than the budget.
 
-`policy_programme` has the tight bound. A very long trace, or a machine without SciPy, gets this one: a query's cost is
-divided among its tables (it costs at least each table's share where that table is missing), and the budget is relaxed with
-prices for room (Lagrange): then the tables are independent, and the best plan of each is a short dynamic programme.
-Whatever the prices, the sum is at most the true optimum; the ascent below only makes it larger.
+Offline caching of files of different sizes with bypassing is an integer programme over what is kept between two uses
+(Albers, Arora, Khanna: Page replacement for general caching problems, SODA 1999). For each query `local`, for each column
+that it reads `fetched` (since the use before) and, but for the first use, `kept` (since then, and brought up to date):
+
+    local ≤ fetched + kept                      of each column
+    kept ≤ fetched + kept                       the second of the use before
+    fetched ≤ sum of 1 - local                  of the queries of the table since then
+    bytes of what is kept over a query, and of what it finds here ≤ budget
+
+Whatever a policy does in the simulator is a point of ones and noughts that fulfils these rows, and costs at least the
+programme's objective there. Without integrality the minimum is over more points, so it can only be smaller: a bound.
+What is kept unused may be behind, so it weighs as much as at the use before, not as it would weigh up to date.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
+from typing import Any
 
-from benchmarks import policy_programme
-from benchmarks.policy_world import Change, Costs, Query, Table, Trace
-
-LONGEST = 10_000
-"""Uses of tables by one user up to which HiGHS needs less than a minute."""
-
-STEPS = 80
-SLOTS = 100
-"""The room's price is constant within each of so many stretches of a trace."""
-
-AIM = 1.3
-SHORTER = 0.6
-PATIENCE = 3
-"""Of the ascent; whatever they are, what it finds is a bound."""
+from benchmarks.policy_world import Change, CloudCache, Costs, Query, Table, Trace
 
 
 @dataclass(slots=True)
-class Use:
-    """A use of a table by one user, as the bound sees it.
+class Programme:
+    """Minimize costs · x where 0 ≤ x ≤ 1 and every row's sum is at most (or exactly) its limit."""
 
-    Args:
-        slot: stretch of the trace.
-        saved: cost that is saved if the table is here.
-        size: bytes of the table.
-        refresh: bytes that bring a copy from the use before up to this one.
-        joined: BigQuery may have answered the use before for want of another table.
-        room: bytes × queries in each slot that keeping it since the use before takes.
-    """
+    costs: list[float] = field(default_factory=list)
+    rows: list[tuple[Mapping[int, float], float, bool]] = field(default_factory=list)
 
-    slot: int
-    saved: float
-    size: float
-    refresh: float
-    joined: bool = False
-    room: dict[int, float] = field(default_factory=dict)
+    def variable(self, cost: float = 0.0) -> int:
+        """A new one."""
+        self.costs.append(cost)
+        return len(self.costs) - 1
+
+    def at_most(self, terms: Mapping[int, float], limit: float) -> None:
+        """A row that is not above its limit."""
+        self.rows.append((terms, limit, False))
+
+    def exactly(self, terms: Mapping[int, float], value: float) -> None:
+        """A row that has this value."""
+        self.rows.append((terms, value, True))
+
+    def minimum(self) -> float:
+        """Solve it.
+
+        Raises:
+            ArithmeticError: HiGHS found no optimum.
+        """
+        from scipy.optimize import linprog
+
+        largest = max(map(abs, self.costs), default=0.0)
+        if not largest:
+            return 0.0
+        solution = linprog(
+            [cost / largest for cost in self.costs], *self._matrix(exact=False), *self._matrix(exact=True),
+            bounds=(0, 1), method="highs",
+        )  # fmt: skip
+        if solution.status:
+            raise ArithmeticError(solution.message)
+        return float(solution.fun) * largest
+
+    def _matrix(self, *, exact: bool) -> tuple[Any, list[float]]:
+        from scipy.sparse import csr_array
+
+        rows = [(terms, limit) for terms, limit, kind in self.rows if kind is exact]
+        ends, columns, values = [0], [], []
+        for terms, _ in rows:
+            columns += terms.keys()
+            values += terms.values()
+            ends.append(len(columns))
+        return csr_array((values, columns, ends), shape=(len(rows), len(self.costs))), [limit for _, limit in rows]
 
 
 @dataclass(frozen=True, slots=True)
-class _Last:
-    """The last use of a table. What is kept unused may be behind, so it takes the room that it took then."""
+class _Use:
+    """The last use of a column.
+
+    Args:
+        query: its number.
+        of_table: how many queries of the table there were before it.
+        state: of the table then.
+        size: bytes of the column then.
+        here: variables that stand for its being here.
+    """
 
     query: int
+    of_table: int
     state: tuple[int, int]
     size: float
-    joined: bool
+    here: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Room:
+    """Which variables take room, in shares of the budget: at a query, and from one query on until before another."""
+
+    at: dict[int, dict[int, float]] = field(default_factory=dict)
+    over: dict[int, dict[int, float]] = field(default_factory=dict)
+
+    def keep(self, kept: int, share: float, after: int, until: int) -> None:
+        """What is kept takes room at every query between two uses."""
+        if until > after + 1:
+            self.over.setdefault(after + 1, {})[kept] = -share
+            self.over.setdefault(until, {})[kept] = share
+
+
+@dataclass(slots=True)
+class _Bound:
+    """The programme of one user in the making."""
+
+    budget: float
+    costs: Costs
+    programme: Programme = field(default_factory=Programme)
+    room: _Room = field(default_factory=_Room)
+    last: dict[tuple[str, str], _Use] = field(default_factory=dict)
+    local: dict[str, list[int]] = field(default_factory=dict)
+    paid: float = 0.0
+    queries: int = 0
+
+    def add(self, event: Query, tables: Mapping[str, Table], cached: bool) -> None:
+        """One more query, of tables as they are now."""
+        cloud = self.costs.cloud({} if cached else event.reads)
+        self.paid += cloud
+        local = self.programme.variable(self.costs.local(event.reads) - cloud)
+        for name, read in event.reads.items():
+            for column in sorted(read.columns):
+                here = self._here(name, column, tables[name])
+                self.programme.at_most({local: 1.0, **dict.fromkeys(here, -1.0)}, 0.0)
+        for name in event.reads:
+            self.local.setdefault(name, []).append(local)
+        self.queries += 1
+
+    def _here(self, name: str, column: str, table: Table) -> tuple[int, ...]:
+        """The rows of one use of a column. What was never asked for, or is larger than the budget, cannot be here."""
+        before, asked, size = (
+            self.last.get((name, column)),
+            self.local.get(name, []),
+            table.bytes * table.share([column]),
+        )
+        here: tuple[int, ...] = ()
+        if asked and size <= self.budget:
+            here = (self._fetched(size, asked[before.of_table if before else 0 :]), *self._kept(before, table, size))
+            self.room.at.setdefault(self.queries, {}).update(dict.fromkeys(here, size / max(1.0, self.budget)))
+        self.last[name, column] = _Use(self.queries, len(asked), table.state, size, here)
+        return here
+
+    def _fetched(self, size: float, since: list[int]) -> int:
+        """Since the use before, in which the table was asked for too."""
+        fetched = self.programme.variable(self.costs.transfer(size))
+        self.programme.at_most({fetched: 1.0, **dict.fromkeys(since, 1.0)}, float(len(since)))
+        return fetched
+
+    def _kept(self, before: _Use | None, table: Table, size: float) -> Iterator[int]:
+        if before is not None and before.here:
+            refresh = min(table.behind(before.state) * size / max(1.0, table.bytes), size)
+            kept = self.programme.variable(self.costs.transfer(refresh))
+            self.programme.at_most({kept: 1.0, **dict.fromkeys(before.here, -1.0)}, 0.0)
+            self.room.keep(kept, before.size / max(1.0, self.budget), before.query, self.queries)
+            yield kept
+
+    def minimum(self) -> float:
+        """A variable for the room that is taken over each query, made from the one before, keeps the rows short."""
+        before: int | None = None
+        for query in range(self.queries):
+            taken = self.programme.variable()
+            change = {taken: 1.0} if before is None else {taken: 1.0, before: -1.0}
+            self.programme.exactly(change | self.room.over.get(query, {}), 0.0)
+            self.programme.at_most({taken: 1.0} | self.room.at.get(query, {}), 1.0)
+            before = taken
+        return self.paid + self.programme.minimum()
 
 
 def lower_bound(trace: Trace, budget: float, costs: Costs) -> float:
-    """The least that all users together must pay."""
+    """The least that all users together must pay. Minutes, where a user has thousands of queries."""
     return sum(_bound_of_user(trace, user, budget, costs) for user in trace.users)
 
 
 def _bound_of_user(trace: Trace, user: str, budget: float, costs: Costs) -> float:
-    uses = sum(len(e.reads) for e in trace.events if isinstance(e, Query) and e.user == user)
-    if uses <= LONGEST and find_spec("scipy"):
-        return policy_programme.bound_of_user(trace, user, budget, costs)
-    return relaxed_bound_of_user(trace, user, budget, costs)
+    bound = _Bound(budget, costs)
+    for event, tables, cached in _queries(trace, user):
+        bound.add(event, tables, cached)
+    return bound.minimum()
 
 
-def relaxed_bound_of_user(trace: Trace, user: str, budget: float, costs: Costs) -> float:
-    """The weaker bound, which needs no library and little time."""
-    base, uses, counts = _gather(trace, user, costs)
-    return base + max(_ascend(uses, counts, costs, budget), 0.0)
+def _queries(trace: Trace, user: str) -> Iterator[tuple[Query, Mapping[str, Table], bool]]:
+    """One user's queries, with the tables as they are then, and whether BigQuery's own cache may have the answer.
 
-
-def _ascend(uses: Mapping[str, list[Use]], counts: list[int], costs: Costs, budget: float) -> float:
-    """The largest value that prices for room give, by subgradient steps.
-
-    A step is as long as would reach a value a little above the best one, if the slope lasted (Polyak 1969); where a few
-    steps in a row find nothing better, it goes back to the best prices and takes shorter ones.
+    It may where the same text was asked within a day: whichever of them BigQuery answered, nothing is cheaper than free.
     """
-    prices = kept = [0.0] * SLOTS
-    best, length, vain = 0.0, 1.0, 0
-    for _ in range(STEPS):
-        value, taken = _relaxed(uses, prices, costs, budget)
-        value -= sum(p * budget * n for p, n in zip(prices, counts, strict=True))
-        if value > best:
-            best, kept, vain = value, prices, 0
-        elif (vain := vain + 1) == PATIENCE:
-            prices, length, vain = kept, length * SHORTER, 0
-            continue
-        slope = [t - budget * n for t, n in zip(taken, counts, strict=True)]
-        # A price is not below nothing.
-        slope = [0.0 if p == 0 and g < 0 else g for p, g in zip(prices, slope, strict=True)]
-        steepness = sum(g * g / n for g, n in zip(slope, counts, strict=True) if n)
-        if not steepness:
-            break
-        step = length * (AIM * max(best, value) - value) / steepness
-        prices = [max(0.0, p + step * g / max(1, n)) for p, g, n in zip(prices, slope, counts, strict=True)]
-    return best
-
-
-def _gather(trace: Trace, user: str, costs: Costs) -> tuple[float, dict[str, list[Use]], list[int]]:
-    """What is paid in any case, each table's uses, and the number of queries in each slot."""
-    tables = {name: Table(size) for name, size in trace.tables.items()}
-    mine = sum(isinstance(e, Query) and e.user == user for e in trace.events)
-    uses: dict[str, list[Use]] = {}
-    last: dict[str, _Last] = {}
-    counts, base, number = [0] * SLOTS, 0.0, 0
+    tables = trace.opening()
+    cache = CloudCache(tables)
     for event in trace.events:
         if isinstance(event, Change):
             for name, appended in event.tables.items():
                 tables[name].change(appended)
         elif event.user == user:
-            slot = number * SLOTS // mine
-            counts[slot] += 1
-            local = costs.local(event.reads)
-            cloud = costs.cloud(event.reads)
-            base += local
-            worth = {name: costs.cloud({name: size}) for name, size in event.reads.items()}
-            for name in event.reads:
-                table, before = tables[name], last.get(name) or _Last(number, (-1, 0), 0.0, joined=False)
-                share = (cloud - local) * worth[name] / (sum(worth.values()) or 1.0)
-                use = Use(slot, max(0.0, share), table.bytes, table.behind(before.state), before.joined)
-                spent = Counter((i * SLOTS // mine) for i in range(before.query + 1, number))
-                use.room = {s: n * before.size for s, n in spent.items()}
-                uses.setdefault(name, []).append(use)
-                last[name] = _Last(number, table.state, table.bytes, joined=len(event.reads) > 1)
-            number += 1
-    return base, uses, counts
-
-
-def _relaxed(
-    uses: Mapping[str, list[Use]], prices: list[float], costs: Costs, budget: float
-) -> tuple[float, list[float]]:
-    """The least cost with these prices for room, and how much room that takes in each slot."""
-    taken, total = [0.0] * SLOTS, 0.0
-    for several in uses.values():
-        value, chosen = _best_of_table(several, prices, costs, budget)
-        total += value
-        for slot, room in chosen.items():
-            taken[slot] += room
-    return total, taken
-
-
-def _best_of_table(uses: list[Use], prices: list[float], costs: Costs, budget: float) -> tuple[float, dict[int, float]]:
-    """One table: at each use it is here or not. Being here takes room, and a transfer after a use that missed it."""
-    out = (0.0 if not uses else uses[0].saved, None)
-    here: tuple[float, object] = (float("inf"), None)
-    for k, use in enumerate(uses[1:], 1):
-        fetch, refresh = costs.transfer(use.size), costs.transfer(min(use.refresh, use.size))
-        room = prices[use.slot] * use.size
-        keep = sum(prices[slot] * amount for slot, amount in use.room.items())
-        source = here if use.joined and here[0] < out[0] else out
-        arrive_new = source[0] + fetch + room
-        arrive_kept = here[0] + refresh + keep + room
-        stay_out = min((out[0], 0, out), (here[0], 1, here), key=lambda option: option[:2])
-        new_out = (stay_out[0] + use.saved, ("out", stay_out[2]))
-        if use.size > budget:
-            here = (float("inf"), None)
-        elif arrive_kept <= arrive_new:
-            here = (arrive_kept, ("kept", k, here))
-        else:
-            here = (arrive_new, ("new", k, source))
-        out = new_out
-    best = min(out, here, key=lambda option: option[0])
-    return best[0], _room(uses, best)
-
-
-def _room(uses: list[Use], state: tuple[float, object]) -> dict[int, float]:
-    """Walk back through the choices and add up the room that they take."""
-    found: dict[int, float] = {}
-    while state is not None and state[1] is not None:
-        kind, *rest = state[1]  # type: ignore[misc]
-        if kind != "out":
-            use = uses[rest[0]]
-            found[use.slot] = found.get(use.slot, 0.0) + use.size
-            for slot, amount in use.room.items() if kind == "kept" else ():
-                found[slot] = found.get(slot, 0.0) + amount
-        state = rest[-1]
-    return found
+            cached = cache.has(event)
+            cache.fill(event)
+            yield event, tables, cached

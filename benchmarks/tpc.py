@@ -5,7 +5,7 @@
 Each query runs in turn on either side, `--repeat` times after runs that warm both; a side's time is its least.
 Times are of the processor, of all threads of this process, so that a busy machine cannot spoil them (`--wall`: of the
 clock). The product's is `client.run`'s: the freshness check, the decision (cached by then), DuckDB, Arrow; what it
-writes into its books behind the answer is waited for outside. The native one is DuckDB's to Arrow.
+writes into its journal behind the answer is waited for outside. The native one is DuckDB's to Arrow.
 
 The product is measured twice: "anew" it plans the query each time, as DuckDB does where it is given a text (and as the
 product does when a text comes for the first time); "again" it runs the plan that it has kept of a text that came

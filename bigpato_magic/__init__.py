@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from bigpato_magic import bigpato, demo, errors
     from bigpato_magic.client import BigPato
     from bigpato_magic.notebook.extension import use
-    from bigpato_magic.notebook.parameters import typed
+    from bigpato_magic.notebook.panel import panel
+    from bigpato_magic.parameters import typed
     from bigpato_magic.types import Parameter, QueryResult, Route, TableId
 
     __version__: str
@@ -31,6 +32,7 @@ __all__ = [
     "demo",
     "errors",
     "load_ipython_extension",
+    "panel",
     "typed",
     "unload_ipython_extension",
     "use",
@@ -43,7 +45,8 @@ _NAMES = {
     "QueryResult": "types",
     "Route": "types",
     "TableId": "types",
-    "typed": "notebook.parameters",
+    "panel": "notebook.panel",
+    "typed": "parameters",
     "use": "notebook.extension",
 }
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCALE = 38
-ONE: int = 10**SCALE
 BYTES = 32
 _OFFSET = 1 << 255
 _EXACT = Context(prec=120)

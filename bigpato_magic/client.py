@@ -7,36 +7,33 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, CaselessStrEnum, Dict, Float, Instance, Int, Unicode, default, observe
+from traitlets import Bool, CaselessStrEnum, Dict, Float, Instance, Int, TraitError, Unicode, default, observe
 from traitlets.config import LoggingConfigurable
 
+from bigpato_magic import arguments, forks
+from bigpato_magic.checking import CheckingFace
 from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.original import OriginalFace
+from bigpato_magic.parameters import Params
 from bigpato_magic.status import Cancel, Status
 from bigpato_magic.tables import TableFace
-from bigpato_magic.traits import Size
-from bigpato_magic.types import (
-    Parameter,
-    QueryResult,
-    Route,
-)
+from bigpato_magic.traits import Size, unknown_setting
+from bigpato_magic.types import QueryResult, Route
 
 if TYPE_CHECKING:
     from bigpato_magic.explain import Explanation
     from bigpato_magic.local.duck import LocalEngine
     from bigpato_magic.runner import QueryRunner, Request, RunProgress
-    from bigpato_magic.tier.store import Finding
     from bigpato_magic.tier.tier import Tier
-    from bigpato_magic.verification import Verdict, Verifier
+    from bigpato_magic.verification import Verifier
     from bigpato_magic.warehouse.base import DryRun, Warehouse
 
 
-class BigPato(TableFace, OriginalFace, LoggingConfigurable):
+class BigPato(TableFace, CheckingFace, OriginalFace, LoggingConfigurable):
     """BigQuery SQL, answered on this machine where that gives BigQuery's answer.
 
     Args:
@@ -72,10 +69,15 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
         0.0, min=0.0, max=1.0, help="Share of local answers that are run again on BigQuery and compared."
     ).tag(config=True)
     verify_bytes = Size(1 << 30, help="Bytes a day that verification may bill.").tag(config=True)
-    reference_rows = Int(
+    evaluator_rows = Int(
         10_000,
         min=0,
         help="Google's own evaluator answers or finishes what DuckDB has no rule for, up to so many rows; 0 is off.",
+    ).tag(config=True)
+    look_below = Size(
+        256 << 20,
+        help="Columns of one table, filtered by constants, are read by Storage Read without a query job, where so many bytes "
+        "at most are read for it; with a LIMIT and no filter, of any table. 0 is off.",
     ).tag(config=True)
     labels = Dict(help="Labels of BigQuery jobs, beside tool=bigpato-magic.").tag(config=True)
     duckdb_db = Unicode("", help="A DuckDB file with views over the copies, for plain DuckDB; empty for none.").tag(
@@ -109,10 +111,16 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
             settings["directory"] = local_duck_folder
         if export_bq_bucket:  # the original always went through it
             settings.setdefault("method", "extract")
+        if wrong := next((name for name, value in settings.items() if isinstance(value, str) and "\0" in value), None):
+            raise ConfigurationError(f"{wrong} has the character NUL in it")
         mine = {name: value for name, value in settings.items() if self.has_trait(name)}
-        super().__init__(**mine)
-        self._given = self._warehouse = warehouse
-        self._build({name: value for name, value in settings.items() if name not in mine})
+        try:
+            super().__init__(**mine)
+            self._given = self._warehouse = warehouse
+            self._build({name: value for name, value in settings.items() if name not in mine})
+        except TraitError as error:
+            raise ConfigurationError(str(error), hint="docs/configuration.md") from None
+        forks.register(self)
         # DuckDB complains of what is still open when the interpreter goes.
         atexit.register(_close, weakref.ref(self))
 
@@ -122,25 +130,32 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
 
         unknown = tier_settings.keys() - {"config", "parent", "log"} - set(Tier.class_trait_names())
         if unknown:
-            raise ConfigurationError(f"BigPato has no setting {sorted(unknown)[0]!r}", hint="docs/configuration.md")
+            known = [*self.class_trait_names(config=True), *Tier.class_trait_names(config=True)]
+            raise unknown_setting(type(self).__name__, sorted(unknown)[0], known)
         parts = {"parent": self} | tier_settings
         self.engine = LocalEngine(parent=self)
         self.tier = Tier(warehouse=lambda: self.warehouse, engine=self.engine, status=self.status, **parts)
 
-    @observe("project", "key", "location", "bucket", "reference_rows")
+    @observe("project", "key", "location", "bucket", "evaluator_rows", "look_below")
     def _reconnect(self, _change: Any) -> None:
         """Another project or key is another principal, perhaps: its copies are not the same."""
         if self._runner is not None or self._warehouse is not self._given:
             self.close()
 
     def close(self) -> None:
-        """Let go of files, threads and connections; everything opens again when it is needed.
+        """Close files, threads and connections; everything opens again when it is needed.
 
         Example:
             >>> client.close()
         """
         self.tier.close()
         self._warehouse, self._runner, self._verifier = self._given, None, None
+
+    def begin_anew(self) -> None:
+        """In a forked child: its own connections; the screens that watch are its parent's."""
+        forks.abandon(self._warehouse, self._runner, self._verifier)
+        self._warehouse, self._runner, self._verifier = self._given, None, None
+        self.status.unobserve_all()
 
     @default("project")
     def _default_project(self) -> str:
@@ -160,19 +175,20 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
         if self._warehouse is None:
             from bigpato_magic.warehouse.bigquery import BigQueryWarehouse
 
-            made: Warehouse = BigQueryWarehouse(
+            warehouse: Warehouse = BigQueryWarehouse(
                 self.project or None, key=self.key or None, location=self.location or None, bucket=self.bucket or None
             )
-            self._warehouse = made
+            self._warehouse = warehouse
         return self._warehouse
 
     @property
     def runner(self) -> QueryRunner:
-        """What takes a query's way."""
+        """Takes queries from their text to their result."""
         if self._runner is None:
             from bigpato_magic.runner import QueryRunner
 
-            self._runner = QueryRunner(self.warehouse, self.tier, self.engine, self.status, self.reference_rows)
+            parts = self.warehouse, self.tier, self.engine, self.status
+            self._runner = QueryRunner(*parts, self.evaluator_rows, self.look_below)
             self._publish_views()
         return self._runner
 
@@ -182,10 +198,11 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
         self,
         sql: str,
         *,
-        params: Sequence[Parameter] = (),
+        params: Params = (),
         route: Route | str | None = None,
-        max_staleness: float | None = None,
-        maximum_bytes_billed: int | None = None,
+        max_staleness: float | str | None = None,
+        offline: bool | None = None,
+        maximum_bytes_billed: int | str | None = None,
         use_query_cache: bool = True,
         use_storage_api: bool = True,
         location: str | None = None,
@@ -199,21 +216,25 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
 
         Args:
             sql: any statement; those that change something run on BigQuery.
-            params: typed query parameters.
+            params: values of `@name`s as a dict, or of `?`s as a list; also a list of Google's `ScalarQueryParameter`
+                and its kin. `typed(None, "INT64")` says a type that Python's value does not.
             route: in place of the setting.
-            max_staleness: seconds, in place of the setting; 0 checks the tables for this very query.
-            maximum_bytes_billed: in place of the setting.
+            max_staleness: seconds or "5 min", in place of the setting; 0 checks the tables for this very query.
+            offline: copies may answer while BigQuery cannot be reached, in place of `FreshnessPolicy.offline`.
+            maximum_bytes_billed: bytes or "10 GiB", in place of the setting; 0 for no limit.
             use_query_cache: BigQuery may answer from its result cache.
-            use_storage_api: large results of BigQuery come by the Storage Read API.
+            use_storage_api: large results of BigQuery come by the Storage Read API, and so may mere rows of a table.
             location: of a BigQuery job.
             project: in place of the setting.
             dataset: in place of the setting.
             lazy: a local answer stays in DuckDB as `QueryResult.relation`, where nothing on the way can need BigQuery.
             cancel: stops it from another thread, within a second.
-            progress: hears of a BigQuery job, and of a local run the share done, 0 to 1.
+            progress: hears of a BigQuery job, of a read the bytes, and of a local run the share done, 0 to 1.
 
         Raises:
+            ConfigurationError: there is no query, or an argument is none of its kind.
             QueryError: the SQL is wrong.
+            ParameterError: a parameter has no value, or its value is none of its type.
             RouteRefused: only a local answer was asked for, and there is none.
             WarehouseError: BigQuery cannot be reached or refuses.
             Cancelled: it was stopped.
@@ -230,21 +251,26 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
             params,
             route,
             max_staleness=max_staleness,
+            offline=offline,
             lazy=lazy,
-            cancel=cancel,
-            progress=progress,
+            cancel=arguments.instance_of("cancel", cancel, Cancel),
+            progress=arguments.function("progress", progress),
             project=project,
             dataset=dataset,
         )
-        limit = self.maximum_bytes_billed if maximum_bytes_billed is None else maximum_bytes_billed
         options = replace(
             request.options,
-            maximum_bytes_billed=limit or None,
+            maximum_bytes_billed=self._limit(maximum_bytes_billed),
             use_query_cache=use_query_cache,
             use_storage_api=use_storage_api,
-            location=location or self.location or None,
+            location=arguments.instance_of("location", location, str) or self.location or None,
         )
         return self._run(replace(request, options=options))
+
+    def _limit(self, asked: int | str | None) -> int | None:
+        """Bytes that a job may bill, None for any number."""
+        size = arguments.size("maximum_bytes_billed", asked)
+        return (self.maximum_bytes_billed if size is None else size) or None
 
     def _run(self, request: Request) -> QueryResult:
         result = self.runner.run(request)
@@ -255,7 +281,7 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
     def _request(
         self,
         sql: str,
-        params: Sequence[Parameter] = (),
+        params: Params = (),
         route: Route | str | None = None,
         *,
         project: str | None = None,
@@ -265,11 +291,19 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
         from bigpato_magic.runner import Request
         from bigpato_magic.warehouse.base import QueryOptions
 
+        sql = arguments.query_text(sql)
         home, name = self.home(project, dataset)
+        more["max_staleness"] = arguments.seconds("max_staleness", more.get("max_staleness"))
         more = {key: value for key, value in more.items() if value is not None}
         options = QueryOptions(labels=dict(self.labels), location=self.location or None)
         return Request(
-            sql, tuple(params), Route(route or self.route), project=home, dataset=name, options=options, **more
+            sql,
+            arguments.parameters_of(sql, params),
+            arguments.route_of(route or self.route),
+            project=home,
+            dataset=name,
+            options=options,
+            **more,
         )
 
     def home(self, project: str | None = None, dataset: str | None = None) -> tuple[str | None, str | None]:
@@ -279,7 +313,8 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
             >>> client.home(dataset="other")
             ('bigpato-demo', 'other')
         """
-        home, name = project or self.project or None, dataset or self.dataset or None
+        asked = arguments.instance_of("project", project, str), arguments.instance_of("dataset", dataset, str)
+        home, name = asked[0] or self.project or None, asked[1] or self.dataset or None
         if name and "." in name:
             home, name = name.rsplit(".", 1)
         return home or self.warehouse.project or None, name
@@ -288,10 +323,12 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
         self,
         sql: str,
         *,
-        params: Sequence[Parameter] = (),
+        params: Params = (),
         project: str | None = None,
         dataset: str | None = None,
-        max_staleness: float | None = None,
+        max_staleness: float | str | None = None,
+        offline: bool | None = None,
+        maximum_bytes_billed: int | str | None = None,
     ) -> Explanation:
         """Why the query would run where it would, without running it; asks for facts and a dry run, both free.
 
@@ -301,14 +338,16 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
         """
         from bigpato_magic.explain import explain
 
-        request = self._request(sql, params, Route.AUTO, project=project, dataset=dataset, max_staleness=max_staleness)
-        return explain(self.runner, request)
+        place = {"project": project, "dataset": dataset}
+        request = self._request(sql, params, Route.AUTO, max_staleness=max_staleness, offline=offline, **place)
+        options = replace(request.options, maximum_bytes_billed=self._limit(maximum_bytes_billed))
+        return explain(self.runner, replace(request, options=options))
 
     def dry_run(
         self,
         sql: str,
         *,
-        params: Sequence[Parameter] = (),
+        params: Params = (),
         project: str | None = None,
         dataset: str | None = None,
     ) -> DryRun:
@@ -319,63 +358,9 @@ class BigPato(TableFace, OriginalFace, LoggingConfigurable):
             True
         """
         request = self._request(sql, params, project=project, dataset=dataset)
-        return self.warehouse.dry_run(sql, request.parameters, dataset=request.default_dataset, options=request.options)
-
-    @property
-    def verifier(self) -> Verifier:
-        """What compares local answers with BigQuery's."""
-        if self._verifier is None:
-            from bigpato_magic.verification import Verifier
-
-            self._verifier = Verifier(self.runner, lambda: self.verify, lambda: self.verify_bytes)
-        return self._verifier
-
-    def verify_last(self) -> Verdict:
-        """Run the last local query on BigQuery too and compare the values.
-
-        Raises:
-            ConfigurationError: the last query did not run in DuckDB.
-            WarehouseError: BigQuery cannot be reached or refuses.
-
-        Example:
-            >>> done = client.promote("orders"), client.run("SELECT SUM(amount) AS total FROM orders")
-            >>> client.verify_last().outcome
-            'equal'
-        """
-        if self.last is None or self._last_request is None:
-            raise ConfigurationError("No query has run yet: there is nothing to verify.")
-        return self.verifier.verify(self._last_request, self.last)
-
-    def verify_files(self) -> list[Finding]:
-        """Read every file of every copy and compare it with its checksum; damaged copies are taken away.
-
-        Example:
-            >>> client.verify_files()
-            []
-        """
-        return self.tier.verify_files()
-
-    def clear_quarantine(self) -> frozenset[str]:
-        """Use the rules again that a verification had quarantined; which they were.
-
-        Example:
-            >>> client.clear_quarantine()
-            frozenset()
-        """
-        rules = self.tier.quarantined()
-        self.tier.pardon(rules)
-        return rules
-
-    def panel(self) -> Any:
-        """The panel, for a notebook: all tables with their buttons, as `%bp_panel` shows it.
-
-        Example:
-            >>> print(str(client.panel()).partition(" · ")[0])
-            BigPato: 0 of 0 tables local
-        """
-        from importlib import import_module  # the screen lies above this layer: nothing else here knows of it
-
-        return import_module("bigpato_magic.notebook.panel").panel(self)
+        return self.warehouse.dry_run(
+            request.sql, request.parameters, dataset=request.default_dataset, options=request.options
+        )
 
     def purge(self) -> list[Path]:
         """Remove every copy, journal and setting of this tier from the disk.

@@ -5,32 +5,34 @@ What a query means comes from `googlesql`, whether DuckDB may answer it from `sq
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bigpato_magic.errors import RouteRefused
 from bigpato_magic.types import (
     AnalyzedQuery,
     Compiled,
-    Decision,
     Freshness,
-    OutputColumn,
+    Look,
     Reason,
     Refused,
     Route,
+    RunInEvaluator,
     RunLocal,
     RunOnBigQuery,
-    RunOnReference,
-    RunWithFinish,
+    RunRead,
+    RunSplit,
     Split,
     TableCopy,
     TableId,
+    TableRead,
 )
 
 REASONS: dict[str, str] = {
     "analyzer-busy": "Google's analyzer is being made ready on this machine, or gave up on the text; BigQuery answers.",
     "asked": "BigQuery was asked for (`--route bigquery`).",
     "collation": "A column or an expression has a collation, which DuckDB would compare otherwise.",
+    "damaged": "A file of the copy cannot be read, or is not what was written: a damaged copy goes, and BigQuery answers.",
     "defect": "bigpato-magic failed to plan the query, which is a mistake of its own: BigQuery answers; please report it.",
     "excluded": "You said that the table is never to be held here.",
     "external": "An external table's rows are not BigQuery's: there is no version to copy.",
@@ -40,9 +42,11 @@ REASONS: dict[str, str] = {
     "leased": "Another notebook reads the copy just now; it goes when that has ended.",
     "literal": "A constant of the query has no exact form in DuckDB.",
     "local-run": "DuckDB stopped while it ran the query: a guard of a rule, or an error of the data.",
+    "look": "The rows could not be read without a query job: a permission, the network, or the table changed meanwhile.",
     "missing": "There is no such table.",
     "names": "Names of the result that only BigQuery makes of the text.",
     "no-columns": "The table has no column that may be copied.",
+    "no-look": "Storage Read gives columns of one table, filtered by constants; the query, or the table, is more.",
     "no-node": "A clause of the query has no rule that is known to give BigQuery's answer.",
     "no-room": "The disk or the budget has no room for it, and nothing here is worth less.",
     "no-rule": "A function, cast or aggregate of the query has no rule that is known to give BigQuery's answer.",
@@ -51,102 +55,158 @@ REASONS: dict[str, str] = {
     "not-local": "A table has no copy here.",
     "not-worth-it": "Bringing it would cost more than it has cost to ask BigQuery so far.",
     "offline": "BigQuery cannot be reached; the answer is as old as the last check.",
+    "parameter": "Only BigQuery knows what a parameter's value is: its API does not say, or only it has the type.",
     "quarantined": "A rule of the query gave another answer than BigQuery before, and is not used until it is cleared.",
     "refused": "The construct is known, and left to BigQuery.",
     "row-policies": "Row-level security decides query by query which rows you see.",
     "stale": "The table has changed since it was copied.",
     "statement": "Only queries run here.",
+    "store": "The local store cannot be used now (its disk, its rights, its locks): BigQuery answers.",
     "streaming": "Rows are being streamed into the table: it may change at any moment.",
-    "too-big": "The table is larger than the budget, or than one rebalance may bring.",
+    "too-big": "What would be brought of the table is larger than the budget.",
     "too-many-rows": "DuckDB could begin, but leaves more rows than Google's evaluator takes to finish the query.",
     "type": "Values of that type have no exact form in DuckDB.",
     "unchecked": "It is not known whether the table has changed since it was copied.",
     "unfinished": "DuckDB could begin, but what is left of the query is not for Google's evaluator to finish.",
     "unreadable": "BigQuery could not say what the table is.",
+    "unreachable": "BigQuery cannot be reached, so nobody can say whether the table has changed since it was copied.",
     "unsupported": "The construct never runs here.",
     "view": "A view's rows are a query's, not a table's: there is no version to copy.",
 }
 """Every code of a `Reason` that a decision can carry, and what it means; docs/reasons.md is made from it."""
 
 
+LocalDecision = RunLocal | RunSplit | RunInEvaluator
+"""A decision for this machine."""
+
+Verdicts = Mapping[TableId, tuple[Freshness, Reason | None]]
+"""Whether the copy of each table may answer, and why not."""
+
+
 @dataclass(frozen=True, slots=True)
-class Situation:
+class QueryPlan:
+    """What a text means over certain copies, and how it could run.
+
+    Args:
+        query: what it means.
+        compiled: the DuckDB SQL for it, or why there is none.
+        not_held: reasons of copies that do not hold all that the query reads.
+        evaluable: the evaluator may run all of it: inputs are small enough.
+        split: what DuckDB may begin and the evaluator finish, or why not; None where there is nothing to say.
+        rewritten: the same over kept relations in place of parts of it; None where none serves. It is what is compiled.
+    """
+
+    query: AnalyzedQuery
+    compiled: Compiled | Refused
+    not_held: tuple[Reason, ...] = ()
+    evaluable: bool = False
+    split: Split | Refused | None = None
+    rewritten: AnalyzedQuery | None = None
+
+    @property
+    def tables(self) -> Mapping[TableId, TableRead]:
+        """What is read here: tables, and kept relations."""
+        return (self.rewritten or self.query).tables
+
+    @property
+    def can_run_here(self) -> bool:
+        """Whether DuckDB, the evaluator or both together can answer it."""
+        return isinstance(self.compiled, Compiled) or self.evaluable or isinstance(self.split, Split)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingInputs:
     """All that a decision rests on.
 
     Args:
         sql: the person's text.
         route: that was asked for.
-        blockers: reasons found before an analysis was worth while (no copy, no analyzer, not a query, …).
-        query: what the text means, None where it was not analyzed.
-        compiled: DuckDB SQL or the reasons why there is none.
+        blockers: reasons found before or beside the plan (no copy, no analyzer, not a query, a parameter, …).
+        plan: what the text means, and how it could run; None where it was not analyzed.
         copies: of the tables that the query reads.
-        freshness: of each copy; absent means that it is being checked while the query runs.
-        not_held: reasons of copies that do not hold all that the query reads.
-        reference: the evaluator may run it: inputs are small enough.
-        split: what DuckDB may begin and the evaluator finish, or why not; None where there is nothing to say.
+        verdicts: on the copies; None while they are being checked, and then they are taken for fresh. One that is missing
+            from verdicts that were given speaks against a local answer.
+        failures: why a run here has given no answer.
     """
 
     sql: str
     route: Route = Route.AUTO
     blockers: tuple[Reason, ...] = ()
-    query: AnalyzedQuery | None = None
-    compiled: Compiled | Refused | None = None
+    plan: QueryPlan | None = None
     copies: Mapping[TableId, TableCopy] = field(default_factory=dict)
-    freshness: Mapping[TableId, tuple[Freshness, Reason | None]] = field(default_factory=dict)
-    not_held: tuple[Reason, ...] = ()
-    reference: bool = False
-    split: Split | Refused | None = None
+    verdicts: Verdicts | None = None
+    failures: tuple[Reason, ...] = ()
 
 
-def decide(situation: Situation) -> Decision:
-    """Where the query runs, and why.
+def decide(inputs: RoutingInputs) -> LocalDecision | RunOnBigQuery:
+    """Where the query runs, and why: asked before a run, and again once the copies are checked and it has ended.
 
     Raises:
         RouteRefused: only a local answer was asked for, and there is none.
     """
-    if situation.route is Route.BIGQUERY:
-        return RunOnBigQuery(situation.sql, (Reason("asked", "BigQuery was asked for"),))
-    reasons = (*situation.blockers, *situation.not_held, *_stale(situation))
-    if not reasons and situation.query is not None:
-        if isinstance(situation.compiled, Compiled):
-            return RunLocal(situation.compiled.sql, situation.compiled, _copies(situation))
-        refused = situation.compiled.reasons if situation.compiled else (Reason("no-rule", "it was not compiled"),)
-        if situation.reference:
-            return RunOnReference(situation.sql, _copies(situation), _outputs(situation), refused)
-        if isinstance(situation.split, Split):
-            parts = situation.split
-            return RunWithFinish(situation.sql, parts.compiled, parts.finish, _copies(situation), refused)
-        reasons = refused
-    reasons = tuple(dict.fromkeys((*reasons, *_refusals(situation))))
+    if inputs.route is Route.BIGQUERY:
+        return RunOnBigQuery(inputs.sql, (Reason("asked", "BigQuery was asked for"),))
+    reasons = tuple(_against(inputs))
+    if not (inputs.plan and inputs.plan.can_run_here):
+        reasons = tuple(dict.fromkeys((*reasons, *_refusals(inputs.plan))))
+    elif not reasons:
+        return _local(inputs.sql, inputs.plan, inputs.copies)
     if not reasons:
-        raise ValueError("a situation without an analysis must say why")
-    if situation.route is Route.LOCAL:
+        raise ValueError("inputs without a plan must say why")
+    if inputs.route is Route.LOCAL:
         raise RouteRefused(_sentence(reasons), hint=_remedy(reasons))
-    return RunOnBigQuery(situation.sql, reasons)
+    return RunOnBigQuery(inputs.sql, reasons)
 
 
-def _stale(situation: Situation) -> tuple[Reason, ...]:
-    found = (situation.freshness.get(table) for table in situation.copies)
-    return tuple(
-        reason or Reason("unchecked", "it is not known whether the table has changed")
-        for freshness, reason in filter(None, found)
-        if freshness is not Freshness.FRESH
-    )
+def read_instead(decision: RunOnBigQuery, look: Look | None) -> RunRead | RunOnBigQuery:
+    """What becomes of a query that has no answer here: rows of one table are read, all else is BigQuery's.
+
+    Args:
+        decision: why there is none.
+        look: that the query is, None where it is none or may not be read now.
+    """
+    return decision if look is None else RunRead(decision.sql, look, decision.reasons)
 
 
-def _refusals(situation: Situation) -> Iterator[Reason]:
-    for found in (situation.compiled, situation.split):
-        if isinstance(found, Refused):
-            yield from found.reasons
+def not_read(decision: RunRead, why: Reason) -> RunOnBigQuery:
+    """BigQuery answers after all, because the rows could not be read."""
+    return RunOnBigQuery(decision.sql, (*decision.reasons, why))
 
 
-def _copies(situation: Situation) -> tuple[TableCopy, ...]:
-    tables = situation.query.tables if situation.query else {}
-    return tuple(situation.copies[table] for table in tables)
+def not_fresh(copies: Iterable[TableCopy], verdicts: Verdicts) -> Iterator[Reason]:
+    """What speaks against each of the copies that is not known to equal its table."""
+    for copy in copies:
+        freshness, reason = verdicts.get(copy.table, (Freshness.UNKNOWN, None))
+        if freshness is not Freshness.FRESH:
+            yield reason or Reason("unchecked", "it is not known whether the table has changed", copy.table)
 
 
-def _outputs(situation: Situation) -> tuple[OutputColumn, ...]:
-    return situation.query.outputs if situation.query else ()
+def _against(inputs: RoutingInputs) -> Iterator[Reason]:
+    """What keeps the query from running here, whatever its SQL is."""
+    yield from inputs.blockers
+    if inputs.plan is not None:
+        yield from inputs.plan.not_held
+    if inputs.verdicts is not None:
+        yield from not_fresh(inputs.copies.values(), inputs.verdicts)
+    yield from inputs.failures
+
+
+def _local(sql: str, plan: QueryPlan, copies: Mapping[TableId, TableCopy]) -> LocalDecision:
+    """The best way to run here what can run here."""
+    read = tuple(copies[table] for table in plan.tables)
+    if isinstance(plan.compiled, Compiled):
+        return RunLocal(plan.compiled.sql, plan.compiled, read)
+    if plan.evaluable:
+        return RunInEvaluator(sql, read, plan.query.outputs, plan.compiled.reasons)
+    if isinstance(plan.split, Split):
+        return RunSplit(sql, plan.split.compiled, plan.split.upper, read, plan.compiled.reasons)
+    raise ValueError("the plan cannot run here")
+
+
+def _refusals(plan: QueryPlan | None) -> Iterator[Reason]:
+    for refused in (plan.compiled, plan.split) if plan else ():
+        if isinstance(refused, Refused):
+            yield from refused.reasons
 
 
 def _sentence(reasons: tuple[Reason, ...]) -> str:

@@ -22,6 +22,10 @@ Each says what is wrong, where, and what to do, in one sentence and a hint; show
 
 from __future__ import annotations
 
+from typing import Any
+
+from bigpato_magic import places
+
 
 class BigPatoError(Exception):
     """The root of all errors that this package raises on purpose.
@@ -41,12 +45,14 @@ class BigPatoError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """The card that IPython prints in place of a traceback; `%tb` shows the whole one."""
-        return [f"{type(self).__name__}: {self.message}", *self._where(), *self._way_out()]
+        return [f"{type(self).__name__}: {self.message}", *self.excerpt(), *self.way_out()]
 
-    def _where(self) -> list[str]:
+    def excerpt(self) -> list[str]:
+        """The line of SQL that it is about, with a caret below the place; nothing where that is not known."""
         return []
 
-    def _way_out(self) -> list[str]:
+    def way_out(self) -> list[str]:
+        """The hint as a line of its own, if there is one."""
         return [f"  → {self.hint}"] if self.hint else []
 
 
@@ -57,7 +63,7 @@ class QueryError(BigPatoError):
         message: what is wrong, without its place.
         sql: the text that `line` and `column` count in.
         line: 1-based line in `sql`, None where unknown.
-        column: 1-based column in that line, None where unknown.
+        column: the character in that line, from 1, None where unknown.
         job_id: of the BigQuery job that failed, None for an error found before one was made.
         hint: the way out, if there is one.
     """
@@ -82,18 +88,30 @@ class QueryError(BigPatoError):
         place = "" if self.line is None else f" at line {self.line}, column {self.column or 1}"
         return f"{self.message}{place}" + (f" ({self.hint})" if self.hint else "")
 
-    def _where(self) -> list[str]:
+    def excerpt(self) -> list[str]:
+        """The line of SQL that it is about, with a caret below the place; nothing where that is not known."""
         if self.sql is None or self.line is None:
             return []
-        lines = self.sql.splitlines()
+        lines = places.lines(self.sql)
         if not 1 <= self.line <= len(lines):
             return []
-        number, column = str(self.line), self.column or 1
-        return [f"  {number} | {lines[self.line - 1]}", f"  {' ' * len(number)} | {' ' * (column - 1)}^"]
+        text, caret = places.excerpt(lines[self.line - 1], self.column or 1)
+        number = str(self.line)
+        return [f"  {number} | {text}", f"  {' ' * len(number)} | {caret}"]
 
 
 class TableNotFound(QueryError):
-    """A table of the query does not exist, or the caller may not know of it."""
+    """A table of the query does not exist, or the caller may not know of it.
+
+    Args:
+        message: as of `QueryError`, likewise what `how` has.
+        path: (project, dataset, table), or (project, dataset) where the whole dataset is missing; () where not known.
+        **how: of `QueryError`.
+    """
+
+    def __init__(self, message: str, *, path: tuple[str, ...] = (), **how: Any) -> None:
+        super().__init__(message, **how)
+        self.path = path
 
 
 class ParameterError(QueryError):
@@ -142,7 +160,17 @@ class WarehouseUnavailable(WarehouseError):
 
 
 class TransferError(BigPatoError):
-    """A table could not be brought here; nothing of it is visible."""
+    """A table could not be brought here; nothing of it is visible.
+
+    Args:
+        message: what happened.
+        lasting: the next one would fail alike for a while: a permission is missing, or the service cannot be reached.
+        hint: the way out.
+    """
+
+    def __init__(self, message: str, *, lasting: bool = False, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.lasting = lasting
 
 
 class TierError(BigPatoError):

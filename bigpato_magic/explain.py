@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from bigpato_magic import decide as decisions
 from bigpato_magic import googlesql
-from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError
+from bigpato_magic.decide import RoutingInputs, decide, read_instead
+from bigpato_magic.errors import (
+    AnalyzerUnavailable,
+    BigPatoError,
+    PermissionDenied,
+    QueryError,
+    TableNotFound,
+    WarehouseUnavailable,
+)
 from bigpato_magic.runner import QueryRunner, Request
+from bigpato_magic.runner.offline import way_out
 from bigpato_magic.sql import compile as compile_query
-from bigpato_magic.tier import score
-from bigpato_magic.tier.plan import why_not
+from bigpato_magic.tier.policy import score
+from bigpato_magic.tier.policy.plan import why_not
 from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import (
     Compiled,
@@ -22,20 +31,22 @@ from bigpato_magic.types import (
     Refused,
     RunLocal,
     RunOnBigQuery,
-    RunWithFinish,
+    RunSplit,
+    TableCopy,
     TableFacts,
     TableId,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class TableState:
+class ExplainedTable:
     """One table of an explained query.
 
     Args:
         id: the table.
-        where: `local` or `bigquery`.
-        freshness: of its copy; UNKNOWN without one.
+        where: `local`, `kept` (a kept answer stands in for it) or `bigquery`.
+        freshness: of its copy, or of the kept answer; UNKNOWN without one.
+        as_of: the instant up to which the copy is known to be the table's content, None without one.
         reason: what speaks against a local answer, if anything.
         bytes: in BigQuery, None where it could not be asked.
     """
@@ -45,6 +56,7 @@ class TableState:
     freshness: Freshness
     reason: Reason | None = None
     bytes: int | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +70,23 @@ class Explanation:
         bytes_bigquery: that BigQuery would read, None where it could not be asked.
         price: dollars for them.
         remedy: what would make it local, and what that costs; empty where it is, or never can be.
+        reading: what Storage Read would bring in place of a query, or why it cannot; '' where that is no question.
+        error: what BigQuery's dry run said instead of a size, or Google's analyzer where BigQuery cannot be asked.
     """
 
     decision: Decision
-    tables: tuple[TableState, ...] = ()
+    tables: tuple[ExplainedTable, ...] = ()
     compiled: Compiled | Refused | None = None
     bytes_bigquery: int | None = None
     price: float = 0.0
     remedy: str = ""
+    reading: str = ""
+    error: BigPatoError | None = None
+
+    @property
+    def fails(self) -> bool:
+        """Running it would fail, with `error`, as far as can be known before it runs."""
+        return self.error is not None and isinstance(self.decision, RunOnBigQuery)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -75,44 +96,78 @@ class Explanation:
     @property
     def duckdb_sql(self) -> str | None:
         """The DuckDB SQL that runs, or would run if the tables were here."""
-        if isinstance(self.decision, RunWithFinish):
+        if isinstance(self.decision, RunSplit):
             return self.decision.compiled.sql
         return self.compiled.sql if isinstance(self.compiled, Compiled) else None
 
     @property
-    def finish_sql(self) -> str | None:
+    def upper_sql(self) -> str | None:
         """What Google's evaluator makes of the rows of the DuckDB SQL, where that is only a part of the query."""
-        return self.decision.finish.sql if isinstance(self.decision, RunWithFinish) else None
+        return self.decision.upper.sql if isinstance(self.decision, RunSplit) else None
 
 
 def explain(runner: QueryRunner, request: Request) -> Explanation:
     """Ask for facts and a dry run (both free), and say where the query would run."""
-    situation = runner.situation(request)
+    inputs = runner.inputs(request)
     paths = _paths(runner, request)
     facts = _facts(runner, tuple(paths.values()))
-    verdicts = runner.tier.check(tuple(situation.copies.values()), request.max_staleness) if situation.copies else {}
-    decision = decisions.decide(replace(situation, freshness=verdicts))
-    compiled = situation.compiled or _compiled(request, paths, facts)
-    obstacles = _obstacles({table: fact for table, fact in facts.items() if table not in situation.copies})
-    states = tuple(_state(table, situation, verdicts, facts, obstacles) for table in dict.fromkeys(paths.values()))
-    if isinstance(decision, RunOnBigQuery):
-        more = compiled.reasons if isinstance(compiled, Refused) else ()
-        decision = RunOnBigQuery(decision.sql, tuple(_told((*decision.reasons, *more), obstacles)))
-    size = _billed(runner, request, len(states))
+    copies = tuple(inputs.copies.values())
+    verdicts = runner.tier.facts.check(copies, request.max_staleness, request.offline) if copies else {}
+    checked = replace(inputs, verdicts=verdicts)
+    is_query = not any(reason.code == "not-a-query" for reason in inputs.blockers)
+    compiled = inputs.plan.compiled if inputs.plan else _compiled(request, paths, facts) if is_query else None
+    standing_in = {basis.table: copy for copy in copies for basis in copy.bases}
+    obstacles = _obstacles({table: fact for table, fact in facts.items() if table not in standing_in})
+    states = tuple(
+        _state(runner, table, checked, standing_in.get(table), facts, obstacles)
+        for table in dict.fromkeys(paths.values())
+    )
+    # Where it can run here all the same, what has no rule is in nobody's way.
+    hindrance = None if inputs.plan and inputs.plan.can_run_here else compiled
+    decision, reading = _reading(runner, request, decide(checked))
+    decision = _in_full(decision, hindrance, obstacles)
+    size, error = _dry_run(runner, request, len(states))
+    if error is not None and isinstance(decision, RunOnBigQuery):
+        _show_ways_out(error, runner, request, inputs, decision)
+        error = error if _has_place(error) else _invalid(request, paths, facts, copies) or error
     return Explanation(
         decision=decision,
         tables=states,
         compiled=compiled,
         bytes_bigquery=size,
         price=runner.tier.price_of_query(size) if size else 0.0,
-        remedy="" if obstacles else _remedy(runner, states, compiled),
+        reading=reading,
+        remedy="" if obstacles or error else _remedy(runner, states, hindrance),
+        error=error,
     )
+
+
+def _reading(runner: QueryRunner, request: Request, decision: Decision) -> tuple[Decision, str]:
+    """The decision, with a look in place of a query job where it is one; and what would be read, or why not."""
+    look = runner.looks.offer(request, decision) if isinstance(decision, RunOnBigQuery) else None
+    if not isinstance(decision, RunOnBigQuery) or look is None:
+        return decision, ""
+    if isinstance(look, Refused):
+        return decision, f"not possible: {look.reasons[0].message}"
+    if look.limit is not None and not look.restriction:
+        return read_instead(decision, look), "nothing is billed for a query; reading ends after the last row"
+    size = score.read_bytes(look.facts, {column.name.lower() for column in look.columns})
+    price = format_money(runner.tier.price_of_transfer(size))
+    return read_instead(decision, look), f"nothing is billed for a query; {format_size(size)} would be read (≈ {price})"
+
+
+def _in_full(decision: Decision, compiled: Compiled | Refused | None, obstacles: Mapping[TableId, Reason]) -> Decision:
+    """The decision with all that speaks against a local answer, also what a run would not have come to."""
+    if not isinstance(decision, RunOnBigQuery):
+        return decision
+    more = compiled.reasons if isinstance(compiled, Refused) else ()
+    return RunOnBigQuery(decision.sql, tuple(_distinct((*decision.reasons, *more), obstacles)))
 
 
 def _paths(runner: QueryRunner, request: Request) -> Mapping[tuple[str, ...], TableId]:
     try:
-        return runner.tables_of(request)
-    except (BigPatoError, ValueError):
+        return runner.planner.tables_of(request)
+    except BigPatoError:
         return {}
 
 
@@ -128,14 +183,14 @@ def _facts(runner: QueryRunner, tables: Sequence[TableId]) -> Facts:
 
 def _obstacles(facts: Facts) -> Mapping[TableId, Reason]:
     """Why some tables that have no copy can have none: views, row-level security, names of nothing."""
-    found = ((table, why_not(fact, streaming_ok=True)) for table, fact in facts.items())
-    return {table: Reason(*why, table) for table, why in found if why is not None}
+    obstacles = ((table, why_not(fact, streaming_ok=True)) for table, fact in facts.items())
+    return {table: Reason(*why, table) for table, why in obstacles if why is not None}
 
 
-def _told(reasons: Iterable[Reason], obstacles: Mapping[TableId, Reason]) -> dict[Reason, None]:
+def _distinct(reasons: Iterable[Reason], obstacles: Mapping[TableId, Reason]) -> dict[Reason, None]:
     """Each reason once; that a table is not here yet says nothing where it never can be."""
-    told = (obstacles.get(r.table, r) if r.table and r.code == "not-local" else r for r in reasons)
-    return dict.fromkeys(told)
+    known = (obstacles.get(r.table, r) if r.table and r.code == "not-local" else r for r in reasons)
+    return dict.fromkeys(known)
 
 
 def _compiled(request: Request, paths: Mapping[tuple[str, ...], TableId], facts: Facts) -> Compiled | Refused | None:
@@ -153,33 +208,82 @@ def _compiled(request: Request, paths: Mapping[tuple[str, ...], TableId], facts:
 
 
 def _state(
+    runner: QueryRunner,
     table: TableId,
-    situation: decisions.Situation,
-    verdicts: Mapping[TableId, tuple[Freshness, Reason | None]],
+    inputs: RoutingInputs,
+    copy: TableCopy | None,
     facts: Facts,
     obstacles: Mapping[TableId, Reason],
-) -> TableState:
-    freshness, reason = verdicts.get(table, (Freshness.UNKNOWN, None))
-    blockers = (r for r in (*situation.blockers, *situation.not_held) if r.table == table)
+) -> ExplainedTable:
+    """Of one table; the copy is its own, or the kept relation that stands in for it."""
+    verdicts = inputs.verdicts or {}
+    freshness, reason = verdicts.get(copy.table, (Freshness.UNKNOWN, None)) if copy else (Freshness.UNKNOWN, None)
+    not_held = inputs.plan.not_held if inputs.plan else ()
+    blockers = (r for r in (*inputs.blockers, *not_held) if r.table == table)
     fact = facts.get(table)
     size = fact.version.bytes if isinstance(fact, TableFacts) else None
-    where = "local" if table in situation.copies else "bigquery"
-    return TableState(table, where, freshness, reason or obstacles.get(table) or next(blockers, None), size)
+    where = "bigquery" if copy is None else "local" if copy.source is None else "kept"
+    as_of = runner.tier.facts.equal_until(copy, freshness) if copy else None
+    return ExplainedTable(table, where, freshness, reason or obstacles.get(table) or next(blockers, None), size, as_of)
 
 
-def _billed(runner: QueryRunner, request: Request, tables: int) -> int | None:
-    """Bytes that BigQuery would bill: what a dry run says, and at least the minimum of each table."""
+def _dry_run(runner: QueryRunner, request: Request, tables: int) -> tuple[int | None, BigPatoError | None]:
+    """Bytes that BigQuery would bill, at least the minimum of each table; or the error of the dry run."""
     try:
         run = runner.warehouse.dry_run(
             request.sql, request.parameters, dataset=request.default_dataset, options=request.options
         )
-    except BigPatoError:
-        return None
+    except BigPatoError as error:
+        return None, error
     prices = runner.tier.prices()
-    return max(score.billed(run.bytes_processed, prices), int(prices.query_minimum) * tables)
+    size = max(score.billed(run.bytes_processed, prices), int(prices.query_minimum) * tables)
+    limit = request.options.maximum_bytes_billed
+    if limit is None or size <= limit:
+        return size, None
+    message = f"{format_size(size)} would be billed, more than the limit of {format_size(limit)}."
+    return size, QueryError(message, hint="raise maximum_bytes_billed, or read less")
 
 
-def _remedy(runner: QueryRunner, states: Sequence[TableState], compiled: Compiled | Refused | None) -> str:
+def _has_place(error: BigPatoError) -> bool:
+    """It says all that can be said of the query; else the analyzer may know more: a line, or that it is wrong at all."""
+    return isinstance(error, PermissionDenied) or (isinstance(error, QueryError) and error.line is not None)
+
+
+def _show_ways_out(
+    error: BigPatoError,
+    runner: QueryRunner,
+    request: Request,
+    inputs: RoutingInputs,
+    decision: RunOnBigQuery,
+) -> None:
+    """Let the error name the ways out that a run would name."""
+    if isinstance(error, TableNotFound):
+        runner.enrich(error, request.sql)
+    if isinstance(error, WarehouseUnavailable):
+        error.hint = way_out(runner.tier.queries, decide(inputs), decision.reasons) or error.hint
+
+
+def _invalid(
+    request: Request, paths: Mapping[tuple[str, ...], TableId], facts: Facts, copies: Sequence[TableCopy]
+) -> QueryError | None:
+    """What Google's analyzer says against the query, by what is known of its tables."""
+    held = {copy.table: copy.facts for copy in copies}
+    described = {
+        path: fact if isinstance(fact := facts.get(t), TableFacts) else held.get(t) for path, t in paths.items()
+    }
+    known = {path: fact for path, fact in described.items() if fact is not None}
+    try:
+        if googlesql.ready() and len(known) == len(paths):
+            googlesql.table_names(request.sql)
+            googlesql.analyze(request.sql, known, request.parameters)
+    except QueryError as error:
+        return error
+    except AnalyzerUnavailable:
+        pass
+    return None
+
+
+def _remedy(runner: QueryRunner, states: Sequence[ExplainedTable], compiled: Compiled | Refused | None) -> str:
     if isinstance(compiled, Refused):
         return ""
     wanted = [state for state in states if state.reason is not None]

@@ -11,10 +11,12 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic import bignumeric
+from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.types import Kind, OutputColumn, SqlType
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
 _METADATA: dict[Kind, dict[bytes, bytes]] = {
@@ -80,7 +82,7 @@ def arrow_schema(outputs: Iterable[OutputColumn]) -> pa.Schema:
 
 @lru_cache
 def _schema(outputs: tuple[OutputColumn, ...]) -> pa.Schema:
-    """Of a result that may come again."""
+    """The schema of a result, kept for when the same columns come again."""
     return arrow_schema(outputs)
 
 
@@ -145,7 +147,7 @@ def _is_list(arrow: pa.DataType) -> bool:
 
 
 def empty(outputs: tuple[OutputColumn, ...]) -> pa.Table:
-    """A result without rows."""
+    """A table with the columns of a result, and no rows."""
     return arrow_schema(outputs).empty_table()
 
 
@@ -169,6 +171,47 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
         use_threads=table.num_rows * table.num_columns > _WORTH_THREADS,
     )
     return frame
+
+
+def to_polars(table: pa.Table) -> pl.DataFrame:
+    """The frame of polars, with its own types: Arrow's extension types, which BigQuery's metadata makes, are left out.
+
+    Raises:
+        ConfigurationError: polars has no type for a column.
+    """
+    import polars
+    import pyarrow as pa
+
+    for field in table.schema:
+        if kind := _beyond_polars(field.type):
+            hint = f"CAST({field.name} AS {'NUMERIC' if kind == 'BIGNUMERIC' else 'STRING'}), or --to arrow"
+            raise ConfigurationError(f"polars has no type for {field.name}, which has {kind} values", hint=hint)
+    schema = pa.schema([pa.field(field.name, _bare(field.type)) for field in table.schema])
+    frame: pl.DataFrame = polars.from_arrow(table.cast(schema))  # type: ignore[assignment]
+    return frame
+
+
+def _beyond_polars(arrow: pa.DataType) -> str:
+    """The kind of the values in it that polars cannot hold, or nothing."""
+    import pyarrow as pa
+
+    if pa.types.is_decimal256(arrow):
+        return str(Kind.BIGNUMERIC)
+    if arrow == pa.month_day_nano_interval():
+        return str(Kind.INTERVAL)
+    inner = (arrow.field(i).type for i in range(arrow.num_fields))
+    return next(filter(None, map(_beyond_polars, inner)), "")
+
+
+def _bare(arrow: pa.DataType) -> pa.DataType:
+    """The type of values without the metadata of fields within lists and structs."""
+    import pyarrow as pa
+
+    if _is_list(arrow):
+        return pa.list_(_bare(arrow.value_type))
+    if pa.types.is_struct(arrow):
+        return pa.struct([pa.field(field.name, _bare(field.type)) for field in arrow])
+    return arrow
 
 
 def _is_date(arrow: pa.DataType) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import WarehouseError
 from bigpato_magic.overview import LRU_CAPACITY, TableRow
-from bigpato_magic.types import Plan, QueryResult, RunLocal, RunWithFinish
+from bigpato_magic.types import Plan, QueryResult, RunLocal, RunSplit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,7 @@ class OriginalFace:
         tables: Callable[[], list[TableRow]]
         rebalance: Callable[..., Plan]
         home: Callable[[], tuple[str | None, str | None]]
+        _await_names: Callable[[], None]
 
     def exec_query(self, query: str) -> pd.DataFrame:
         """Run a query and give its frame. Raises as `run` does.
@@ -53,7 +54,7 @@ class OriginalFace:
         from bigpato_magic import frames
 
         result = self.run(query)
-        engine = "duckDB" if isinstance(result.decision, RunLocal | RunWithFinish) else "BigQuery"
+        engine = "duckDB" if isinstance(result.decision, RunLocal | RunSplit) else "BigQuery"
         log.info("Executing query %s with %s", query, engine)
         return frames.to_pandas(result.arrow)
 
@@ -65,16 +66,16 @@ class OriginalFace:
             {'location': 'bigquery', 'usage': 0}
         """
         project, dataset = self.home()
-        found: dict[str, dict[str, Any]] = {}
+        metadata: dict[str, dict[str, Any]] = {}
         try:
             for table in self.warehouse.tables(project, dataset) if dataset else ():
-                found[table.table] = {"location": "bigquery", "usage": 0}
+                metadata[table.table] = {"location": "bigquery", "usage": 0}
         except WarehouseError as error:
             log.warning("the tables of %s could not be listed: %s", dataset, error)
         for row in self.tables():
             if (row.id.project, row.id.dataset) == (project, dataset):
-                found[row.id.table] = {"location": row.where, "usage": row.uses}
-        return found
+                metadata[row.id.table] = {"location": row.where, "usage": row.uses}
+        return metadata
 
     def get_cache(self) -> OrderedDict[str, str]:
         """The last used tables, the oldest first, at most `LRU_TABLE_CAPACITY`.
@@ -89,6 +90,8 @@ class OriginalFace:
     def launch_balance_storage(self) -> None:
         """Bring the last used tables here, whatever they cost or save.
 
+        Where Google's analyzer, which tells what the queries read, is still being compiled, this waits for it.
+
         Example:
             >>> frame = client.exec_query("SELECT COUNT(*) AS n FROM orders")
             >>> client.launch_balance_storage()
@@ -96,6 +99,7 @@ class OriginalFace:
             'local'
         """
         log.info("Start rebalancing storage")
+        self._await_names()
         last_used = list(self.tier.usage.lru(LRU_TABLE_CAPACITY))
         if last_used:
             self.rebalance(last_used)

@@ -6,13 +6,16 @@ Nothing here decides or acts; `client` and `tier` write to it, the panel and the
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from traitlets import Bool, HasTraits, Int, Tuple, Unicode
+from traitlets import Bool, Float, HasTraits, Int, Tuple, Unicode
 
 from bigpato_magic.errors import Cancelled
 from bigpato_magic.types import QueryResult, TransferEvent
+
+log = logging.getLogger("bigpato_magic")
 
 
 class Cancel:
@@ -66,6 +69,8 @@ class Status(HasTraits):
     analyzer = Unicode("cold", help="State of Google's analyzer: cold, compiling, loading, ready or failed.")
     busy = Bool(False, help="A rebalance is running.")
     event = Unicode("", help="The last line of a running job.")
+    job = Unicode("", help="How far the running job is as a whole ('3 of 5, …'), or what it waits for; else nothing.")
+    fraction = Float(None, allow_none=True, help="Of the running job that is done, 0 to 1; None where not known.")
     transfers = Tuple(help="The latest `TransferEvent` of each table of the running rebalance.")
     queries = Tuple(help="The last `QueryResult`s, newest last, without their frames.")
     copies_version = Int(0, help="Grows with every change of the catalog, the usage or the pins.")
@@ -83,6 +88,23 @@ class Status(HasTraits):
         from dataclasses import replace
 
         self.queries = (*self.queries[-(keep - 1) :], replace(result, arrow=None, relation=None))
+
+    @contextlib.contextmanager
+    def waiting(self, say: Callable[[str], None] | None = None) -> Iterator[Callable[[str], None]]:
+        """What a job that has not begun waits for stands in `job` meanwhile.
+
+        Args:
+            say: hears it too; None for the log, where whoever has no screen sees it.
+        """
+
+        def tell(text: str) -> None:
+            self.job = text
+            (say or log.warning)(text)
+
+        try:
+            yield tell
+        finally:
+            self.job = ""
 
     def changed(self) -> None:
         """Tell screens that copies, usage or pins are not what they were."""

@@ -1,4 +1,4 @@
-"""`BigPato`'s methods about tables: what comes here, what goes, what is pinned, what it saved."""
+"""`BigPato`'s methods about tables and kept answers: what comes here, what goes, what is pinned, what it saved."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bigpato_magic import overview
-from bigpato_magic.errors import ConfigurationError
+from bigpato_magic import arguments, overview
+from bigpato_magic.errors import ConfigurationError, TableNotFound
 from bigpato_magic.status import Cancel, Status
 from bigpato_magic.types import Plan, TableId, TransferEvent
 
 if TYPE_CHECKING:
-    from bigpato_magic.tier.ledger import Savings
+    from bigpato_magic.runner import QueryRunner
+    from bigpato_magic.tier.journal.ledger import Savings
     from bigpato_magic.tier.tier import Tier
 
 
@@ -26,15 +27,46 @@ class TableFace:
 
     if TYPE_CHECKING:  # what it stands on
         home: Callable[[], tuple[str | None, str | None]]
+        _runner: QueryRunner | None
 
-    def plan(self, tables: Iterable[str | TableId] | None = None) -> Plan:
+        @property
+        def runner(self) -> QueryRunner:
+            """Takes queries from their text to their result."""
+
+    def plan(
+        self,
+        tables: Iterable[str | TableId] | None = None,
+        *,
+        cancel: Cancel | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> Plan:
         """What a rebalance would do now: with these tables, or (None) what the policy says.
+
+        The policy goes by the queries so far. While Google's analyzer is still being compiled, it is not known which
+        tables they read: then this waits for it, and says so.
+
+        Args:
+            tables: only these (names or ids).
+            cancel: stops the waiting.
+            say: hears what it waits for; None for the log.
+
+        Raises:
+            Cancelled: `cancel` was set.
 
         Example:
             >>> [(p.facts.id.table, p.reason) for p in client.plan(["orders"]).promote]
             [('orders', 'orders is not here yet: you asked for it')]
         """
-        return self.tier.plan(None if tables is None else self._ids(tables))
+        if tables is not None:
+            return self.tier.plan(self._ids(tables))
+        self._await_names(cancel, say)
+        return self.tier.plan()
+
+    def _await_names(self, cancel: Cancel | None = None, say: Callable[[str], None] | None = None) -> None:
+        """Wait until all queries so far count."""
+        if self._runner is not None:
+            with self.status.waiting(say) as tell:
+                self._runner.await_names(Cancel() if cancel is None else cancel, tell)
 
     def rebalance(
         self,
@@ -62,7 +94,8 @@ class TableFace:
             >>> done = client.rebalance(plan, progress=lambda event: print(event.stage) if event.stage == "done" else None)
             done
         """
-        plan = tables if isinstance(tables, Plan) else self.plan(tables)
+        screen = None if progress is None else _nothing_more  # it shows `status.job`
+        plan = tables if isinstance(tables, Plan) else self.plan(tables, cancel=cancel, say=screen)
         if dry_run:
             return plan
         done = self.tier.rebalance(
@@ -106,12 +139,20 @@ class TableFace:
     def pin(self, tables: str | TableId | Iterable[str | TableId]) -> None:
         """Hold these tables whatever their score.
 
+        Raises:
+            TableNotFound: there is no such table.
+
         Example:
             >>> client.pin("items")
             >>> [step.facts.id.table for step in client.rebalance().promote]
             ['items']
         """
-        self.tier.pin(self._ids(tables))
+        ids = self._ids(tables)
+        for answer in self.tier.facts.fetch([table for table in ids if not self.tier.copies([table])]).values():
+            if isinstance(answer, TableNotFound):
+                self.runner.enrich(answer)
+                raise answer
+        self.tier.preferences.pin(ids)
 
     def unpin(self, tables: str | TableId | Iterable[str | TableId]) -> None:
         """Leave these tables to the policy again.
@@ -122,7 +163,7 @@ class TableFace:
             >>> client.plan().promote
             ()
         """
-        self.tier.unpin(self._ids(tables))
+        self.tier.preferences.unpin(self._ids(tables))
 
     def table_id(self, name: str | TableId) -> TableId:
         """The full name of `t`, `ds.t` or `p.ds.t`.
@@ -136,6 +177,7 @@ class TableFace:
         """
         if isinstance(name, TableId):
             return name
+        name = arguments.table_name(name)
         project, dataset = self.home()
         try:
             return TableId.parse(name, project=project, dataset=dataset)
@@ -144,11 +186,25 @@ class TableFace:
             raise ConfigurationError(str(error), hint=hint) from None
 
     def _ids(self, tables: str | TableId | Iterable[str | TableId]) -> list[TableId]:
-        return [self.table_id(t) for t in ([tables] if isinstance(tables, str | TableId) else tables)]
+        alone = isinstance(tables, str | bytes | TableId) or not isinstance(tables, Iterable)
+        names: Any = [tables] if alone else tables
+        return [self.table_id(name) for name in names]
 
     def _publish_views(self) -> None:
         if self.duckdb_db:
             self.tier.write_views(Path(self.duckdb_db))
+
+    def check_copies(self) -> None:
+        """Ask BigQuery about the tables of copies that this process has not asked about yet: free, and asked together.
+
+        Example:
+            >>> done = client.promote("orders")
+            >>> client.check_copies()
+            >>> str(client.tables()[0].freshness)
+            'fresh'
+        """
+        facts = self.tier.facts
+        facts.fetch([table for table in self.tier.copies() if facts.known(table) is None])
 
     def tables(self) -> list[overview.TableRow]:
         """Every table that was used or is here, for screens; cheap, never asks BigQuery.
@@ -160,6 +216,55 @@ class TableFace:
         """
         return overview.table_rows(self.tier, self.status)
 
+    def kept(self) -> list[overview.KeptRow]:
+        """Every answer of BigQuery that is kept here, the last used first, for screens; cheap, never asks BigQuery.
+
+        Example:
+            >>> asked = client.run("SELECT COUNT(*) AS n FROM orders"), client.settle()
+            >>> [(row.query, row.rows, row.uses, str(row.freshness)) for row in client.kept()]
+            [('SELECT COUNT(*) AS n FROM orders', 1, 0, 'fresh')]
+        """
+        return overview.kept_rows(self.tier)
+
+    def forget(
+        self, what: str | TableId | overview.KeptRow | Iterable[str | TableId | overview.KeptRow] | None = None
+    ) -> list[overview.KeptRow]:
+        """Take kept answers away: their queries run on BigQuery again. What a kernel reads just now stays.
+
+        Args:
+            what: rows of `kept()`, or tables: every answer over one of them; None for all.
+
+        Returns:
+            Those that have gone.
+
+        Example:
+            >>> asked = client.run("SELECT COUNT(*) AS n FROM orders"), client.settle()
+            >>> [row.query for row in client.forget("orders")]
+            ['SELECT COUNT(*) AS n FROM orders']
+            >>> client.kept()
+            []
+        """
+        rows = {row.id: row for row in self.kept()}
+        gone = self.tier.forget(None if what is None else self._kept_ids(what))
+        return [rows[table] for table in dict.fromkeys(copy.table for copy in gone) if table in rows]
+
+    def _kept_ids(self, what: Any) -> list[TableId]:
+        alone = isinstance(what, str | bytes | TableId | overview.KeptRow) or not isinstance(what, Iterable)
+        named: Iterable[Any] = [what] if alone else what
+        return [one.id if isinstance(one, overview.KeptRow) else self.table_id(one) for one in named]
+
+    def settle(self, seconds: float | None = None) -> bool:
+        """Wait until the answers so far are kept, those that may be; whether that is so.
+
+        Args:
+            seconds: to wait at most, None for as long as it takes.
+
+        Example:
+            >>> client.settle()
+            True
+        """
+        return self.tier.open().keeper.settle(seconds)
+
     def savings(self, since: datetime | None = None) -> Savings:
         """What was billed and what was not, from the ledger.
 
@@ -169,3 +274,7 @@ class TableFace:
             (1, 10485760)
         """
         return self.tier.ledger.savings(since)
+
+
+def _nothing_more(_text: str) -> None:
+    """A screen that shows `status.job` has said it already."""

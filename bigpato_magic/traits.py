@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from traitlets import Float, HasTraits, Int, TraitError
+
+from bigpato_magic.errors import ConfigurationError
 
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _SIZES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
@@ -23,7 +27,7 @@ _SECONDS = {
     "d": 86400.0,
 }
 _SECONDS |= {"day": 86400.0, "week": 604800.0}
-_QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*")
+_QUANTITY = re.compile(r"\s*+([0-9]++(?:\.[0-9]++)?|\.[0-9]++)\s*+([A-Za-z]*+)\s*+")
 
 
 def parse_size(text: str | float) -> int:
@@ -92,6 +96,25 @@ def format_money(dollars: float) -> str:
         return "$0"
     # Through Decimal: a float's own short form would be 6e-05.
     return f"${dollars:,.2f}" if abs(dollars) >= 0.1 else f"${Decimal(f'{dollars:.2g}'):f}"
+
+
+def format_instant(instant: datetime) -> str:
+    """An instant on the person's wall clock, with its date and zone: what is saved is read on another day, elsewhere.
+
+    >>> from datetime import UTC
+    >>> format_instant(datetime(2024, 1, 31, 14, 3, 22, tzinfo=UTC))[:4]
+    '2024'
+    """
+    local = instant.astimezone()
+    offset = f"{local:%z}"
+    return f"{local:%Y-%m-%d %H:%M:%S} {f'{offset[:3]}:{offset[3:5]}' if local.utcoffset() else 'UTC'}"
+
+
+def unknown_setting(owner: str, name: str, known: Iterable[str]) -> ConfigurationError:
+    """The error of a setting that nobody reads, with the one that was probably meant."""
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"%config {owner} lists its settings"
+    return ConfigurationError(f"{owner} has no setting {name!r}", hint=hint)
 
 
 class Size(Int[int, Any]):

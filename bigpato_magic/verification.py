@@ -17,10 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bigpato_magic import googlesql
+from bigpato_magic.decide import not_fresh
 from bigpato_magic.errors import BigPatoError, ConfigurationError
+from bigpato_magic.resolved import tree
 from bigpato_magic.status import Cancel
 from bigpato_magic.traits import format_size
-from bigpato_magic.types import Freshness, QueryResult, Route, RunLocal, RunWithFinish
+from bigpato_magic.types import QueryResult, Route, RunLocal, RunSplit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,11 +32,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Begun = RunLocal | RunWithFinish
+Begun = RunLocal | RunSplit
 """What rests on rules, wholly or in part."""
 
 TOLERANCE = 1e-9
 """FLOAT64 sums depend on the order of addition, on BigQuery from run to run; relative."""
+
+_LIMIT = "LimitOffsetScan"
 
 UNDETERMINED = (
     "any_value",
@@ -49,8 +54,8 @@ UNDETERMINED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a verification found.
+class Verification:
+    """What a verification showed.
 
     Args:
         outcome: `equal`, `different` or `undecided`.
@@ -149,7 +154,7 @@ class Verifier:
             self._day, self._spent = today, 0
         return max(0, self.daily_bytes() - self._spent)
 
-    def verify(self, request: Request, result: QueryResult, *, limit: int | None = None) -> Verdict:
+    def verify(self, request: Request, result: QueryResult, *, limit: int | None = None) -> Verification:
         """Ask BigQuery the same and compare.
 
         Args:
@@ -168,7 +173,9 @@ class Verifier:
         options = replace(request.options, use_query_cache=False, labels={**request.options.labels, "verify": "true"})
         again = replace(request, route=Route.BIGQUERY, options=options, cancel=Cancel(), progress=None)
         if limit is not None and self._price(again) > limit:
-            return Verdict("undecided", f"it would bill more than the {format_size(limit)} that are left for today")
+            return Verification(
+                "undecided", f"it would bill more than the {format_size(limit)} that are left for today"
+            )
         theirs = self.runner.run(again)
         self._spent += theirs.bytes_billed
         return self._judge(request, result, theirs)
@@ -179,50 +186,62 @@ class Verifier:
         )
         return run.bytes_processed
 
-    def _judge(self, request: Request, ours: QueryResult, theirs: QueryResult) -> Verdict:
+    def _judge(self, request: Request, ours: QueryResult, theirs: QueryResult) -> Verification:
         decision = ours.decision
         assert isinstance(decision, Begun)  # noqa: S101 - verify() has looked
-        found = difference(ours.arrow, theirs.arrow)
-        if found is None:
-            return Verdict("equal", f"{ours.arrow.num_rows} rows are BigQuery's", theirs.bytes_billed, theirs.job_id)
+        detail = difference(ours.arrow, theirs.arrow)
+        if detail is None:
+            return Verification(
+                "equal", f"{ours.arrow.num_rows} rows are BigQuery's", theirs.bytes_billed, theirs.job_id
+            )
         if not self._unchanged(decision):
-            return Verdict("undecided", "a table changed in between", theirs.bytes_billed, theirs.job_id)
-        loose = sorted({rule for rule in decision.compiled.rules if _undetermined(rule)})
+            return Verification("undecided", "a table changed in between", theirs.bytes_billed, theirs.job_id)
+        # What a kept answer stands for is in no rule of this run: all that was asked is looked at.
+        kept = isinstance(decision, RunLocal) and decision.kept
+        used = self._constructs(request, decision) if kept else decision.compiled.rules
+        loose = sorted({rule for rule in used if _undetermined(rule)})
         if loose:
-            found += f", but BigQuery does not fix the answer of {', '.join(loose)}"
-            return Verdict("undecided", found, theirs.bytes_billed, theirs.job_id)
-        return self._mismatch(request, ours, theirs, found)
+            detail += f", but BigQuery does not fix the answer of {', '.join(loose)}"
+            return Verification("undecided", detail, theirs.bytes_billed, theirs.job_id)
+        return self._mismatch(request, ours, theirs, detail)
+
+    def _constructs(self, request: Request, decision: Begun) -> frozenset[str]:
+        """The functions and kinds of nodes of the whole query, named as rules are."""
+        facts = {basis.table: basis.facts for copy in decision.copies for basis in copy.bases}
+        tables = self.runner.planner.tables_of(request)
+        query = googlesql.analyze(request.sql, {path: facts[t] for path, t in tables.items()}, request.parameters)
+        nodes = tree.walk(query.tree, (*tree.CALLS, _LIMIT))
+        return frozenset(_LIMIT.lower() if tree.name(node) == _LIMIT else tree.function_name(node) for node in nodes)
 
     def _unchanged(self, decision: Begun) -> bool:
-        found = self.runner.tier.check(decision.copies, 0)
-        return all(freshness is Freshness.FRESH for freshness, _ in found.values())
+        return not any(not_fresh(decision.copies, self.runner.tier.facts.check(decision.copies, 0)))
 
-    def _mismatch(self, request: Request, ours: QueryResult, theirs: QueryResult, found: str) -> Verdict:
+    def _mismatch(self, request: Request, ours: QueryResult, theirs: QueryResult, detail: str) -> Verification:
         decision = ours.decision
         assert isinstance(decision, Begun)  # noqa: S101 - verify() has looked
-        case = self.runner.tier.keep_case(_case(request, decision, ours, theirs, found))
+        case = self.runner.tier.keep_mismatch_report(_case(request, decision, ours, theirs, detail))
         rules = decision.compiled.rules
-        self.runner.tier.quarantine(rules)
-        message = f"A local answer differs from BigQuery's: {found}. Its rules are quarantined; the case is in {case}."
+        self.runner.tier.preferences.quarantine(rules)
+        message = f"A local answer differs from BigQuery's: {detail}. Its rules are quarantined; the case is in {case}."
         self.runner.status.message = message
         log.error("%s", message)
-        return Verdict("different", found, theirs.bytes_billed, theirs.job_id, case, rules)
+        return Verification("different", detail, theirs.bytes_billed, theirs.job_id, case, rules)
 
 
 def _undetermined(rule: str) -> bool:
     return rule.split("(")[0].lower().lstrip("$") in UNDETERMINED
 
 
-def _case(request: Request, decision: Begun, ours: QueryResult, theirs: QueryResult, found: str) -> str:
+def _case(request: Request, decision: Begun, ours: QueryResult, theirs: QueryResult, detail: str) -> str:
     """The case as JSON: all that is needed to run it again, and no more of the data than ten rows."""
     content = {
         "sql": request.sql,
         "parameters": [{"name": p.name, "type": str(p.type), "value": repr(p.value)} for p in request.parameters],
         "duckdb_sql": decision.compiled.sql,
-        "finish_sql": decision.finish.sql if isinstance(decision, RunWithFinish) else None,
+        "upper_sql": decision.upper.sql if isinstance(decision, RunSplit) else None,
         "rules": sorted(decision.compiled.rules),
         "copies": {str(copy.table): copy.id for copy in decision.copies},
-        "difference": found,
+        "difference": detail,
         "job_id": theirs.job_id,
         "here": repr(ours.arrow.slice(0, 10).to_pylist()),
         "bigquery": repr(theirs.arrow.slice(0, 10).to_pylist()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+PACKAGE = HERE.parent / "bigpato_magic"
 sys.path.insert(0, str(HERE.parent))
 
 from traitlets import HasTraits, Undefined  # noqa: E402
@@ -38,11 +40,12 @@ def configurables() -> tuple[type[HasTraits], ...]:
     """Every class that owns a setting, in the order of the page."""
     from bigpato_magic.client import BigPato
     from bigpato_magic.local.duck import LocalEngine
-    from bigpato_magic.tier.facts import FreshnessPolicy
-    from bigpato_magic.tier.ledger import Pricing
+    from bigpato_magic.tier.freshness.settings import FreshnessPolicy
+    from bigpato_magic.tier.journal.ledger import Pricing
+    from bigpato_magic.tier.keeping.settings import Keep
     from bigpato_magic.tier.tier import Tier
 
-    return BigPato, Tier, FreshnessPolicy, Pricing, LocalEngine
+    return BigPato, Tier, FreshnessPolicy, Keep, Pricing, LocalEngine
 
 
 def configuration() -> str:
@@ -103,14 +106,28 @@ def _errors() -> list[type[errors.BigPatoError]]:
 
 def faithfulness() -> str:
     """docs/faithfulness.md: every rule, and every function of BigQuery with its state."""
-    from bigpato_magic.sql.coverage import page
+    from docs.rules_page import page
 
     return page()
+
+
+def modules() -> str:
+    """docs/modules.md: every module by its folder, with the first sentence of its text."""
+    parts = [
+        "# Every module, in a sentence\n\n",
+        "What the folders are for, and the ways through them: [ARCHITECTURE](../ARCHITECTURE.md).\n",
+    ]
+    for folder in sorted({path.parent for path in PACKAGE.rglob("*.py")}):
+        parts.append(f"\n## {folder.relative_to(PACKAGE.parent).as_posix()}\n\n")
+        texts = ((path, ast.get_docstring(ast.parse(path.read_text())) or "") for path in sorted(folder.glob("*.py")))
+        parts += [f"- `{path.name}` {text.splitlines()[0]}\n" for path, text in texts if text]
+    return "".join(parts)
 
 
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "faithfulness.md": faithfulness,
+    "modules.md": modules,
     "reasons.md": reasons,
 }
 

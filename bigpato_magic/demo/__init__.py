@@ -8,8 +8,9 @@
     client.warehouse.faults.set("query:503", times=2)       # let things go wrong
     client.warehouse.stream_rows("samples.events", [{…}])
 
-It proves plumbing, never dialect: BigQuery's SQL is translated by sqlglot and answered by DuckDB, so an answer of it is
-no evidence of what BigQuery would say. What it cannot run is an error, never a guess.
+It proves plumbing, never dialect: a SELECT is answered by the analyzer, the rules and the evaluator that local runs have,
+so an answer of it is no evidence of what BigQuery would say. What none of them takes, and what changes tables, sqlglot
+translates, where that is not known to go wrong. What it cannot run is an error, never a guess.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def open_warehouse(
         **options: of `DemoWarehouse`.
 
     Raises:
-        ConfigurationError: `tpcgen-cli` is not installed, or the directory has data of another scale.
+        ConfigurationError: what the demo needs is not installed, or the directory has data of another scale.
     """
     from bigpato_magic.demo.data import prepare
     from bigpato_magic.demo.warehouse import DemoWarehouse

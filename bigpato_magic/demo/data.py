@@ -18,10 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from bigpato_magic.demo.samples import make_samples
-from bigpato_magic.demo.sqltypes import parse_type
 from bigpato_magic.demo.warehouse import PROJECT, DemoWarehouse
 from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.parameters import parse_type
 from bigpato_magic.types import Column, TableId
 
 log = logging.getLogger("bigpato_magic")
@@ -35,7 +38,8 @@ def prepare(home: Path, datasets: tuple[str, ...], scale: float | None) -> Path:
     """The directory of a finished warehouse under `home`, made if it is not there.
 
     Raises:
-        ConfigurationError: the generator is missing or fails, or the data there have another scale.
+        ConfigurationError: the generator is missing or fails, the data there have another scale, or something else
+            is in the place.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     place = home / "warehouse"
@@ -59,7 +63,9 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _make(home: Path, place: Path, datasets: tuple[str, ...], scale: float) -> None:
-    for leftover in (*home.glob("warehouse.*.part"), place):
+    if place.exists() and not (place.is_dir() and not any(place.iterdir())):  # ours comes by one rename, finished
+        raise ConfigurationError(f"{place} is there already and is no demo warehouse", hint="choose another directory")
+    for leftover in home.glob(f"warehouse.{'[0-9a-f]' * 32}.part"):
         shutil.rmtree(leftover, ignore_errors=True)
     draft = home / f"warehouse.{uuid.uuid4().hex}.part"
     try:
@@ -95,13 +101,13 @@ def _tpc(family: str) -> Callable[[DemoWarehouse, Path, float], None]:
 
 
 def _find_generator() -> str:
-    found = shutil.which(_GENERATOR, path=sysconfig.get_path("scripts")) or shutil.which(_GENERATOR)
-    if found is None:
+    generator = shutil.which(_GENERATOR, path=sysconfig.get_path("scripts")) or shutil.which(_GENERATOR)
+    if generator is None:
         raise ConfigurationError(
             f"The demo's data are made by {_GENERATOR}, which is not installed",
             hint="pip install 'bigpato-magic[demo]'",
         )
-    return found
+    return generator
 
 
 def _run(*command: str) -> None:
@@ -114,14 +120,10 @@ def _run(*command: str) -> None:
 
 def _columns(file: Path) -> list[Column]:
     """The schema that BigQuery would have: INT64, NUMERIC, STRING, DATE."""
-    import pyarrow.parquet as pq
-
     return [Column(f.name, parse_type(_bigquery_type(f.type))) for f in pq.read_schema(file)]
 
 
 def _bigquery_type(arrow: Any) -> str:
-    import pyarrow as pa
-
     if pa.types.is_integer(arrow):
         return "INT64"
     if pa.types.is_decimal(arrow):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bigpato_magic.demo.catalogue import PartFile, TableState, to_instant
+from bigpato_magic.demo.history import PartFile, TableState, to_instant
 from bigpato_magic.types import PartitionFacts, TableFacts, TableKind, TableVersion, schema_digest
 
 LOCATION = "US"
@@ -18,8 +18,8 @@ def facts_of(state: TableState, checked_at: datetime) -> TableFacts:
         etag=state.etag,
         modified=to_instant(state.since),
         created=to_instant(state.created),
-        rows=sum(p.rows for p in state.parts) if stored else 0,
-        bytes=sum(p.bytes for p in state.parts) if stored else 0,
+        rows=state.rows if stored else 0,
+        bytes=state.bytes if stored else 0,
         schema_digest=schema_digest(state.columns),
         kind=state.kind,
     )

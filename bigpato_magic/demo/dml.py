@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlglot import exp
 
 from bigpato_magic.demo import statement as st
-from bigpato_magic.demo.catalogue import PartFile, TableState
-from bigpato_magic.demo.engine import Context, Engine
-from bigpato_magic.demo.parameters import parameter_values
-from bigpato_magic.demo.sqltypes import quote
-from bigpato_magic.demo.storage import literal, partition_sql, stored_columns
-from bigpato_magic.demo.writer import TARGET, Changed, Writer, make_target
+from bigpato_magic.demo.context import Context
+from bigpato_magic.demo.engine import Engine
+from bigpato_magic.demo.history import PartFile, TableState
+from bigpato_magic.demo.storage import partition_sql, stored_columns
+from bigpato_magic.demo.translation import bind, parameter_values, resolved
+from bigpato_magic.demo.writer import TARGET, Action, Changed, Writer, make_target
 from bigpato_magic.errors import QueryError
+from bigpato_magic.sql.physical import identifier, text
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import TableId
 
 
 class Dml(Writer):
     """Statements that change rows."""
+
+    def actions(self) -> dict[type[exp.Expr], Action]:
+        """What does each kind of statement."""
+        return {
+            exp.Delete: self.delete,
+            exp.Insert: self.insert,
+            exp.Merge: partial(self._rewrite, "MERGE"),
+            exp.TruncateTable: self.truncate,
+            exp.Update: self.update,
+        }
 
     def insert(self, statement: exp.Insert, context: Context, cancel: Cancel | None) -> Changed:
         """Add rows: new files beside the old ones."""
@@ -40,23 +52,17 @@ class Dml(Writer):
         """Change rows: the partitions that differ are written again."""
         for assignment in statement.expressions:  # DuckDB wants `SET a = …` where BigQuery takes `SET t.a = …` too
             assignment.this.set("table", None)
-        return self._rewrite("UPDATE", statement, statement.this, context, cancel)
+        return self._rewrite("UPDATE", statement, context, cancel)
 
     def delete(self, statement: exp.Delete, context: Context, cancel: Cancel | None) -> Changed:
         """Take rows away."""
         if not statement.this and statement.args.get("tables"):  # DELETE t WHERE …, without FROM
             statement.set("this", statement.args["tables"][0])
             statement.set("tables", None)
-        return self._rewrite("DELETE", statement, statement.this, context, cancel)
+        return self._rewrite("DELETE", statement, context, cancel)
 
-    def merge(self, statement: exp.Merge, context: Context, cancel: Cancel | None) -> Changed:
-        """MERGE."""
-        return self._rewrite("MERGE", statement, statement.this, context, cancel)
-
-    def _rewrite(
-        self, kind: str, statement: exp.Expr, target: exp.Table, context: Context, cancel: Cancel | None
-    ) -> Changed:
-        with self._on_target(statement, target, context, cancel, rows=True) as work:
+    def _rewrite(self, kind: str, statement: exp.Expr, context: Context, cancel: Cancel | None) -> Changed:
+        with self._on_target(statement, statement.this, context, cancel, rows=True) as work:
             if work.state.buffered:
                 raise QueryError(
                     f"{kind} statement over table {work.state.id} would affect rows in the streaming buffer, "
@@ -66,7 +72,7 @@ class Dml(Writer):
             rows = work.execute(statement)
             if rows:
                 self.commit(replace(work.state, parts=self._write_changed(work, before)), after=work.state)
-            return Changed(kind, work.tables, rows, work.bytes_processed + _whole(work.state))
+            return Changed(kind, work.tables, rows, work.bytes_processed + work.state.bytes)
 
     def _write_changed(self, work: Work, before: dict[str, Any]) -> tuple[PartFile, ...]:
         """Files of the partitions that are as they were are kept; the others are written again."""
@@ -75,7 +81,7 @@ class Dml(Writer):
         kept = tuple(p for p in work.state.parts if p.partition in after and p.partition not in changed)
         if work.state.partitioning is None:
             return self.storage.write(work.con, TARGET, work.state.columns)
-        ids = ", ".join(map(literal, changed)) or "NULL"
+        ids = ", ".join(map(text, changed)) or "NULL"
         key = partition_sql(work.state.partitioning)
         source = f"(SELECT * FROM {TARGET} WHERE {key} IN ({ids}))"
         return kept + self.storage.write(work.con, source, work.state.columns, work.state.partitioning)
@@ -84,7 +90,7 @@ class Dml(Writer):
         """Take all rows away."""
         state = self.table(statement.expressions[0], context)
         self.commit(replace(state, parts=()), after=state, keep_buffer=False)
-        return Changed("TRUNCATE_TABLE", (state.id,), sum(p.rows for p in state.parts))
+        return Changed("TRUNCATE_TABLE", (state.id,), state.rows)
 
     @contextmanager
     def _on_target(
@@ -94,9 +100,9 @@ class Dml(Writer):
         with self.engine.session(cancel) as con:
             source = self.storage.relation(state, hidden=True) if rows else None
             make_target(con, state, source)
-            tables, states, _ = self.engine.resolve(statement, context)
-            read = {t: s for t, s in states.items() if t != state.id}
-            yield Work(self.engine, con, state, target, states, tables, _sum_bytes(read), context)
+            reads = resolved(statement, self.engine.states_at(context), context)
+            size = sum(s.bytes for t, s in reads.states.items() if t != state.id)
+            yield Work(self.engine, con, state, target, reads.states, reads.named, size, context)
 
 
 @dataclass
@@ -107,7 +113,7 @@ class Work:
     con: Any
     state: TableState
     target: exp.Table
-    states: dict[TableId, TableState]
+    states: Mapping[TableId, TableState]
     tables: tuple[TableId, ...]
     bytes_processed: int
     context: Context
@@ -116,7 +122,7 @@ class Work:
         """Run it over `target`; the number of rows affected."""
         is_insert = isinstance(statement, exp.Insert)
         alias = self.target.alias or self.state.id.table
-        self.engine.bind(self.con, statement, self.states, self.context)
+        bind(self.con, statement, self.states, self.engine.visible_at(self.context), self.context)
         self.target.set("this", exp.to_identifier(TARGET))
         named = None if is_insert else exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
         self.target.set("alias", named)
@@ -129,14 +135,6 @@ class Work:
         if partitioning is None:
             return {}
         key = partition_sql(partitioning)
-        columns = ", ".join(quote(c.name) for c in stored_columns(self.state.columns, partitioning))
+        columns = ", ".join(identifier(c.name) for c in stored_columns(self.state.columns, partitioning))
         sql = f"SELECT {key}, count(*), sum(CAST(hash({columns}) AS HUGEINT)) FROM {TARGET} GROUP BY 1"
         return {row[0]: row[1:] for row in self.con.execute(sql).fetchall()}
-
-
-def _whole(state: TableState) -> int:
-    return sum(p.bytes for p in state.parts)
-
-
-def _sum_bytes(states: dict[TableId, TableState]) -> int:
-    return sum(_whole(s) for s in states.values())

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from bigpato_magic import forks
 from bigpato_magic.errors import (
     BigPatoError,
     CredentialsError,
@@ -76,10 +77,12 @@ class Fault:
     after: int = 0
     table: TableId | None = None
 
-    def strikes(self, operation: str, tables: tuple[TableId, ...]) -> bool:
-        """Whether it concerns this operation on these tables."""
+    def strikes(self, operation: str, tables: tuple[TableId, ...], passed: int | None) -> bool:
+        """Whether it is due: it concerns this operation on these tables, and so many bytes have passed."""
         family = self.name.partition(":")[0]
-        return (family == operation or family in _EVERYWHERE) and (self.table is None or self.table in tables)
+        if not (family == operation or family in _EVERYWHERE) or (self.table is not None and self.table not in tables):
+            return False
+        return (passed is not None and passed >= self.after) if self.name in _MIDWAY else passed is None
 
 
 class Faults:
@@ -89,6 +92,11 @@ class Faults:
         self.hits: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._on: dict[str, Fault] = {}
+        forks.register(self)
+
+    def begin_anew(self) -> None:
+        """In a forked child: a lock of its own."""
+        self._lock = threading.Lock()
 
     def set(self, name: str, *, times: int | None = None, after: int = 0, table: TableId | None = None) -> None:
         """Switch a fault on, for ever or for its next `times` strikes.
@@ -122,19 +130,12 @@ class Faults:
             BigPatoError: of the fault's class.
         """
         with self._lock:
-            found = next((f for f in self._on.values() if self._due(f, operation, tables, passed)), None)
-            if found is None:
+            fault = next((f for f in self._on.values() if f.strikes(operation, tables, passed)), None)
+            if fault is None:
                 return
-            self._spend(found)
-        kind, sentence, hint = FAULTS[found.name]
+            self._spend(fault)
+        kind, sentence, hint = FAULTS[fault.name]
         raise kind(sentence.format(what=", ".join(map(str, tables)) or "the project"), hint=hint)
-
-    def _due(self, fault: Fault, operation: str, tables: tuple[TableId, ...], passed: int | None) -> bool:
-        if not fault.strikes(operation, tables):
-            return False
-        if fault.name in _MIDWAY:
-            return passed is not None and passed >= fault.after
-        return passed is None
 
     def _spend(self, fault: Fault) -> None:
         self.hits[fault.name] += 1

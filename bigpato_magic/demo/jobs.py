@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from bigpato_magic.errors import Cancelled, QueryError
+from bigpato_magic.errors import QueryError
+from bigpato_magic.local.supervise import supervised
 from bigpato_magic.status import Cancel
 from bigpato_magic.warehouse.base import Progress, QueryProgress, WarehouseResult
 
 MIB = 1 << 20
 _MINIMUM = 10 * MIB
-_TICK = 0.2  # seconds between two reports of progress
-_GRACE = 0.5  # seconds that a job has to stop
 
 
 def bytes_billed(processed: int, tables: int) -> int:
@@ -40,42 +38,28 @@ def check_limit(billed: int, limit: int | None) -> None:
         )
 
 
-class Job:
-    """A query at work in a thread of its own, so that its caller can be told of it and can stop it."""
+def run_job(
+    job_id: str, work: Callable[[Cancel], WarehouseResult], progress: Progress | None, cancel: Cancel | None
+) -> WarehouseResult:
+    """The result of `work`, on a thread of its own, so that its caller can be told of it and can stop it.
 
-    def __init__(self, job_id: str, progress: Progress | None, cancel: Cancel | None) -> None:
-        self._id = job_id
-        self._progress = progress
-        self._cancel = Cancel() if cancel is None else cancel
-        self._started = time.monotonic()
+    Args:
+        job_id: of the query.
+        work: what to do; stops when its token is set.
+        progress: is told while it runs.
+        cancel: stops it, as Ctrl-C does; what does not stop soon is left to end by itself, as BigQuery does.
 
-    def wait(self, work: Callable[[Cancel], WarehouseResult]) -> WarehouseResult:
-        """The result of `work`; a Ctrl-C stops it too."""
-        self._tell("PENDING")
-        pool = ThreadPoolExecutor(1, thread_name_prefix=self._id)
-        try:
-            future = pool.submit(work, self._cancel)
-            while not future.done():
-                self._watch(future)
-            self._tell("DONE")
-            return future.result()
-        except KeyboardInterrupt:
-            self._cancel.set()
-            raise
-        finally:
-            pool.shutdown(wait=False)
+    Raises:
+        Cancelled: `cancel` was set.
+    """
+    started, stop = time.monotonic(), Cancel() if cancel is None else cancel
 
-    def _watch(self, future: Future[WarehouseResult]) -> None:
-        """Wait a little; a job that was asked to stop is left to end by itself, as BigQuery does."""
-        asked_before = bool(self._cancel)
-        wait([future], timeout=_GRACE if asked_before else _TICK)
-        if asked_before and not future.done():
-            raise Cancelled
-        if not future.done():
-            self._tell("RUNNING")
+    def tell(state: str) -> None:
+        if progress:
+            seconds = time.monotonic() - started
+            progress(QueryProgress(job_id, state, int(state == "DONE"), 1, seconds, seconds))
 
-    def _tell(self, state: str) -> None:
-        if self._progress:
-            seconds = time.monotonic() - self._started
-            done = int(state == "DONE")
-            self._progress(QueryProgress(self._id, state, done, 1, seconds, seconds))
+    tell("PENDING")
+    result = supervised(lambda: work(stop), stop.set, stop, lambda: tell("RUNNING"))
+    tell("DONE")
+    return result

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from bigpato_magic import googlesql
+from bigpato_magic.demo.context import cannot
+from bigpato_magic.demo.history import Conflict
 from bigpato_magic.demo.jobs import MIB, bytes_billed, check_limit
-from bigpato_magic.errors import QueryError
+from bigpato_magic.errors import AnalyzerUnavailable, QueryError, WarehouseError
+from bigpato_magic.googlesql.lexer import blanked, split, statement_kind
+from bigpato_magic.lru import LruCache
 from bigpato_magic.status import Cancel
-from bigpato_magic.types import TableId
 from bigpato_magic.warehouse.base import DryRun, QueryOptions, WarehouseResult
 
 if TYPE_CHECKING:
-    from bigpato_magic.demo.engine import Context, Engine, Prepared
+    from bigpato_magic.demo.context import Context
+    from bigpato_magic.demo.engine import Engine, Prepared
+    from bigpato_magic.demo.writer import Changed
 
+_ATTEMPTS = 10
 _CACHED_RESULTS = 64
 _CACHED_BYTES = 10 * MIB  # larger results are not kept
 
@@ -30,21 +36,19 @@ class Queries:
     """
 
     engine: Callable[[], Engine]
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _cache: OrderedDict[Any, WarehouseResult] = field(default_factory=OrderedDict)
+    _cache: LruCache[WarehouseResult] = field(default_factory=lambda: LruCache(_CACHED_RESULTS))
 
     def dry_run(self, sql: str, context: Context) -> DryRun:
         """What a SELECT would read; of other statements only their kind."""
-        from sqlglot import exp
-
-        from bigpato_magic.demo import statement as st
-
-        statements = st.parse(sql)
-        if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-            return DryRun(0, statement="SCRIPT" if len(statements) > 1 else statements[0].key.upper())
-        prepared = self.engine().prepare(statements[0], context)
-        outputs = self.engine().outputs(prepared, context)
-        return DryRun(prepared.bytes_processed, "SELECT", outputs, _tables(prepared))
+        statements = list(_statements(sql))
+        if len(statements) > 1:
+            return DryRun(0, statement="SCRIPT")
+        with _in(sql):
+            if not _is_query(statements[0]):
+                return DryRun(0, statement=_parsed(statements[0]).key.upper())
+            prepared = self.engine().prepare(statements[0], context)
+            outputs = self.engine().outputs(prepared)
+        return DryRun(prepared.bytes_processed, "SELECT", outputs, prepared.tables)
 
     def run(self, sql: str, context: Context, options: QueryOptions, cancel: Cancel | None) -> WarehouseResult:
         """Run a statement, or several as a script.
@@ -52,74 +56,113 @@ class Queries:
         Raises:
             QueryError: it is wrong, or the demo warehouse does not do it.
         """
-        from bigpato_magic.demo import statement as st
-
-        results = [self._run_one(s, sql, context, options, cancel) for s in st.parse(sql)]
+        results = []
+        for statement in _statements(sql):
+            with _in(sql):
+                if _is_query(statement):
+                    results.append(self._select(statement, context, options, cancel))
+                else:
+                    results.append(self._change(statement, context, cancel))
         if len(results) == 1:
             return results[0]
         billed, processed = sum(r.bytes_billed for r in results), sum(r.bytes_processed for r in results)
         return replace(results[-1], statement="SCRIPT", bytes_billed=billed, bytes_processed=processed)
 
-    def _run_one(
-        self, statement: Any, sql: str, context: Context, options: QueryOptions, cancel: Cancel | None
-    ) -> WarehouseResult:
-        from sqlglot import exp
-
-        from bigpato_magic.demo import statement as st
-        from bigpato_magic.demo.changes import Changes
-
-        try:
-            if isinstance(statement, exp.Query):
-                return self._select(statement, sql, context, options, cancel)
-            done = Changes(self.engine()).run(statement, context, cancel)
-        except QueryError as error:
-            error.sql = error.sql or sql
-            st.locate(error, statement)
-            raise
+    def _change(self, sql: str, context: Context, cancel: Cancel | None) -> WarehouseResult:
         import pyarrow as pa
 
-        billed = bytes_billed(done.bytes_processed, len(done.tables))
-        nothing = pa.table({})
+        done = self._changed(_parsed(sql), context, cancel)
         return WarehouseResult(
-            nothing,
+            pa.table({}),
             (),
             done.bytes_processed,
-            billed,
+            bytes_billed(done.bytes_processed, len(done.tables)),
             statement=done.statement,
             tables=done.tables,
             affected_rows=done.rows,
         )
 
-    def _select(
-        self, query: Any, sql: str, context: Context, options: QueryOptions, cancel: Cancel | None
-    ) -> WarehouseResult:
-        from bigpato_magic.demo import statement as st
+    def _changed(self, statement: Any, context: Context, cancel: Cancel | None) -> Changed:
+        """Do it; one that meets a concurrent change of its table starts again on the new state."""
+        from bigpato_magic.demo.ddl import Ddl
+        from bigpato_magic.demo.dml import Dml
 
-        prepared = self.engine().prepare(query, context)
-        key = None if st.is_volatile(query) else _cache_key(sql, context, prepared)
-        with self._lock:
-            cached = self._cache.get(key) if options.use_query_cache and key else None
+        actions = Dml(self.engine()).actions() | Ddl(self.engine()).actions()
+        if type(statement) not in actions:
+            raise cannot(f"{statement.key.upper()} …")
+        for _ in range(_ATTEMPTS):
+            try:
+                return actions[type(statement)](statement.copy(), context, cancel)
+            except Conflict:
+                continue
+        raise WarehouseError("Could not serialize access to the table due to concurrent update", hint="try again")
+
+    def _select(self, sql: str, context: Context, options: QueryOptions, cancel: Cancel | None) -> WarehouseResult:
+        prepared = self.engine().prepare(sql, context)
+        key = _cache_key(sql, context, prepared) if prepared.repeatable else None
+        cached = self._cache.get(key) if options.use_query_cache and key else None
         if cached is not None:
             return replace(cached, bytes_processed=0, bytes_billed=0, cache_hit=True)
         processed = prepared.bytes_processed
         billed = bytes_billed(processed, len(prepared.states))
         check_limit(billed, options.maximum_bytes_billed)
-        arrow, outputs = self.engine().run(prepared, context, cancel)
-        result = WarehouseResult(arrow, outputs, processed, billed, statement="SELECT", tables=_tables(prepared))
-        self._remember(key, result)
+        arrow, outputs = self.engine().run(prepared, cancel)
+        result = WarehouseResult(arrow, outputs, processed, billed, statement="SELECT", tables=prepared.tables)
+        if key is not None and arrow.nbytes <= _CACHED_BYTES:
+            self._cache.put(key, result)
         return result
 
-    def _remember(self, key: Any, result: WarehouseResult) -> None:
-        if key is None or result.arrow.nbytes > _CACHED_BYTES:
-            return
-        with self._lock:
-            self._cache[key] = result
-            while len(self._cache) > _CACHED_RESULTS:
-                self._cache.popitem(last=False)
+
+def _statements(sql: str) -> Iterator[str]:
+    """The statements of a text, each at its place in it; SQL functions and the query that uses them are one.
+
+    Raises:
+        QueryError: there is none.
+    """
+    parts = split(sql)
+    if not parts:
+        raise QueryError("The query is empty.", sql=sql)
+    if len(parts) > 1 and _is_query(sql):
+        parts = [sql]
+    end = 0
+    for part in parts:
+        start = sql.index(part, end)
+        end = start + len(part)
+        yield blanked(sql[:start]) + part
 
 
-def _tables(prepared: Prepared) -> tuple[TableId, ...]:
-    return tuple(dict.fromkeys((*prepared.named, *prepared.states)))
+def _is_query(sql: str) -> bool:
+    """Whether it only reads, also where it has SQL functions of its own."""
+    kind = statement_kind(sql)
+    if kind.is_query or not googlesql.ready():
+        return kind.is_query
+    try:
+        return googlesql.statement_kind(sql) == "SELECT"
+    except (AnalyzerUnavailable, QueryError):
+        return False
+
+
+def _parsed(sql: str) -> Any:
+    """A statement as sqlglot reads it; what it cannot read, Google's analyzer says better, where that is ready."""
+    from bigpato_magic.demo import statement as st
+
+    try:
+        return st.parse(sql)
+    except QueryError:
+        if googlesql.ready():
+            with suppress(AnalyzerUnavailable):
+                googlesql.statement_kind(sql)
+        raise
+
+
+@contextmanager
+def _in(sql: str) -> Iterator[None]:
+    """An error is one of this text."""
+    try:
+        yield
+    except QueryError as error:
+        error.sql = sql
+        raise
 
 
 def _cache_key(sql: str, context: Context, prepared: Prepared) -> Any:
@@ -128,4 +171,12 @@ def _cache_key(sql: str, context: Context, prepared: Prepared) -> Any:
     if any(s.buffered or s.policies for s in states) or not states:
         return None
     versions = tuple(sorted((s.id, s.etag) for s in states))
-    return sql, repr(context.parameters), context.default, context.principal, context.snapshot, versions
+    return (
+        sql,
+        repr(context.parameters),
+        context.project,
+        context.dataset,
+        context.principal,
+        context.snapshot,
+        versions,
+    )

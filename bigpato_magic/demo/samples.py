@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from bigpato_magic.demo.sqltypes import parse_type
+import pyarrow as pa
+
 from bigpato_magic.demo.warehouse import PROJECT, DemoWarehouse
 from bigpato_magic.frames import arrow_schema
+from bigpato_magic.parameters import parse_type
 from bigpato_magic.types import Column, OutputColumn, TableId
 
 # column: (type, a plain value, an extreme one); a third row has NULLs, a fourth empty arrays and zeros.
@@ -52,10 +54,10 @@ _ROW_OF_NULLS = 3
 
 _STATEMENTS = """
 CREATE TABLE samples.events (
-  event_id INT64 NOT NULL, user_id INT64, day DATE, at TIMESTAMP, kind STRING, amount NUMERIC,
+  event_id INT64 NOT NULL, user_id INT64, day DATE, `at` TIMESTAMP, kind STRING, amount NUMERIC,
   device STRUCT<os STRING, version INT64>)
 PARTITION BY day CLUSTER BY kind AS
-SELECT n, MOD(n * 7919, 501), DATE_ADD(DATE '2024-01-01', INTERVAL MOD(n, 30) DAY),
+SELECT n, MOD(n * 7919, 501), DATE_FROM_UNIX_DATE(19723 + MOD(n, 30)),
   TIMESTAMP_ADD(TIMESTAMP_ADD(TIMESTAMP '2024-01-01 00:00:00+00', INTERVAL MOD(n, 30) DAY),
     INTERVAL MOD(n * 31, 86400) SECOND),
   CASE MOD(n, 4) WHEN 0 THEN 'view' WHEN 1 THEN 'click' WHEN 2 THEN 'buy' ELSE NULL END,
@@ -79,8 +81,6 @@ SELECT day, kind, COUNT(*) AS events, SUM(amount) AS amount FROM samples.events 
 
 def make_samples(warehouse: DemoWarehouse) -> None:
     """Make the dataset `samples`: `all_types`, `events`, `events_view`, `buckets`, `arrivals`."""
-    import pyarrow as pa
-
     columns = [Column(name, parse_type(type_)) for name, (type_, *_) in ALL_TYPES.items()]
     schema = arrow_schema(OutputColumn(c.name, c.type) for c in columns)
     arrays = [_array(name, field.type) for name, field in zip(ALL_TYPES, schema, strict=True)]
@@ -89,8 +89,6 @@ def make_samples(warehouse: DemoWarehouse) -> None:
 
 
 def _array(name: str, arrow: Any) -> Any:
-    import pyarrow as pa
-
     type_, plain, extreme, zero = ALL_TYPES[name]
     missing: Any = _ROW_OF_NULLS if name == "id" else [] if type_.startswith("ARRAY") else None
     values = [plain, extreme, missing, zero]

@@ -1,106 +1,80 @@
-"""Read a statement with sqlglot: which tables it names, which of their columns, and what its result is called.
+"""Read a statement with sqlglot: which tables it names, what its result is called, and DuckDB's text of it.
 
-BigQuery's text becomes DuckDB's by sqlglot alone. That is good enough to prove plumbing, and never proof of
-dialect: the answers of the demo warehouse are DuckDB's opinion of the translated text. What sqlglot cannot read, or
-what would need types that DuckDB does not have, is an error.
+That is for what changes tables, and for the SELECTs that Google's analyzer cannot judge yet or that neither our own
+compiler nor its evaluator takes. A translation of text proves plumbing, and never dialect: where it is known to go
+wrong (`TRAPS`) it is an error, as is what sqlglot cannot read or DuckDB has no types for.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.optimizer.annotate_types import annotate_types
-from sqlglot.optimizer.pushdown_projections import pushdown_projections
-from sqlglot.optimizer.qualify import qualify
-from sqlglot.optimizer.scope import traverse_scope
-from sqlglot.schema import MappingSchema
+import sqlglot
+from sqlglot import TokenType, exp
+from sqlglot.errors import ErrorLevel, SqlglotError
 
-from bigpato_magic.demo.sqltypes import from_datatype
+from bigpato_magic.demo.context import Context, cannot
+from bigpato_magic.demo.history import TableState
 from bigpato_magic.errors import QueryError
-from bigpato_magic.types import Column, Kind, SqlType, TableId
+from bigpato_magic.googlesql.lexer import blanked, query_start
+from bigpato_magic.parameters import parse_type
+from bigpato_magic.types import Column, Kind, SqlType, StructField, TableId, array_of
 
-_NO_ENGINE = {"BIGDECIMAL": "BIGNUMERIC", "GEOGRAPHY": "GEOGRAPHY"}
+# What sqlglot warns of is refused here; a person who wants its log adds a handler.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
+
+TRAPS: Mapping[type[exp.Expr], str] = {
+    exp.Bracket: "an index beyond an array's end is an error on BigQuery, and NULL in DuckDB",
+    exp.CountIf: "COUNTIF of no rows is 0 on BigQuery, and NULL in DuckDB",
+    exp.DateTrunc: "DuckDB's result is no DATE",
+    exp.Format: "DuckDB's FORMAT has other patterns",
+    exp.JSONExtract: "DuckDB reads JSON otherwise",
+    exp.JSONExtractScalar: "DuckDB reads JSON otherwise",
+    exp.ParseJSON: "DuckDB prints JSON otherwise",
+    exp.RegexpExtract: "DuckDB tells a group that does not match otherwise",
+    exp.Substring: "DuckDB counts places before the first character otherwise",
+    exp.TimeToStr: "DuckDB's patterns of dates and times are others",
+    exp.StrToTime: "DuckDB's patterns of dates and times are others",
+    exp.WeekStart: "DuckDB counts weeks and their days otherwise",
+}
+"""Parts of a SELECT that sqlglot's translation is known to give another meaning, and which."""
+
+_WEEKS = frozenset({"DAYOFWEEK", "ISOWEEK", "ISOYEAR", "WEEK"})
+_NO_ENGINE = {Kind.BIGNUMERIC: "BIGDECIMAL", Kind.GEOGRAPHY: "GEOGRAPHY"}
 _CARRIES = (exp.Alias, exp.Select, exp.Count, exp.Is, exp.Tuple, exp.Values, exp.Paren)
-# Their answer changes from run to run: https://cloud.google.com/bigquery/docs/cached-results#cache-exceptions
-_VOLATILE = (
-    exp.CurrentDate,
-    exp.CurrentDatetime,
-    exp.CurrentTime,
-    exp.CurrentTimestamp,
-    exp.CurrentUser,
-    exp.Rand,
-    exp.SessionUser,
-    exp.Uuid,
-)
-_UNKNOWN = re.compile(r'Referenced column "([^"]+)" not found')
-_CANNOT = "The demo warehouse cannot run this statement: {what}"
-_CANNOT_HINT = "BigQuery may well take it: the demo warehouse knows a good part of its SQL, not all"
+QUERY = "query"
+"""Under this name a statement's `meta` has the text of the query that it begins a table, or a view, with."""
 
 
-def cannot(what: str, sql: str | None = None) -> QueryError:
-    """The error for what the demo warehouse does not do."""
-    return QueryError(_CANNOT.format(what=what), sql=sql, hint=_CANNOT_HINT)
-
-
-def parse(sql: str) -> list[exp.Expr]:
-    """The statements of a text.
+def parse(sql: str) -> exp.Expr:
+    """One statement.
 
     Raises:
-        QueryError: sqlglot cannot read it (line and column of the place).
+        QueryError: sqlglot cannot read it.
     """
-    import sqlglot
-
     try:
-        found = [s for s in sqlglot.parse(_name_positional(sql), read="bigquery") if s is not None]
+        statement = sqlglot.parse_one(_name_positional(sql), read="bigquery")
     except SqlglotError as error:
-        raise _syntax_error(error, sql) from None
-    if not found:
-        raise QueryError("The query is empty.", sql=sql)
-    for statement in found:
-        if isinstance(statement, exp.Command):
-            raise cannot(f"{statement.name or 'it'} …", sql)
-    return found
+        raise QueryError(f"Syntax error: {str(error).splitlines()[0]}", sql=sql) from None
+    if isinstance(statement, exp.Command):
+        raise cannot(f"{statement.name or 'it'} …", sql)
+    start = query_start(sql)
+    if start is not None:
+        statement.meta[QUERY] = blanked(sql[:start]) + sql[start:]
+    return statement
 
 
 def _name_positional(sql: str) -> str:
     """Call each `?` by its place in the text: sqlglot's tree has another order."""
-    import sqlglot
-    from sqlglot import TokenType
-
     if "?" not in sql:
         return sql
     places = [t.start for t in sqlglot.tokenize(sql, read="bigquery") if t.token_type is TokenType.PLACEHOLDER]
     for number, start in reversed(list(enumerate(places, 1))):
         sql = f"{sql[:start]}@p{number}{sql[start + 1 :]}"
     return sql
-
-
-def _syntax_error(error: SqlglotError, sql: str) -> QueryError:
-    details: list[dict[str, Any]] = getattr(error, "errors", None) or [{}]
-    first = details[0]
-    message = str(first.get("description") or error).splitlines()[0]
-    highlight = first.get("highlight")
-    message = f"Syntax error: {message.rstrip('.')}" + (f' near "{highlight}"' if highlight else "")
-    column = first.get("col")
-    begin = column - len(highlight) + 1 if column and highlight else column
-    return QueryError(message, sql=sql, line=first.get("line"), column=begin)
-
-
-def locate(error: QueryError, statement: exp.Expr) -> None:
-    """Where the name stands that DuckDB does not know."""
-    unknown = _UNKNOWN.search(error.message)
-    if unknown is None or error.line is not None:
-        return
-    error.message = f"Unrecognized name: {unknown[1]}"
-    found = (c.this.meta for c in statement.find_all(exp.Column) if c.name.lower() == unknown[1].lower())
-    meta: dict[str, Any] = next(found, {})
-    if "line" in meta:
-        error.line, error.column = meta["line"], meta["col"] - len(unknown[1]) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,28 +85,17 @@ class Reference:
     table: TableId
 
 
-def references(statement: exp.Expr, default: tuple[str, str | None]) -> list[Reference]:
+def references(statement: exp.Expr, context: Context) -> list[Reference]:
     """The tables that a statement names, without its common table expressions.
 
     Raises:
         QueryError: an unqualified name without a default dataset, or INFORMATION_SCHEMA.
     """
     return [
-        Reference(node, _full_name(node, default))
+        Reference(node, context.full_name([part.name for part in node.parts]))
         for node in statement.find_all(exp.Table)
         if isinstance(node.this, exp.Identifier) and not _is_cte(node) and not _is_array(node)
     ]
-
-
-def _full_name(node: exp.Table, default: tuple[str, str | None]) -> TableId:
-    parts = [p.name for p in node.parts]
-    if any("INFORMATION_SCHEMA" in p.upper() for p in parts):
-        raise cannot("INFORMATION_SCHEMA is not there")
-    try:
-        return TableId.parse(".".join(parts), project=default[0], dataset=default[1])
-    except ValueError:
-        name = ".".join(parts)
-        raise QueryError(f'Table "{name}" must be qualified with a dataset (e.g. dataset.table).') from None
 
 
 def _is_cte(node: exp.Table) -> bool:
@@ -169,18 +132,17 @@ def _is_array(node: exp.Table) -> bool:
     )
 
 
-def rename(references_: Iterable[Reference], names: Mapping[TableId, str]) -> None:
+def rename(references_: Sequence[Reference], names: Mapping[TableId, str]) -> None:
     """Let each reference name a relation of DuckDB instead; columns keep finding it by its own name."""
-    found = list(references_)
-    for reference in found:
+    for reference in references_:
         node = reference.node
         if not node.alias:
             node.set("alias", exp.TableAlias(this=exp.to_identifier(reference.table.table, quoted=True)))
         node.set("this", exp.to_identifier(names[reference.table], quoted=True))
         node.set("db", None)
         node.set("catalog", None)
-    if found:
-        _strip_datasets(found[0].node.root())
+    if references_:
+        _strip_datasets(references_[0].node.root())
 
 
 def _strip_datasets(root: exp.Expr) -> None:
@@ -197,99 +159,67 @@ def to_duckdb(statement: exp.Expr) -> str:
     Raises:
         QueryError: sqlglot knows that DuckDB has no such thing.
     """
+    statement = statement.copy()
+    for division in list(statement.find_all(exp.Div)):
+        _refuse_zero(division)
+    for number in list(statement.find_all(exp.Literal)):
+        if number.is_number and not number.is_int:  # a FLOAT64, where DuckDB takes it for a DECIMAL
+            number.replace(exp.cast(number.copy(), exp.DataType.Type.DOUBLE))
+    for day in list(statement.find_all(exp.DateAdd, exp.DateSub)):  # DuckDB makes a TIMESTAMP of it
+        date = exp.cast(exp.null(), exp.DataType.Type.DATE)
+        day.replace(date)
+        date.set("this", day)
+    for decimal in statement.find_all(exp.DataType):
+        if decimal.this is exp.DataType.Type.DECIMAL and not decimal.expressions:
+            decimal.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(n)) for n in (38, 9)])
     try:
-        return statement.sql(dialect="duckdb")
+        return statement.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE)
     except (SqlglotError, NotImplementedError, ValueError) as error:
         raise cannot(str(error).splitlines()[0]) from None
 
 
-def is_volatile(statement: exp.Expr) -> bool:
-    """Whether it may answer something else each time."""
-    if statement.find(*_VOLATILE):
-        return True
-    return any(f.name.upper() in ("GENERATE_UUID", "RAND") for f in statement.find_all(exp.Anonymous))
+def _refuse_zero(division: exp.Div) -> None:
+    """BigQuery's `/` fails where DuckDB's gives an infinity."""
+    divisor = division.expression
+    if isinstance(divisor, exp.Literal) and float(divisor.name) != 0:
+        return
+    zero = exp.EQ(this=exp.paren(divisor.copy()), expression=exp.Literal.number(0))
+    refusal = exp.Anonymous(this="error", expressions=[exp.Literal.string("division by zero")])
+    division.set("expression", exp.Case(ifs=[exp.If(this=zero, true=refusal)], default=divisor.copy()))
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a SELECT reads and gives, as far as sqlglot can tell.
-
-    Args:
-        columns: lower-case names by table, None for a table of which no more is known than that it is read.
-        types: of the result's columns, None where not known.
-    """
-
-    columns: Mapping[TableId, frozenset[str] | None]
-    types: tuple[SqlType | None, ...]
+def predicate_sql(text: str) -> str:
+    """DuckDB's text of a predicate."""
+    return sqlglot.parse_one(text, read="bigquery").sql(dialect="duckdb")
 
 
-def read(query: exp.Query, tables: Mapping[TableId, Sequence[Column]], default: tuple[str, str | None]) -> Reading:
-    """What a SELECT reads and gives.
+def refuse_traps(query: exp.Query, states: Mapping[TableId, TableState]) -> None:
+    """See that a translation of a SELECT is not known to be wrong.
 
     Raises:
-        QueryError: it computes with BIGNUMERIC or GEOGRAPHY.
+        QueryError: it is, or it computes with BIGNUMERIC or GEOGRAPHY: as texts, comparing and sorting would be a guess.
     """
-    nothing = Reading(dict.fromkeys(tables), ())
-    try:
-        qualified = _qualify(query, tables, default)
-    except (SqlglotError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return nothing
-    _refuse_types(qualified)
-    types = tuple(_type_of(select) for select in qualified.selects)
-    try:
-        columns = _columns(pushdown_projections(qualified))
-    except (SqlglotError, ValueError, KeyError, TypeError, AttributeError):
-        return Reading(nothing.columns, types)
-    return Reading({t: columns.get(t, frozenset()) for t in tables}, types)
+    for node in query.walk():
+        if why := TRAPS.get(type(node)):
+            raise cannot(why)
+        if isinstance(node, exp.Var) and node.name.upper() in _WEEKS:
+            raise cannot("DuckDB counts weeks and their days otherwise")
+        if isinstance(node, exp.Unnest) and node.args.get("offset"):
+            raise cannot("DuckDB counts the places of an array from 1")
+    for kind, word in _NO_ENGINE.items():
+        names = {c.name.lower() for s in states.values() for c in s.columns if c.type.kind is kind}
+        computed = (c for c in query.find_all(exp.Column) if not isinstance(c.parent, _CARRIES))
+        casts = (c for c in query.find_all(exp.Cast) if not isinstance(c.this, exp.Null))
+        if any(c.name.lower() in names for c in computed) or any(c.to.this.name == word for c in casts):
+            raise cannot(f"DuckDB has no {kind} to compute with")
 
 
-def _qualify(
-    query: exp.Query, tables: Mapping[TableId, Sequence[Column]], default: tuple[str, str | None]
-) -> exp.Query:
-    mapping: dict[str, Any] = {}
-    for table, columns in tables.items():
-        project = mapping.setdefault(table.project, {})
-        project.setdefault(table.dataset, {})[table.table] = {c.name: str(c.type) for c in columns}
-    schema = MappingSchema(mapping or None, dialect="bigquery")
-    qualified = qualify(
-        query.copy(),
-        schema=schema,
-        catalog=default[0],
-        db=default[1],
-        dialect="bigquery",
-        validate_qualify_columns=False,
-        quote_identifiers=False,
-    )
-    annotated: exp.Query = annotate_types(qualified, schema=schema, dialect="bigquery")
-    return annotated
-
-
-def _type_of(select: exp.Expr) -> SqlType | None:
-    value = select.unalias()
-    if isinstance(value, exp.Literal) and not value.is_string and not value.is_int:
-        return SqlType(Kind.FLOAT64)  # sqlglot says NUMERIC of 1.5, GoogleSQL FLOAT64
-    return from_datatype(select.type)
-
-
-def _refuse_types(query: exp.Expr) -> None:
-    """Without the types, comparing and sorting them as text would be a guess."""
-    for node in query.find_all(exp.Column, exp.Cast):
-        name = node.type.this.name if node.type else ""
-        if name in _NO_ENGINE and not isinstance(node.parent, _CARRIES):
-            raise cannot(f"DuckDB has no {_NO_ENGINE[name]} to compute with")
-        if name in _NO_ENGINE and isinstance(node, exp.Cast) and not isinstance(node.this, exp.Null):
-            raise cannot(f"DuckDB has no {_NO_ENGINE[name]}")
-
-
-def _columns(query: exp.Expr) -> dict[TableId, frozenset[str]]:
-    found: dict[TableId, set[str]] = {}
-    for scope in traverse_scope(query):
-        for column in scope.columns:
-            source = scope.sources.get(column.table)
-            if isinstance(source, exp.Table) and source.catalog:
-                table = TableId(source.catalog, source.db, source.name)
-                found.setdefault(table, set()).add(column.name.lower())
-    return {table: frozenset(names) for table, names in found.items()}
+def columns_named(query: exp.Query, states: Mapping[TableId, TableState]) -> dict[TableId, frozenset[str]]:
+    """Lower-case names of the columns that a SELECT may read: all whose names it mentions, every one for a `*`."""
+    mentioned = {name.name.lower() for name in query.find_all(exp.Identifier)}
+    everything = any(not isinstance(star.parent, exp.Count) for star in query.find_all(exp.Star))
+    columns = {t: {c.name.lower() for c in s.columns} for t, s in states.items()}
+    return {t: frozenset(names if everything else names & mentioned) for t, names in columns.items()}
 
 
 def name_anonymous(query: exp.Query) -> None:
@@ -300,3 +230,56 @@ def name_anonymous(query: exp.Query) -> None:
             continue
         select.replace(exp.alias_(select.copy(), f"f{count}_"))
         count += 1
+
+
+# ------------------------------------------------------------------------------------------------ types
+
+# DuckDB's integers that BigQuery has no names for.
+_INTEGERS = re.compile(r"\bU?INT128\b|\bU(?=(?:BIG|SMALL|TINY)?INT\b)")
+_DIGITS = re.compile(r"\([\d, ]*\)")
+_PARAMETERS = {Kind.STRING: ("max_length",), Kind.BYTES: ("max_length",)}
+_DECIMAL_PARAMETERS = ("precision", "scale")
+
+
+def from_datatype(datatype: exp.DataType) -> SqlType:
+    """The BigQuery type of a type as sqlglot holds it.
+
+    Raises:
+        ParameterError: there is none.
+    """
+    if datatype.is_type(exp.DataType.Type.STRUCT):
+        return SqlType(Kind.STRUCT, fields=tuple(map(_field, datatype.expressions)))
+    if datatype.is_type(exp.DataType.Type.ARRAY, exp.DataType.Type.LIST) and datatype.expressions:
+        return array_of(from_datatype(datatype.expressions[0]))
+    written = datatype.sql(dialect="bigquery")
+    written = _INTEGERS.sub(lambda integer: "INT64" if integer[0].endswith("128") else "", written)
+    return parse_type(_DIGITS.sub("", written))
+
+
+def _field(part: exp.ColumnDef | exp.DataType) -> StructField:
+    if isinstance(part, exp.ColumnDef):
+        return StructField(part.name, from_datatype(part.args["kind"]))
+    return StructField("", from_datatype(part))
+
+
+def column_of(definition: exp.ColumnDef) -> Column:
+    """A column as `CREATE TABLE` declares it.
+
+    Raises:
+        ParameterError: its type is none of BigQuery's.
+    """
+    datatype = definition.args["kind"]
+    sql_type = from_datatype(datatype)
+    required = any(
+        isinstance(c.kind, exp.NotNullColumnConstraint) and not c.kind.args.get("allow_null")
+        for c in definition.constraints
+    )
+    return Column(definition.name, sql_type, required=required, parameters=_parameters(sql_type.kind, datatype))
+
+
+def _parameters(kind: Kind, datatype: exp.DataType) -> tuple[tuple[str, int], ...]:
+    if kind in (Kind.ARRAY, Kind.STRUCT, Kind.RANGE):
+        return ()
+    names = _PARAMETERS.get(kind, _DECIMAL_PARAMETERS)
+    values = [int(p.name) for p in datatype.expressions if p.name.isdigit()]
+    return tuple(zip(names, values, strict=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -10,8 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bigpato_magic.demo.catalogue import PartFile, TableState
-from bigpato_magic.demo.sqltypes import duck_type, quote, size_sql
+from bigpato_magic import system
+from bigpato_magic.demo.history import PartFile, TableState
+from bigpato_magic.demo.sqltypes import duck_type, size_sql
+from bigpato_magic.sql.physical import identifier, text
 from bigpato_magic.types import Column, Kind, Partitioning, PartitionUnit, SqlType
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 PARTITION_TIME = "_PARTITIONTIME"
 _INGESTION = Column(PARTITION_TIME, SqlType(Kind.TIMESTAMP))
+PSEUDO_COLUMNS = (_INGESTION, Column("_PARTITIONDATE", SqlType(Kind.DATE)))
 _ORPHAN_AGE = 3600.0  # seconds: a file that young may belong to a change that is not finished
 _FORMATS = {
     PartitionUnit.HOUR: "%Y%m%d%H",
@@ -32,11 +36,6 @@ def stored_columns(columns: Sequence[Column], partitioning: Partitioning | None)
     """The columns of the files: the schema, and the hidden instant of arrival where rows are partitioned by it."""
     hidden = (_INGESTION,) if partitioning and partitioning.column is None else ()
     return (*columns, *hidden)
-
-
-def literal(text: str) -> str:
-    """A string for DuckDB."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 class Storage:
@@ -64,14 +63,14 @@ class Storage:
         key = partition_sql(partitioning)
         ids = [row[0] for row in con.execute(f"SELECT DISTINCT {key} FROM {source} AS s ORDER BY 1").fetchall()]
         select = f"SELECT {_as_stored(stored)} FROM {source} AS s WHERE {key} = "
-        return tuple(p for i in ids for p in self._write_one(con, select + literal(i), stored, i))
+        return tuple(p for i in ids for p in self._write_one(con, select + text(i), stored, i))
 
     def _write_one(
         self, con: Any, select: str, columns: Sequence[Column], partition: str | None
     ) -> tuple[PartFile, ...]:
         name = f"{uuid.uuid4().hex}.parquet"
         path = self.directory / name
-        con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+        con.execute(f"COPY ({select}) TO {text(str(path))} (FORMAT parquet, COMPRESSION zstd)")
         path.chmod(0o600)
         rows, sizes = self._measure(con, path, columns)
         if not rows:
@@ -80,7 +79,7 @@ class Storage:
         return (PartFile(name, partition, rows, sizes),)
 
     def _measure(self, con: Any, path: Path, columns: Sequence[Column]) -> tuple[int, dict[str, int]]:
-        sums = (f"CAST(sum({size_sql(quote(c.name), c.type)}) AS BIGINT)" for c in columns)
+        sums = (f"CAST(sum({size_sql(identifier(c.name), c.type)}) AS BIGINT)" for c in columns)
         relation = relation_sql(columns, [path])
         row = con.execute(f"SELECT count(*), {', '.join(sums)} FROM ({relation})").fetchone()
         visible = zip(columns, row[1:], strict=True)
@@ -88,7 +87,7 @@ class Storage:
 
     def relation(self, state: TableState, *, hidden: bool = False) -> str:
         """A SELECT of the rows of a state, streamed ones included; `hidden`: with the pseudo-columns."""
-        paths = [self.path(p) for p in (*state.parts, *state.buffered)]
+        paths = [self.path(p) for p in state.files]
         columns = stored_columns(state.columns, state.partitioning if hidden else None)
         select = relation_sql(columns, paths)
         if hidden and state.by_ingestion:
@@ -97,10 +96,10 @@ class Storage:
 
     def sweep(self, used: set[str]) -> None:
         """Delete files that no version has any more, and leftovers of changes that never ended."""
-        for path in self.directory.glob("*.parquet"):
+        for path in self.directory.glob(f"{'[0-9a-f]' * 32}.parquet"):  # others are not ours
             with suppress(FileNotFoundError):
                 if path.name not in used and time.time() - path.stat().st_mtime > _ORPHAN_AGE:
-                    path.unlink()
+                    system.remove(path, patience=0)
 
 
 def for_duckdb(rows: pa.Table) -> pa.Table:
@@ -116,27 +115,27 @@ def for_duckdb(rows: pa.Table) -> pa.Table:
 
 def _plain(value: Decimal) -> str:
     """Without exponent and trailing zeros."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    digits = format(value, "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def relation_sql(columns: Iterable[Column], paths: Sequence[Path]) -> str:
     """A SELECT over the files, in DuckDB's types; without files, one without rows."""
     if not paths:
-        nothing = (f"CAST(NULL AS {duck_type(c.type)}) AS {quote(c.name)}" for c in columns)
+        nothing = (f"CAST(NULL AS {duck_type(c.type)}) AS {identifier(c.name)}" for c in columns)
         return f"SELECT {', '.join(nothing)} WHERE false"
-    values = (f"CAST({quote(c.name)} AS {duck_type(c.type)}) AS {quote(c.name)}" for c in columns)
-    files = ", ".join(literal(str(p)) for p in paths)
+    values = (f"CAST({identifier(c.name)} AS {duck_type(c.type)}) AS {identifier(c.name)}" for c in columns)
+    files = ", ".join(text(glob.escape(str(p))) for p in paths)
     return f"SELECT {', '.join(values)} FROM read_parquet([{files}])"
 
 
 def _as_stored(columns: Sequence[Column]) -> str:
-    return ", ".join(f"{_stored(c)} AS {quote(c.name)}" for c in columns)
+    return ", ".join(f"{_stored(c)} AS {identifier(c.name)}" for c in columns)
 
 
 def _stored(column: Column) -> str:
     """JSON and INTERVAL are kept as text (Parquet's interval has no microseconds); a NULL array is an empty one."""
-    value = f"CAST({quote(column.name)} AS {duck_type(column.type)})"
+    value = f"CAST({identifier(column.name)} AS {duck_type(column.type)})"
     if column.type.kind in (Kind.JSON, Kind.INTERVAL):
         return f"CAST({value} AS VARCHAR)"
     return f"coalesce({value}, [])" if column.type.kind is Kind.ARRAY else value
@@ -147,9 +146,9 @@ def partition_sql(partitioning: Partitioning) -> str:
 
     https://cloud.google.com/bigquery/docs/partitioned-tables
     """
-    column = quote(partitioning.column or PARTITION_TIME)
+    column = identifier(partitioning.column or PARTITION_TIME)
     if partitioning.unit is not PartitionUnit.RANGE:
-        return f"coalesce(strftime({column}, {literal(_FORMATS[partitioning.unit])}), '__NULL__')"
+        return f"coalesce(strftime({column}, {text(_FORMATS[partitioning.unit])}), '__NULL__')"
     start, end, width = partitioning.start, partitioning.end, partitioning.interval
     inside = f"CAST({start} + ({column} - {start}) // {width} * {width} AS VARCHAR)"
     return (

@@ -9,23 +9,25 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bigpato_magic.demo.catalogue import PartFile, TableState
-from bigpato_magic.demo.engine import Context, Engine, is_table
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bigpato_magic.demo.context import Context
+from bigpato_magic.demo.engine import Engine, bytes_read, is_table
 from bigpato_magic.demo.faults import Faults, Pace
+from bigpato_magic.demo.history import PartFile, TableState
 from bigpato_magic.demo.storage import relation_sql
 from bigpato_magic.errors import PermissionDenied, QueryError, TransferError
 from bigpato_magic.frames import arrow_schema, conform
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import Column, OutputColumn, TableId, TransferEvent, TransferRequest
 from bigpato_magic.warehouse.base import Fetched
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 BATCH_ROWS = 65_536
 SHARD_ROWS = 500_000
@@ -75,12 +77,12 @@ class Service:
 def _check_columns(state: TableState, wanted: tuple[Column, ...]) -> None:
     columns = {c.name.lower(): c for c in state.columns}
     for column in wanted:
-        found = columns.get(column.name.lower())
+        held = columns.get(column.name.lower())
         if column.name.startswith("_PARTITION") and state.by_ingestion:
             continue
-        if found is None:
+        if held is None:
             raise TransferError(f"{state.id} has no column {column.name}")
-        if found.policy_tagged:
+        if held.policy_tagged:
             raise PermissionDenied(f"Access Denied: column {state.id}.{column.name} is protected by a policy tag.")
 
 
@@ -88,13 +90,12 @@ def _chosen(parts: tuple[PartFile, ...], partitions: frozenset[str] | None) -> l
     return [p for p in parts if partitions is None or p.partition in partitions]
 
 
+@dataclass(frozen=True)
 class Read:
     """A stream of Arrow batches from one snapshot, as the Storage Read API gives."""
 
+    service: Service
     method = "read"
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
 
     @contextmanager
     def fetch(self, request: TransferRequest, *, scratch: Path, progress: Report, cancel: Cancel) -> Iterator[Fetched]:
@@ -105,7 +106,7 @@ class Read:
             Cancelled: `cancel` was set.
         """
         del scratch  # batches need no files
-        service, table = self._service, request.facts.id
+        service, table = self.service, request.facts.id
         service.faults.strike("read", table)
         service.pace.answer(cancel)
         instant, state = service.state(request)
@@ -113,48 +114,65 @@ class Read:
             raise PermissionDenied(f"Access Denied: {table} has row access policies; it cannot be read directly.")
         parts = _chosen((*state.parts, *state.buffered), request.partitions)
         source = [service.engine.storage.path(p) for p in parts]
-        batches = self._batches(request, source, sum(p.bytes for p in parts), progress, cancel)
+        rows = (
+            self._filtered(request, instant, cancel) if request.restriction else self._stored(request, source, cancel)
+        )
+        batches = self._batches(request, rows, sum(p.bytes for p in parts), progress, cancel)
+        count = None if request.restriction else sum(p.rows for p in parts)
+        scanned = bytes_read(replace(state, parts=tuple(parts), buffered=()), {c.name.lower() for c in request.columns})
         try:
-            yield Fetched(batches=batches, snapshot=instant, rows=sum(p.rows for p in parts))
+            yield Fetched(batches=batches, snapshot=instant, rows=count, scanned=scanned)
         finally:
             batches.close()
 
+    def _stored(self, request: TransferRequest, paths: list[Path], cancel: Cancel) -> Generator[pa.RecordBatch]:
+        with self.service.engine.session(cancel) as con:
+            yield from con.sql(relation_sql(request.columns, paths)).to_arrow_reader(BATCH_ROWS)
+
+    def _filtered(self, request: TransferRequest, instant: datetime, cancel: Cancel) -> Generator[pa.RecordBatch]:
+        """The rows of a restriction, which means what it would in a WHERE."""
+        engine = self.service.engine
+        names = ", ".join(f"`{column.name}`" for column in request.columns)
+        text = f"SELECT {names} FROM `{request.facts.id}` WHERE {request.restriction}"
+        try:
+            rows, _ = engine.run(engine.prepare(text, replace(self.service.context(), snapshot=instant)), cancel)
+        except QueryError as error:
+            raise TransferError(f"Row filter for {request.facts.id} is invalid: {error.message}") from None
+        yield from rows.to_batches(BATCH_ROWS)
+
     def _batches(
-        self, request: TransferRequest, paths: list[Path], total: int, progress: Report, cancel: Cancel
+        self,
+        request: TransferRequest,
+        rows: Generator[pa.RecordBatch],
+        total: int,
+        progress: Report,
+        cancel: Cancel,
     ) -> Generator[pa.RecordBatch]:
         table, passed = request.facts.id, 0
         outputs = tuple(OutputColumn(c.name, c.type) for c in request.columns)
-        with self._service.engine.session(cancel) as con:
-            reader = con.sql(relation_sql(request.columns, paths)).to_arrow_reader(BATCH_ROWS)
-            for batch in reader:
+        with closing(rows):
+            for batch in rows:
                 cancel.check()
-                self._service.faults.strike("read", table, passed=passed)
+                self.service.faults.strike("read", table, passed=passed)
                 typed = _typed(batch, outputs)
-                self._service.pace.carry(typed.nbytes, cancel)
+                self.service.pace.carry(typed.nbytes, cancel)
                 passed += typed.nbytes
                 progress(TransferEvent(table, "read", passed, max(total, passed)))
                 yield typed
-            self._service.faults.strike("read", table, passed=passed)
+            self.service.faults.strike("read", table, passed=passed)
 
 
 def _typed(batch: pa.RecordBatch, outputs: tuple[OutputColumn, ...]) -> pa.RecordBatch:
-    import pyarrow as pa
-
     table = conform(pa.Table.from_batches([batch]), outputs)
-    return pa.RecordBatch.from_arrays([_one(c) for c in table.columns], schema=arrow_schema(outputs))
+    return pa.RecordBatch.from_arrays([c.combine_chunks() for c in table.columns], schema=arrow_schema(outputs))
 
 
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
+@dataclass(frozen=True)
 class Extract:
     """An extract job to Parquet shards, and their download."""
 
+    service: Service
     method = "extract"
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
 
     @contextmanager
     def fetch(self, request: TransferRequest, *, scratch: Path, progress: Report, cancel: Cancel) -> Iterator[Fetched]:
@@ -164,11 +182,13 @@ class Extract:
             TransferError: it could not be brought.
             Cancelled: `cancel` was set.
         """
-        service, table = self._service, request.facts.id
+        service, table = self.service, request.facts.id
         service.faults.strike("extract", table)
         service.pace.answer(cancel)
-        if request.snapshot is not None:
-            raise TransferError(f"An extract of {table} cannot be of an earlier instant", hint="use read")
+        if request.snapshot is not None or request.restriction:
+            raise TransferError(
+                f"An extract of {table} cannot be of an earlier instant, or of some rows", hint="use read"
+            )
         _, state = service.state(request)
         prefix = service.bucket / f"bigpato-{uuid.uuid4().hex}"
         prefix.mkdir(parents=True, mode=0o700)
@@ -183,19 +203,14 @@ class Extract:
     def _job(self, state: TableState, request: TransferRequest, prefix: Path, cancel: Cancel) -> int:
         """Write the shards; the number of rows in them. All columns, and none of the streaming buffer."""
         chosen = tuple(_chosen(state.parts, request.partitions))
-        visible = self._service.engine.visible(replace(state, parts=chosen, buffered=()), self._service.context())
+        visible = self.service.engine.visible(replace(state, parts=chosen, buffered=()), self.service.context())
         outputs = tuple(OutputColumn(c.name, c.type) for c in state.columns)
-        rows = 0
-        with self._service.engine.session(cancel) as con:
-            reader = con.sql(visible).to_arrow_reader(BATCH_ROWS)
-            shards = _Shards(prefix, outputs)
-            try:
-                for batch in reader:
-                    cancel.check()
-                    shards.write(_typed(batch, outputs))
-                    rows += batch.num_rows
-            finally:
-                shards.close()
+        number, written, rows = 0, SHARD_ROWS, 0
+        with self.service.engine.session(cancel) as con:
+            batches = iter(con.sql(visible).to_arrow_reader(BATCH_ROWS))
+            while written >= SHARD_ROWS:
+                written = _write_shard(prefix / f"{number:012d}.parquet", batches, outputs, cancel)
+                number, rows = number + 1, rows + written
         return rows
 
     def _download(
@@ -208,50 +223,28 @@ class Extract:
             with shard.open("rb") as source, target.open("wb") as sink:
                 while chunk := source.read(_CHUNK):
                     cancel.check()
-                    self._service.faults.strike("download", table, passed=passed)
-                    self._service.pace.carry(len(chunk), cancel)
+                    self.service.faults.strike("download", table, passed=passed)
+                    self.service.pace.carry(len(chunk), cancel)
                     sink.write(chunk)
                     passed += len(chunk)
                     progress(TransferEvent(table, "download", passed, total))
             yield target
-        self._service.faults.strike("download", table, passed=passed)
+        self.service.faults.strike("download", table, passed=passed)
         progress(TransferEvent(table, "download", passed, total, f"Table {table.table} downloaded"))
 
 
-class _Shards:
-    """Parquet files of at most `SHARD_ROWS` rows, in BigQuery's Parquet types; at least one, also of no rows."""
-
-    def __init__(self, prefix: Path, outputs: tuple[OutputColumn, ...]) -> None:
-        self._prefix = prefix
-        self._schema = _exported(arrow_schema(outputs))
-        self._count = self._rows = 0
-        self._writer: Any = None
-        self._open()
-
-    def _open(self) -> None:
-        import pyarrow.parquet as pq
-
-        self.close()
-        path = self._prefix / f"{self._count:012d}.parquet"
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
-        self._count += 1
-        self._rows = 0
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add rows, to a new file when this one is full."""
-        import pyarrow as pa
-
-        if self._rows >= SHARD_ROWS:
-            self._open()
-        table = pa.Table.from_batches([batch])
-        self._writer.write_table(pa.Table.from_arrays(_cast(table, self._schema), schema=self._schema))
-        self._rows += batch.num_rows
-
-    def close(self) -> None:
-        """End the last file."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+def _write_shard(
+    path: Path, batches: Iterator[pa.RecordBatch], outputs: tuple[OutputColumn, ...], cancel: Cancel
+) -> int:
+    """Write the next rows, in BigQuery's Parquet types, until they are `SHARD_ROWS` or all; how many they are."""
+    schema, rows = _exported(arrow_schema(outputs)), 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while rows < SHARD_ROWS and (batch := next(batches, None)) is not None:
+            cancel.check()
+            table = pa.Table.from_batches([_typed(batch, outputs)])
+            writer.write_table(pa.Table.from_arrays(_cast(table, schema), schema=schema))
+            rows += batch.num_rows
+    return rows
 
 
 def _exported(schema: pa.Schema) -> pa.Schema:
@@ -259,7 +252,6 @@ def _exported(schema: pa.Schema) -> pa.Schema:
 
     https://cloud.google.com/bigquery/docs/exporting-data#parquet_export_details
     """
-    import pyarrow as pa
 
     def exported(arrow: pa.DataType) -> pa.DataType:
         if pa.types.is_timestamp(arrow):
@@ -270,8 +262,6 @@ def _exported(schema: pa.Schema) -> pa.Schema:
 
 
 def _cast(table: pa.Table, schema: pa.Schema) -> list[Any]:
-    import pyarrow as pa
-
     def cast(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
         if pa.types.is_interval(column.type):
             texts = [None if v is None else f"{v.months} months {v.days} days" for v in column.to_pylist()]

@@ -1,6 +1,7 @@
-"""Functions that BigQuery has and the analyzer has not: told to it in each catalogue, or written in GoogleSQL.
+"""Functions and names of types that BigQuery has and the analyzer has not: told to it in each catalogue.
 
 https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-all
+https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#integer_types
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bigpato_magic.resolved.values import fill_type
+from bigpato_magic.types import Kind, SqlType
+
 # `FunctionEnums.Mode` of zetasql/proto/function.proto.
-_SCALAR, _AGGREGATE = 1, 2
+SCALAR, AGGREGATE = 1, 2
 # How the analyzer's own catalogue calls functions whose body is text, and its own ones.
-_TEMPLATED, _BUILT_IN = "Templated_SQL_Function", "ZetaSQL"
+TEMPLATED, _BUILT_IN = "Templated_SQL_Function", "ZetaSQL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ FUNCTIONS = (
         constant=True,
     ),
 )
+ALIASES = ("INT", "SMALLINT", "INTEGER", "BIGINT", "TINYINT", "BYTEINT")
+"""Of INT64; it knows those of the other types."""
 NAMES = frozenset(function.name for function in FUNCTIONS)
 BODIES = {function.name: function.body for function in FUNCTIONS if function.body}
 
@@ -58,12 +64,16 @@ def add(catalog: Any) -> None:
     """Put them into a `SimpleCatalogProto`."""
     for function in FUNCTIONS:
         _fill(catalog.custom_function.add(), function)
+    for alias in ALIASES:
+        named = catalog.named_type.add()
+        named.name = alias
+        fill_type(named.type, SqlType(Kind.INT64))
 
 
 def _fill(known: Any, function: Added) -> None:
     known.name_path.append(function.name)
-    known.group = _TEMPLATED if function.body else _BUILT_IN
-    known.mode = _AGGREGATE if function.aggregate else _SCALAR
+    known.group = TEMPLATED if function.body else _BUILT_IN
+    known.mode = AGGREGATE if function.aggregate else SCALAR
     signature = known.signature.add()
     signature.options.rejects_collation = True
     for name, kind in function.arguments:

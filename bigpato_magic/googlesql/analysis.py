@@ -5,24 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
-from bigpato_magic.googlesql import catalog, functions, options, tree
-from bigpato_magic.googlesql.catalog import Described, Entry, Path
-from bigpato_magic.googlesql.instance import Refusal
-from bigpato_magic.googlesql.pruning import prune
+from bigpato_magic.googlesql import catalog, functions, options
+from bigpato_magic.googlesql.calls import TooLong
+from bigpato_magic.googlesql.catalog import CatalogTable, Described, Path
+from bigpato_magic.googlesql.instance import AnalyzerError, message
 from bigpato_magic.googlesql.service import Role, lend
-from bigpato_magic.googlesql.source import Source, prepared
-from bigpato_magic.googlesql.values import UnknownType, fill_type
+from bigpato_magic.googlesql.source import SourceText, prepared
+from bigpato_magic.lru import LruCache
+from bigpato_magic.resolved import tree
+from bigpato_magic.resolved.column_pruning import prune
+from bigpato_magic.resolved.values import UnknownType, fill_type
 from bigpato_magic.types import AnalyzedQuery, OutputColumn, Parameter, SqlType, TableId, TableRead
 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
 
-# An IN list of 1 MB takes 13 s, and a call cannot be stopped.
+# An IN list of 1 MB takes 13 s.
 LONGEST = 100_000
+# Texts that took too long, which the next time are not begun: a person would wait again.
+_too_long: LruCache[TooLong] = LruCache(100)
 # absl::StatusCode: what the person's SQL causes; all others are the analyzer's own.
 _USER_ERRORS = frozenset({3, 5, 9, 11})
 _NOT_A_QUERY = re.compile(r"Statement not supported: (\w+?)(?:Statement|Stmt)?$")
@@ -38,13 +45,10 @@ def table_names(sql: str) -> tuple[Path, ...]:
         QueryError: a syntax error, with its place.
         AnalyzerUnavailable: the analyzer is not ready, or the text is too long for it.
     """
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
-    with asking(Source(sql, sql)) as instance:
-        request = protos.ExtractTableNamesFromStatementRequest(sql_statement=sql, allow_script=True)
-        request.options.CopyFrom(options.parsing_options(instance))
-        answer = instance.call("ExtractTableNamesFromStatement", request, protos.ExtractTableNamesFromStatementResponse)
-    return tuple(tuple(found.table_name_segment) for found in answer.table_name)
+    with asking(SourceText(sql, sql)) as instance:
+        language = options.parsing_options(instance)
+        answer = instance.call("ExtractTableNamesFromStatement", sql_statement=sql, allow_script=True, options=language)
+    return tuple(tuple(table.table_name_segment) for table in answer.table_name)
 
 
 def analyze(
@@ -87,7 +91,7 @@ class Declared:
         return cls(named, tuple(p.type for p in told if p.name is None))
 
     def write(self, request: Any, *, positional: bool) -> None:
-        """Tell them to the analyzer."""
+        """Write them into a request's `AnalyzerOptionsProto`."""
         from zetasql.wasi._pb2.zetasql.public.options_pb2 import PARAMETER_POSITIONAL
 
         if positional:
@@ -102,48 +106,51 @@ class Declared:
             fill_type(parameter.type, kind)
 
 
-def meaning(instance: Instance, source: Source, entries: tuple[Entry, ...], declared: Declared) -> AnalyzedQuery:
-    """`analyze`, by an instance that is already lent."""
+def meaning(
+    instance: Instance, source: SourceText, entries: tuple[CatalogTable, ...], declared: Declared
+) -> AnalyzedQuery:
+    """`analyze`, by an instance that is already lent.
+
+    Args:
+        instance: the analyzer's, for this caller alone.
+        source: the text.
+        entries: the tables that it may name.
+        declared: types of its parameters.
+    """
     statement, known = _resolved(instance, entries, source.sent, declared)
     return _analyzed(source.sql, statement, entries, known)
 
 
-def greet(instance: Instance) -> None:
-    """Ask a first question: options, functions and the module's own start are set up by it."""
+def first_question(instance: Instance) -> None:
+    """Ask for the meaning of `SELECT 1`: options, functions and the module's own start are set up by it."""
     _resolved(instance, (), "SELECT 1", Declared())
 
 
 # A resolved statement, and the tables that it has the numbers of.
-Resolved = tuple[Any, tuple[Entry, ...]]
+Resolved = tuple[Any, tuple[CatalogTable, ...]]
 
 
-def _resolved(instance: Instance, entries: tuple[Entry, ...], sql: str, declared: Declared) -> Resolved:
+def _resolved(instance: Instance, entries: tuple[CatalogTable, ...], sql: str, declared: Declared) -> Resolved:
+    def ask(wanted: Any) -> Resolved:
+        return options.lazily(partial(_asked, instance, entries, sql), wanted)
+
     try:
-        return _ask(instance, entries, sql, settings(instance, declared, positional=bool(declared.positional)))
-    except Refusal as refusal:
+        return ask(settings(instance, declared, positional=bool(declared.positional)))
+    except AnalyzerError as refusal:
         if not refusal.message.startswith("Positional parameters are not supported"):
             raise
-        return _ask(instance, entries, sql, settings(instance, declared, positional=True))
+        return ask(settings(instance, declared, positional=True))
 
 
-def _ask(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any) -> Resolved:
-    try:
-        return _asked(instance, entries, sql, wanted)
-    except Refusal as refusal:
-        if not options.must_be_eager(refusal.message):
-            raise
-        return _asked(instance, entries, sql, options.eager(wanted))
-
-
-def _asked(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any) -> Resolved:
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
+def _asked(instance: Instance, entries: tuple[CatalogTable, ...], sql: str, wanted: Any) -> Resolved:
     number, known = catalog.registered(instance, entries)
-    request = protos.AnalyzeRequest(options=wanted, registered_catalog_id=number, sql_statement=sql)
-    request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
+    pools = catalog.descriptor_pools()
+    request = message(
+        "Analyze", options=wanted, registered_catalog_id=number, sql_statement=sql, descriptor_pool_list=pools
+    )
     try:
-        answer = instance.call("Analyze", request, protos.AnalyzeResponse)
-    except Refusal as refusal:
+        answer = instance.call("Analyze", request)
+    except AnalyzerError as refusal:
         if functions.are_declared(refusal.message):
             return functions.resolved(instance, entries, sql, wanted), entries
         raise
@@ -151,26 +158,36 @@ def _asked(instance: Instance, entries: tuple[Entry, ...], sql: str, wanted: Any
 
 
 def settings(instance: Instance, declared: Declared, *, positional: bool) -> Any:
-    """The analyzer's options (`AnalyzerOptionsProto`) with these parameters."""
-    wanted = type(options.analyzer_options(instance))()
-    wanted.CopyFrom(options.analyzer_options(instance))
+    """The analyzer's options (`AnalyzerOptionsProto`) with these parameters.
+
+    Args:
+        instance: whose options they are.
+        declared: types of the parameters.
+        positional: parameters are `?`, not names.
+    """
+    wanted = deepcopy(options.analyzer_options(instance))
     declared.write(wanted, positional=positional)
     return wanted
 
 
 @contextmanager
-def asking(source: Source, role: Role = Role.ANALYZE) -> Iterator[Instance]:
+def asking(source: SourceText, role: Role = Role.ANALYZE) -> Iterator[Instance]:
     """An instance to ask about a text; its refusals are told as errors of that text."""
     if len(source.sent.encode()) > LONGEST:
         raise AnalyzerUnavailable(f"the text is longer than {LONGEST // 1000} kB, which is left to BigQuery")
+    if known := _too_long.get((role, source.sent)):
+        raise TooLong(known.message)
     try:
         with lend(role) as instance:
             yield instance
-    except Refusal as refusal:
+    except AnalyzerError as refusal:
         raise told(refusal, source) from None
+    except TooLong as error:
+        _too_long.put((role, source.sent), error)
+        raise
 
 
-def told(refusal: Refusal, source: Source) -> QueryError | AnalyzerUnavailable:
+def told(refusal: AnalyzerError, source: SourceText) -> QueryError | AnalyzerUnavailable:
     """The module's refusal as an error of the package, with the place in the user's own text."""
     message, line, column = source.place(refusal.message)
     if refusal.code not in _USER_ERRORS:
@@ -181,25 +198,27 @@ def told(refusal: Refusal, source: Source) -> QueryError | AnalyzerUnavailable:
     return error(functions.PREFIX.sub("", message), sql=source.sql, line=line, column=column)
 
 
-def _analyzed(sql: str, statement: Any, entries: tuple[Entry, ...], known: tuple[Entry, ...]) -> AnalyzedQuery:
+def _analyzed(
+    sql: str, statement: Any, entries: tuple[CatalogTable, ...], known: tuple[CatalogTable, ...]
+) -> AnalyzedQuery:
     columns: dict[TableId, set[str]] = {}
     parameters: dict[str, SqlType] = {}
     numbers = {entry: number for number, entry in enumerate(entries, 1)}
     if tree.name(statement) == "QueryStmt":
         prune(statement)
     try:
-        for found in tree.walk(statement, ("TableScan", "Parameter")):
-            if tree.name(found) == "Parameter":
-                parameters[found.name.lower() or str(found.position)] = tree.type_of(found)
+        for node in tree.walk(statement, ("TableScan", "Parameter")):
+            if tree.name(node) == "Parameter":
+                parameters[node.name.lower() or str(node.position)] = tree.type_of(node)
             else:
-                entry = known[found.table.serialization_id - 1]
+                entry = known[node.table.serialization_id - 1]
                 if entry not in numbers:
                     raise TableNotFound(f"Table not found: {'.'.join(entry.path)}", sql=sql)
                 # The tree says how the text wrote the name; who reads the tree wants the table, and its number there.
-                found.table.serialization_id = numbers[entry]
-                found.table.full_name = str(entry.id)
+                node.table.serialization_id = numbers[entry]
+                node.table.full_name = str(entry.id)
                 read = columns.setdefault(entry.id, set())
-                read.update(column.name.lower() for column in tree.get(found, "column_list"))
+                read.update(column.name.lower() for column in tree.get(node, "column_list"))
         outputs = _outputs(statement)
     except UnknownType as unknown:
         raise AnalyzerUnavailable(f"BigQuery has no type {unknown} for a value") from None
@@ -216,14 +235,14 @@ def _outputs(statement: Any) -> tuple[OutputColumn, ...]:
     """Names as BigQuery gives them: a column without a name is `f0_`, the next one `f1_`."""
     if statement.is_value_table:
         raise AnalyzerUnavailable("the columns of a whole result AS STRUCT or AS VALUE are left to BigQuery")
-    found, anonymous = [], 0
+    outputs, anonymous = [], 0
     for column in statement.output_column_list:
         name = column.name
         if not name or name.startswith("$"):
             name, anonymous = f"f{anonymous}_", anonymous + 1
-        found.append(OutputColumn(name, tree.type_of(column.column)))
-    _check_names([column.name.lower() for column in found])
-    return tuple(found)
+        outputs.append(OutputColumn(name, tree.type_of(column.column)))
+    _check_names([column.name.lower() for column in outputs])
+    return tuple(outputs)
 
 
 def _check_names(names: list[str]) -> None:

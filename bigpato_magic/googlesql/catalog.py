@@ -7,7 +7,7 @@ BigQuery does not, so the caller says which table each path means, and paths tha
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bigpato_magic.errors import AnalyzerUnavailable
 from bigpato_magic.googlesql import added, options
-from bigpato_magic.googlesql.values import fill_type
+from bigpato_magic.googlesql.instance import AnalyzerError
+from bigpato_magic.resolved.values import fill_type
 from bigpato_magic.types import Column, Kind, Partitioning, PartitionUnit, SqlType, TableId
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _KEPT = 16
 _WIDEST = 2000
 """Columns of a catalogue that grows; registering so many takes about 20 ms more."""
 _MOST = 1000
-_SEEN: dict[Any, tuple[tuple[Column, ...], Entry]] = {}
+_SEEN: dict[Any, tuple[tuple[Column, ...], CatalogTable]] = {}
 
 
 class Described(Protocol):
@@ -34,19 +35,19 @@ class Described(Protocol):
 
     @property
     def id(self) -> TableId:
-        """Its full name."""
+        """Project, dataset and table."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Its schema."""
+        """Its columns, in the order of its schema."""
 
     @property
     def partitioning(self) -> Partitioning | None:
-        """How it is partitioned."""
+        """By which column and in which units it is partitioned; None where it is not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class CatalogTable:
     """One table under one path. Equal tables are one and the same entry (`_interned`): quick to look up."""
 
     path: Path
@@ -55,25 +56,25 @@ class Entry:
     pseudo: tuple[tuple[str, SqlType], ...] = ()
 
 
-def entries(tables: Mapping[Path, Described]) -> tuple[Entry, ...]:
+def entries(tables: Mapping[Path, Described]) -> tuple[CatalogTable, ...]:
     """The catalogue of these tables: equal tables, equal entries.
 
     Raises:
         AnalyzerUnavailable: a path is not the table's name letter by letter, two differ by case only, or a column has a
             collation.
     """
-    found: dict[Path, Entry] = {}
+    by_path: dict[Path, CatalogTable] = {}
     for written, table in tables.items():
         entry = _entry(written, table)
         key = _folded(entry.path)
         if not f".{table.id}".endswith("." + ".".join(entry.path)):
             raise AnalyzerUnavailable(f"{'.'.join(written)} does not name {table.id}: BigQuery's table names know case")
-        if found.setdefault(key, entry) is not entry:
+        if by_path.setdefault(key, entry) is not entry:
             raise AnalyzerUnavailable(f"two tables of this query are called {'.'.join(written)} but for case")
-    return tuple(sorted(found.values(), key=lambda entry: entry.path))
+    return tuple(sorted(by_path.values(), key=lambda entry: entry.path))
 
 
-def _entry(written: Path, table: Described) -> Entry:
+def _entry(written: Path, table: Described) -> CatalogTable:
     """The table's entry. Hashing a wide schema takes longer than all else here: its tuple is recognized by identity."""
     key = written, table.id, id(table.columns), table.partitioning
     seen = _SEEN.get(key)
@@ -96,8 +97,8 @@ def _plain(table: Described) -> None:
 @lru_cache(maxsize=1000)
 def _interned(
     path: Path, table: TableId, columns: tuple[tuple[str, SqlType], ...], pseudo: tuple[tuple[str, SqlType], ...]
-) -> Entry:
-    return Entry(path, table, columns, pseudo)
+) -> CatalogTable:
+    return CatalogTable(path, table, columns, pseudo)
 
 
 def split(path: Path) -> Path:
@@ -118,7 +119,7 @@ def _pseudo(table: Described) -> tuple[tuple[str, SqlType], ...]:
     return (("_PARTITIONTIME", SqlType(Kind.TIMESTAMP)), *day)
 
 
-def registered(instance: Instance, wanted: tuple[Entry, ...]) -> tuple[int, tuple[Entry, ...]]:
+def registered(instance: Instance, wanted: tuple[CatalogTable, ...]) -> tuple[int, tuple[CatalogTable, ...]]:
     """The number of a catalogue in an instance that has these tables, and all its tables in their order.
 
     Registering one takes 15 ms, for the functions that come with it. So a new one has the last one's tables too, and
@@ -127,17 +128,17 @@ def registered(instance: Instance, wanted: tuple[Entry, ...]) -> tuple[int, tupl
     Raises:
         AnalyzerUnavailable: the analyzer does not take the schema.
     """
-    known: OrderedDict[tuple[Entry, ...], int] = instance.kept.setdefault("catalogs", OrderedDict())
-    found = next((tables for tables in reversed(known) if set(wanted) <= set(tables)), None)
-    if found is None:
-        found = _grown(next(reversed(known), ()), wanted)
-        known[found] = _register(instance, found)
+    known: OrderedDict[tuple[CatalogTable, ...], int] = instance.kept.setdefault("catalogs", OrderedDict())
+    chosen = next((tables for tables in reversed(known) if set(wanted) <= set(tables)), None)
+    if chosen is None:
+        chosen = _grown(next(reversed(known), ()), wanted)
+        known[chosen] = _register(instance, chosen)
         _forget(instance, known)
-    known.move_to_end(found)
-    return known[found], found
+    known.move_to_end(chosen)
+    return known[chosen], chosen
 
 
-def _grown(last: tuple[Entry, ...], wanted: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def _grown(last: tuple[CatalogTable, ...], wanted: tuple[CatalogTable, ...]) -> tuple[CatalogTable, ...]:
     """The tables of the last catalogue and these, which count where both have one of a name."""
     names = {_folded(entry.path) for entry in wanted}
     together = (*(entry for entry in last if _folded(entry.path) not in names), *wanted)
@@ -148,32 +149,23 @@ def _folded(path: Path) -> Path:
     return tuple(part.lower() for part in path)
 
 
-def _register(instance: Instance, wanted: tuple[Entry, ...]) -> int:
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
-
-    from bigpato_magic.googlesql.instance import Refusal
-
-    request = service.RegisterCatalogRequest(simple_catalog=simple_catalog(instance, wanted))
-    request.descriptor_pool_list.CopyFrom(descriptor_pools())
+def _register(instance: Instance, wanted: tuple[CatalogTable, ...]) -> int:
+    known = simple_catalog(instance, wanted)
     try:
-        return int(instance.call("RegisterCatalog", request, service.RegisterResponse).registered_id)
-    except Refusal as error:
+        answer = instance.call("RegisterCatalog", simple_catalog=known, descriptor_pool_list=descriptor_pools())
+        return int(answer.registered_id)
+    except AnalyzerError as error:
         raise AnalyzerUnavailable(f"Google's analyzer does not take a table's schema: {error}") from error
 
 
-def _forget(instance: Instance, known: OrderedDict[tuple[Entry, ...], int]) -> None:
-    from google.protobuf.empty_pb2 import Empty
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
-
-    from bigpato_magic.googlesql.instance import Refusal
-
+def _forget(instance: Instance, known: OrderedDict[tuple[CatalogTable, ...], int]) -> None:
     while len(known) > _KEPT:
         _, oldest = known.popitem(last=False)
-        with suppress(Refusal):
-            instance.call("UnregisterCatalog", service.UnregisterRequest(registered_id=oldest), Empty)
+        with suppress(AnalyzerError):
+            instance.call("UnregisterCatalog", registered_id=oldest)
 
 
-def simple_catalog(instance: Instance, wanted: tuple[Entry, ...]) -> Any:
+def simple_catalog(instance: Instance, wanted: tuple[CatalogTable, ...]) -> Any:
     """A `SimpleCatalogProto` with BigQuery's functions and these tables; a table's number is its place, from 1."""
     from zetasql.wasi._pb2.zetasql.proto.simple_catalog_pb2 import SimpleCatalogProto
 
@@ -196,26 +188,13 @@ def descriptor_pools() -> Any:
 
 def _folder(catalog: Any, path: Path) -> Any:
     for part in path:
-        catalog = next((inner for inner in catalog.catalog if inner.name.lower() == part.lower()), None) or _added(
-            catalog, part
-        )
+        known = next((inner for inner in catalog.catalog if inner.name.lower() == part.lower()), None)
+        catalog = known or catalog.catalog.add(name=part)
     return catalog
 
 
-def _added(catalog: Any, name: str) -> Any:
-    inner = catalog.catalog.add()
-    inner.name = name
-    return inner
-
-
-def _fill(table: Any, entry: Entry, number: int) -> None:
+def _fill(table: Any, entry: CatalogTable, number: int) -> None:
     table.name, table.full_name, table.serialization_id = entry.path[-1], ".".join(entry.path), number
-    for (name, kind), pseudo in _columns(entry):
-        column = table.column.add()
-        column.name, column.is_pseudo_column = name, pseudo
-        fill_type(column.type, kind)
-
-
-def _columns(entry: Entry) -> Iterator[tuple[tuple[str, SqlType], bool]]:
-    yield from ((column, False) for column in entry.columns)
-    yield from ((column, True) for column in entry.pseudo)
+    for pseudo, columns in ((False, entry.columns), (True, entry.pseudo)):
+        for name, kind in columns:
+            fill_type(table.column.add(name=name, is_pseudo_column=pseudo).type, kind)

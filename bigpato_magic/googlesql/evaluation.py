@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, ParameterError
-from bigpato_magic.googlesql import analysis, catalog, functions, options, rows, tree
+from bigpato_magic.googlesql import analysis, catalog, functions, options, rows
 from bigpato_magic.googlesql.analysis import Declared
-from bigpato_magic.googlesql.catalog import Described, Entry, Path
-from bigpato_magic.googlesql.effort import Effort
-from bigpato_magic.googlesql.evaluable import foreign
-from bigpato_magic.googlesql.instance import Refusal
+from bigpato_magic.googlesql.catalog import CatalogTable, Described, Path
+from bigpato_magic.googlesql.instance import AnalyzerError, message
 from bigpato_magic.googlesql.rebuild import Rebuilt, rebuilt
 from bigpato_magic.googlesql.service import Role
-from bigpato_magic.googlesql.source import Source, prepared
+from bigpato_magic.googlesql.source import SourceText, prepared
+from bigpato_magic.parameters import check
+from bigpato_magic.resolved import tree
+from bigpato_magic.resolved.cost_bound import CostBound
+from bigpato_magic.resolved.support import foreign
 from bigpato_magic.types import AnalyzedQuery, Parameter, SqlType, TableId, TableRead
 
 if TYPE_CHECKING:
@@ -29,19 +31,19 @@ if TYPE_CHECKING:
 
 Contents = Mapping[Path, tuple[Described, "pa.Table"]] | Mapping[TableId, tuple[Described, "pa.Table"]]
 
-Content = tuple[Entry, Sequence[tuple[SqlType, "pa.ChunkedArray | None"]], int]
+Content = tuple[CatalogTable, Sequence[tuple[SqlType, "pa.ChunkedArray | None"]], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WorkLimits:
     """How much is small enough.
 
     Args:
         rows: of all tables together.
-        product: of what the query may look at, as a join looks at each combination; see `effort`.
+        product: of what the query may look at, as a join looks at each combination; see `cost_bound`.
         bytes: of the Arrow columns that the query reads.
-        measured: the query's own work counts too, and must be known beforehand: nothing can stop the evaluator. False
-            is for queries that are known to be small.
+        measured: the query's own work counts too, and must be known beforehand: what is stopped (see `calls`) was waited
+            for in vain. False is for queries that are known to be small.
     """
 
     rows: int = 20_000
@@ -51,9 +53,9 @@ class Limits:
 
 
 def evaluate(
-    sql: str, tables: Contents | None = None, parameters: Sequence[Parameter] = (), *, limits: Limits = Limits()
+    sql: str, tables: Contents | None = None, parameters: Sequence[Parameter] = (), *, limits: WorkLimits = WorkLimits()
 ) -> pa.Table:
-    """BigQuery's answer, as the reference implementation computes it.
+    """BigQuery's answer, as the evaluator computes it.
 
     Args:
         sql: one query, or SQL functions that it uses and then the query.
@@ -85,8 +87,14 @@ def evaluate(
     return rows.arrow_table(answer, query.outputs)
 
 
-def can_evaluate(query: AnalyzedQuery, counts: Mapping[TableId, int], *, limits: Limits = Limits()) -> bool:
-    """Whether `evaluate` takes a query over tables of so many rows, as far as that can be told without their rows."""
+def can_evaluate(query: AnalyzedQuery, counts: Mapping[TableId, int], *, limits: WorkLimits = WorkLimits()) -> bool:
+    """Whether `evaluate` takes a query over tables of so many rows, as far as that can be told without their rows.
+
+    Args:
+        query: as analyzed.
+        counts: rows of each of its tables.
+        limits: of rows and of their combinations.
+    """
 
     def rows_of(scan: Any) -> int:
         return counts[TableId.parse(scan.table.full_name)]
@@ -94,14 +102,18 @@ def can_evaluate(query: AnalyzedQuery, counts: Mapping[TableId, int], *, limits:
     if foreign(query.tree) or sum(map(rows_of, tree.walk(query.tree, ("TableScan",)))) > limits.rows:
         return False
     try:
-        return Effort(rows_of).of(query.tree) <= limits.product
+        return CostBound(rows_of).of(query.tree) <= limits.product
     except AnalyzerUnavailable:
         return False
 
 
 def named(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
-    """The parameters, positional ones as `p1`, …: the evaluator knows them by their names only."""
-    return tuple(replace(p, name=p.name or f"p{place}") for place, p in enumerate(parameters, 1))
+    """The parameters, positional ones as `p1`, …: the evaluator knows them by their names only.
+
+    Raises:
+        ParameterError: a value is none of its type.
+    """
+    return tuple(replace(check(p), name=p.name or f"p{place}") for place, p in enumerate(parameters, 1))
 
 
 def evaluated(instance: Instance, written: Rebuilt, told: tuple[Parameter, ...], contents: Sequence[Content]) -> Any:
@@ -130,14 +142,14 @@ def _by_path(sql: str, tables: Contents) -> dict[Path, tuple[Described, pa.Table
 
 def _only(path: Path, tables: list[tuple[Described, pa.Table]]) -> tuple[Described, pa.Table]:
     name = ".".join(path)
-    found = [content for content in tables if f".{content[0].id}".endswith(f".{name}")]
-    if len(found) != 1:
-        raise AnalyzerUnavailable(f"{name} may be any of {len(found)} tables here")
-    return found[0]
+    matches = [content for content in tables if f".{content[0].id}".endswith(f".{name}")]
+    if len(matches) != 1:
+        raise AnalyzerUnavailable(f"{name} may be any of {len(matches)} tables here")
+    return matches[0]
 
 
 def _check_size(
-    query: AnalyzedQuery, data: Mapping[TableId, pa.Table], entries: tuple[Entry, ...], limits: Limits
+    query: AnalyzedQuery, data: Mapping[TableId, pa.Table], entries: tuple[CatalogTable, ...], limits: WorkLimits
 ) -> None:
     """Every scan counts: a table that is joined with itself is handed over twice."""
     scans = [entries[s.table.serialization_id - 1].id for s in tree.walk(query.tree, ("TableScan",))]
@@ -148,20 +160,22 @@ def _check_size(
     counts = [data[table].num_rows for table in scans]
     size = sum(_bytes(data[table], query.tables[table]) for table in scans)
     if sum(counts) > limits.rows or size > limits.bytes:
-        raise AnalyzerUnavailable(f"{sum(counts):,} rows are too many for the reference implementation")
+        raise AnalyzerUnavailable(f"{sum(counts):,} rows are too many for Google's evaluator")
     if not limits.measured:
         return
     # A table's number is its place, from 1.
-    steps = Effort(lambda scan: data[entries[scan.table.serialization_id - 1].id].num_rows).of(query.tree)
+    steps = CostBound(lambda scan: data[entries[scan.table.serialization_id - 1].id].num_rows).of(query.tree)
     if steps > limits.product:
-        raise AnalyzerUnavailable(f"{steps:,} combinations of rows are too many for the reference implementation")
+        raise AnalyzerUnavailable(f"{steps:,} combinations of rows are too many for Google's evaluator")
 
 
 def _bytes(held: pa.Table, read: TableRead) -> int:
     return int(held.select([name for name in held.column_names if name.lower() in read.columns]).nbytes)
 
 
-def _written(instance: Instance, source: Source, query: AnalyzedQuery, entries: tuple[Entry, ...]) -> Rebuilt:
+def _written(
+    instance: Instance, source: SourceText, query: AnalyzedQuery, entries: tuple[CatalogTable, ...]
+) -> Rebuilt:
     """The query for the evaluator, which finds tables at the top of a catalogue only, and takes one statement."""
     if not entries and not functions.begin(source.sent):
         return Rebuilt(source.sent, ())
@@ -169,17 +183,15 @@ def _written(instance: Instance, source: Source, query: AnalyzedQuery, entries: 
 
 
 def _request(instance: Instance, written: Rebuilt, told: tuple[Parameter, ...]) -> Any:
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
-    request = protos.EvaluateQueryRequest(sql=written.sql)
+    settings = analysis.settings(instance, Declared.of(told), positional=False)
+    settings.allow_undeclared_parameters = False
+    pools = catalog.descriptor_pools()
+    request = message("EvaluateQuery", sql=written.sql, options=settings, descriptor_pool_list=pools)
     if written.scans:
         request.simple_catalog.CopyFrom(catalog.simple_catalog(instance, written.scans))
     else:
         # Making a catalogue of all functions costs more than most queries.
         request.registered_catalog_id = catalog.registered(instance, ())[0]
-    request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
-    request.options.CopyFrom(analysis.settings(instance, Declared.of(told), positional=False))
-    request.options.allow_undeclared_parameters = False
     for parameter in told:
         _add(request.params.add(), parameter)
     return request
@@ -194,7 +206,7 @@ def _add(proto: Any, parameter: Parameter) -> None:
     proto.value.SetInParent()
 
 
-def _content(entry: Entry, read: TableRead, held: pa.Table) -> Content:
+def _content(entry: CatalogTable, read: TableRead, held: pa.Table) -> Content:
     """What a scan is given: the columns that the query reads, and NULL for the others."""
     known = {name.lower(): held.column(place) for place, name in enumerate(held.column_names)}
     columns = [
@@ -206,24 +218,17 @@ def _content(entry: Entry, read: TableRead, held: pa.Table) -> Content:
 
 def answered(instance: Instance, request: Any) -> Any:
     """The `EvaluateQueryResponse` to an `EvaluateQueryRequest`."""
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
 
-    try:
-        return instance.call("EvaluateQuery", request, protos.EvaluateQueryResponse)
-    except Refusal as refusal:
-        if not options.must_be_eager(refusal.message):
-            raise
-        request.options.CopyFrom(options.eager(request.options))
-        return instance.call("EvaluateQuery", request, protos.EvaluateQueryResponse)
+    def ask(settings: Any) -> Any:
+        request.options.CopyFrom(settings)
+        return instance.call("EvaluateQuery", request)
+
+    return options.lazily(ask, request.options)
 
 
 def _answer(instance: Instance, request: Any) -> Any:
     """The `TableData` of the result; what the evaluator prepared for it is forgotten."""
-    from google.protobuf.empty_pb2 import Empty
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
     answer = answered(instance, request)
-    prepared_id = answer.prepared.prepared_query_id
-    with suppress(Refusal):
-        instance.call("UnprepareQuery", protos.UnprepareQueryRequest(prepared_query_id=prepared_id), Empty)
+    with suppress(AnalyzerError):
+        instance.call("UnprepareQuery", prepared_query_id=answer.prepared.prepared_query_id)
     return answer.content.table_data

@@ -7,27 +7,31 @@ coerced as declared.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable
-from bigpato_magic.googlesql import catalog, options, tree
+from bigpato_magic.googlesql import catalog, options
+from bigpato_magic.googlesql.added import AGGREGATE, SCALAR, TEMPLATED
+from bigpato_magic.googlesql.instance import message
+from bigpato_magic.googlesql.lexer import tokens
+from bigpato_magic.resolved import tree
 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
 
-# How the analyzer's own catalogue calls functions whose body is text.
-# `FunctionEnums.Mode` of zetasql/proto/function.proto.
-_SCALAR, _AGGREGATE = 1, 2
-_GROUP = "Templated_SQL_Function"
-PREFIX = re.compile(f"{_GROUP}:", re.IGNORECASE)
+PREFIX = re.compile(f"{TEMPLATED}:", re.IGNORECASE)
 _DECLARES = "Statement not supported: CreateFunction"
-_CREATE = re.compile(r"create\b", re.IGNORECASE)
-_NOTHING = re.compile(r"(?:\s|;|--[^\n]*|\#[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_WORD = re.compile(r"\w+")
+MOST_CALLS = 300
+"""Calls that a text with functions of its own may come to, those that their bodies make counted each time: the analyzer
+takes some 10 ms for each, and twenty functions that call the one before twice would come to a million."""
 
 
 def begin(sql: str) -> bool:
     """Whether a text, which is known to be a query, begins with functions that it declares."""
-    return bool(_CREATE.match(sql, _end_of_nothing(sql)))
+    return (_first(sql) or "").upper() == "CREATE"
 
 
 def are_declared(message: str) -> bool:
@@ -35,7 +39,7 @@ def are_declared(message: str) -> bool:
     return message.startswith(_DECLARES)
 
 
-def resolved(instance: Instance, entries: tuple[catalog.Entry, ...], sql: str, settings: Any) -> Any:
+def resolved(instance: Instance, entries: tuple[catalog.CatalogTable, ...], sql: str, settings: Any) -> Any:
     """The resolved statement of a query that comes after the functions that it uses.
 
     Args:
@@ -45,26 +49,53 @@ def resolved(instance: Instance, entries: tuple[catalog.Entry, ...], sql: str, s
         settings: `AnalyzerOptionsProto` of the query.
 
     Raises:
-        Refusal: BigQuery would refuse the text.
-        AnalyzerUnavailable: a function is not SQL or not temporary, or the text is a script.
+        AnalyzerError: BigQuery would refuse the text.
+        AnalyzerUnavailable: a function is not SQL or not temporary, the text is a script, or it comes to too many calls.
     """
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
-    wide = type(settings)()
-    wide.CopyFrom(settings)
-    del wide.language_options.supported_statement_kinds[:]
-    wide.language_options.supported_statement_kinds.extend(options.parsing_options(instance).supported_statement_kinds)
-    request = protos.AnalyzeRequest(options=wide, simple_catalog=catalog.simple_catalog(instance, entries))
-    request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
+    wide = deepcopy(settings)
+    wide.language_options.supported_statement_kinds[:] = options.parsing_options(instance).supported_statement_kinds
+    known = catalog.simple_catalog(instance, entries)
+    request = message("Analyze", options=wide, simple_catalog=known, descriptor_pool_list=catalog.descriptor_pools())
     request.parse_resume_location.input = sql
+    count = _Calls(sql)
     while True:
-        answer = instance.call("Analyze", request, protos.AnalyzeResponse)
+        answer = instance.call("Analyze", request)
         request.parse_resume_location.byte_position = answer.resume_byte_position
         statement = tree.node(answer.resolved_statement)
         if tree.name(statement) == "QueryStmt":
             _check_end(sql, answer.resume_byte_position)
             return statement
         _declare(request.simple_catalog, statement)
+        count.add(tree.get(statement, "name_path")[-1], statement.code)
+
+
+class _Calls:
+    """How many calls a text comes to, told by the words in it: never too few."""
+
+    def __init__(self, sql: str) -> None:
+        self._words = _words(sql)
+        self._of: dict[str, int] = {}
+        self._all = 0
+
+    def add(self, name: str, body: str) -> None:
+        """Count one more function's own call and those that it makes, wherever the text mentions it.
+
+        Raises:
+            AnalyzerUnavailable: they are too many.
+        """
+        words = _words(body)
+        name = name.lower()
+        self._of[name] = 1 + sum(times * self._of.get(word, 0) for word, times in words.items())
+        self._all += max(0, self._words[name] - 1) * self._of[name]
+        if self._all > MOST_CALLS:
+            raise AnalyzerUnavailable(
+                f"functions of this text that call one another come to more than {MOST_CALLS} calls, "
+                "which is left to BigQuery"
+            )
+
+
+def _words(sql: str) -> Counter[str]:
+    return Counter(word.lower() for word in _WORD.findall(sql))
 
 
 def _declare(known: Any, statement: Any) -> None:
@@ -75,20 +106,18 @@ def _declare(known: Any, statement: Any) -> None:
         raise AnalyzerUnavailable(f"the function {name} is not written in SQL: only BigQuery runs it")
     function = known.custom_function.add()
     function.name_path.extend(tree.get(statement, "name_path"))
-    function.group = _GROUP
-    function.mode = _AGGREGATE if statement.is_aggregate else _SCALAR
+    function.group = TEMPLATED
+    function.mode = AGGREGATE if statement.is_aggregate else SCALAR
     function.signature.add().CopyFrom(statement.signature)
     function.templated_sql_function_argument_name.extend(statement.argument_name_list)
     function.parse_resume_location.input = statement.code
 
 
 def _check_end(sql: str, position: int) -> None:
-    rest = sql.encode()[position:].decode()
-    if _end_of_nothing(rest) < len(rest):
+    if _first(sql.encode()[position:].decode()) is not None:
         raise AnalyzerUnavailable("a text of several statements is a script, which is BigQuery's to run")
 
 
-def _end_of_nothing(sql: str) -> int:
-    """Where blanks, comments and semicolons at the beginning end."""
-    match = _NOTHING.match(sql)
-    return match.end() if match else 0
+def _first(sql: str) -> str | None:
+    """What comes first behind blanks, comments and semicolons."""
+    return next((token[0] for token in tokens(sql) if token[0] != ";"), None)

@@ -9,22 +9,30 @@ import atexit
 import hashlib
 import os
 import platform
-import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bigpato_magic import system
+from bigpato_magic.errors import AnalyzerUnavailable
+from bigpato_magic.googlesql import kept
 
 if TYPE_CHECKING:
     from wasmtime import Engine, Module
 
 SUFFIX = ".cwasm"
+_EVERY = 0.2
 # A larger max_wasm_stack than the threads' own stack aborts the process; the rest decides what compiled code looks
 # like. So it is fixed here, and part of the key: never change one without a test that runs it.
 SETTINGS: tuple[tuple[str, bool | str | int], ...] = (
     ("cranelift_opt_level", "speed"),
+    # Without it a call could not be stopped; it costs the analyzer about a seventh of its speed.
+    ("epoch_interruption", True),
     ("shared_memory", True),
     ("wasm_exceptions", True),
 )
@@ -62,28 +70,53 @@ def engine() -> Engine:
     config = Config()
     for name, value in SETTINGS:
         setattr(config, name, value)
-    made = Engine(config)
+    shared = Engine(config)
     # wasmtime's own destructor fails once the interpreter has taken its modules apart.
-    atexit.register(made.close)
-    return made
+    atexit.register(shared.close)
+    return shared
+
+
+class NotKept(AnalyzerUnavailable):
+    """Compiled, but there is no place to keep it.
+
+    Attributes:
+        code: what was compiled.
+    """
+
+    def __init__(self, why: str, code: bytes) -> None:
+        super().__init__(f"the compiled analyzer is not kept, so that each kernel compiles it: {why}")
+        self.code = code
 
 
 def load() -> Module | None:
-    """The compiled module, or None where there is none that fits this machine (0.2 s and about 30 MB).
+    """The compiled module, or None where there is none that fits this machine and is ours (0.2 s and about 30 MB).
 
-    A file that cannot be read as such (cut short, of another processor) is taken away.
+    A file that is not sound (see `kept`), or cannot be read as a module, is taken away.
+    """
+    try:
+        path = compiled_path()
+    except OSError:
+        return None
+    if kept.why_not(path.parent) or not os.path.lexists(path):
+        return None
+    module = _deserialized(path) if kept.is_sound(path) else None
+    if module is None:
+        kept.take_away(path)
+    return module
+
+
+def of_code(code: bytes) -> Module:
+    """The module of code that was compiled for this process.
+
+    Raises:
+        AnalyzerUnavailable: it does not fit this machine.
     """
     from wasmtime import Module, WasmtimeError
 
-    path = compiled_path()
-    if not path.exists():
-        return None
     try:
-        return Module.deserialize_file(engine(), str(path))
-    except WasmtimeError:
-        with suppress(OSError):
-            path.unlink()
-        return None
+        return Module.deserialize(engine(), code)
+    except WasmtimeError as error:
+        raise AnalyzerUnavailable("the compiled module does not fit this machine") from error
 
 
 def compile_once() -> bool:
@@ -93,14 +126,31 @@ def compile_once() -> bool:
 
     Returns:
         Whether this call did the compiling.
+
+    Raises:
+        NotKept: it was compiled, and there is no place for it that only this person can write to.
     """
-    path = compiled_path()
+    try:
+        path = compiled_path()
+    except OSError as error:
+        raise NotKept(f"there is no cache directory ({error})", _compiled()) from error
+    if why := kept.why_not(path.parent):
+        raise NotKept(why, _compiled())
     with _locked(path.with_suffix(".lock")):
         if load() is not None:
             return False
         _clean(path.parent)
-        _write(path, _compiled())
+        _keep(path, _compiled())
         return True
+
+
+def _deserialized(path: Path) -> Module | None:
+    from wasmtime import Module, WasmtimeError
+
+    try:
+        return Module.deserialize_file(engine(), str(path))
+    except WasmtimeError:
+        return None
 
 
 def _compiled() -> bytes:
@@ -109,51 +159,26 @@ def _compiled() -> bytes:
     return bytes(Module.from_file(engine(), str(wasm_path())).serialize())
 
 
-def _write(path: Path, content: bytes) -> None:
-    handle, draft = tempfile.mkstemp(prefix="draft-", suffix=SUFFIX, dir=path.parent)  # mkstemp: mode 0600
+def _keep(path: Path, code: bytes) -> None:
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+        kept.write(path, code)
+    except OSError as error:
+        raise NotKept(f"{path.parent} cannot be written: {error.strerror}", code) from error
 
 
 def _clean(directory: Path) -> None:
     """Take away what a killed compiler left: only the holder of the lock writes drafts."""
-    for draft in directory.glob(f"draft-*{SUFFIX}"):
+    for draft in directory.glob(f"{kept.DRAFT}*"):
         draft.unlink(missing_ok=True)
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a file's lock; the system releases it with the process, however that ends."""
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-        _lock(file.fileno())
+    with FileIO(system.open_to_lock(path, write=True, create=True)) as file:
+        while not system.lock(file.fileno(), shared=False):
+            time.sleep(_EVERY)
         yield
-
-
-if os.name == "nt":  # pragma: no cover
-
-    def _lock(handle: int) -> None:
-        import msvcrt
-        import time
-
-        while True:
-            try:
-                return msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,no-any-return]
-            except OSError:
-                time.sleep(0.2)
-
-else:
-
-    def _lock(handle: int) -> None:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def _key(wasm: Path) -> str:
@@ -169,7 +194,7 @@ def _digest(wasm: Path) -> str:
 
 @cache
 def _cpu() -> str:
-    """What this processor can do: code compiled for it may not run on another that shares the home directory."""
+    """What this processor can do: code compiled for it may not run on another that shares the home directory (Linux)."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith(("flags", "Features")):

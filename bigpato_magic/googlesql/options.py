@@ -5,12 +5,15 @@ The analyzer knows more than BigQuery: what is OFF here would be an answer where
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
+from typing import Any, TypeVar
 
-from bigpato_magic.googlesql.vocabulary import is_bigquerys
+from bigpato_magic.googlesql.instance import AnalyzerError, Instance, message
+from bigpato_magic.resolved.vocabulary import is_bigquerys
 
-if TYPE_CHECKING:
-    from bigpato_magic.googlesql.instance import Instance
+T = TypeVar("T")
 
 # Off, though the analyzer would have them on.
 OFF: dict[str, str] = {
@@ -104,88 +107,24 @@ _NOT_LAZY = "Analytic functions in side effect scopes"
 REWRITES = ("INLINE_SQL_FUNCTIONS", "INLINE_SQL_UDAS")
 
 
+def _once(make: Callable[[Instance], Any]) -> Callable[[Instance], Any]:
+    """Made once for an instance. Do not change it: copy it."""
+
+    @wraps(make)
+    def made(instance: Instance) -> Any:
+        if make not in instance.kept:
+            instance.kept[make] = make(instance)
+        return instance.kept[make]
+
+    return made
+
+
+@_once
 def analyzer_options(instance: Instance) -> Any:
-    """`AnalyzerOptionsProto` as BigQuery would have it; made once for an instance. Do not change it: copy it."""
-    if "options" not in instance.kept:
-        instance.kept["options"] = _analyzer_options(instance)
-    return instance.kept["options"]
-
-
-def language_options(instance: Instance) -> Any:
-    """`LanguageOptionsProto` as BigQuery would have it. Do not change it."""
-    return analyzer_options(instance).language_options
-
-
-def must_be_eager(message: str) -> bool:
-    """Whether the analyzer refused a text because a window function stands in a branch that may not be taken."""
-    return message.startswith(_NOT_LAZY)
-
-
-def eager(settings: Any) -> Any:
-    """`AnalyzerOptionsProto` under which branches that are not taken may be evaluated too.
-
-    An answer is the same with it; only an error may come up that BigQuery would not see.
-    """
+    """`AnalyzerOptionsProto` as BigQuery would have it."""
     from zetasql.wasi._pb2.zetasql.public import options_pb2 as public
 
-    relaxed = type(settings)()
-    relaxed.CopyFrom(settings)
-    features = relaxed.language_options.enabled_language_features
-    features.remove(public.LanguageFeature.Value(f"FEATURE_{_LAZY}"))
-    return relaxed
-
-
-def function_options(instance: Instance) -> Any:
-    """`ZetaSQLBuiltinFunctionOptionsProto` with the functions that BigQuery has. Do not change it.
-
-    What only the analyzer has must not be known to it: some of those functions are rewritten to others at once, and
-    nobody would see in the tree that they were there.
-    """
-    if "functions" not in instance.kept:
-        instance.kept["functions"] = _function_options(instance)
-    return instance.kept["functions"]
-
-
-def _function_options(instance: Instance) -> Any:
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
-    from zetasql.wasi._pb2.zetasql.proto.options_pb2 import ZetaSQLBuiltinFunctionOptionsProto
-
-    wanted = ZetaSQLBuiltinFunctionOptionsProto(language_options=language_options(instance))
-    known = instance.call("GetBuiltinFunctions", wanted, service.GetBuiltinFunctionsResponse)
-    for function in known.function:
-        if not is_bigquerys(".".join(function.name_path).lower()):
-            wanted.exclude_function_ids.extend(signature.context_id for signature in function.signature)
-    return wanted
-
-
-def parsing_options(instance: Instance) -> Any:
-    """Those of `language_options` that parsing needs, with all kinds of statement. Do not change it."""
-    if "parsing" not in instance.kept:
-        instance.kept["parsing"] = _parsing_options(instance)
-    return instance.kept["parsing"]
-
-
-def _parsing_options(instance: Instance) -> Any:
-    from zetasql.wasi._pb2.zetasql.proto.options_pb2 import LanguageOptionsProto
-    from zetasql.wasi._pb2.zetasql.public.options_pb2 import LanguageFeature
-    from zetasql.wasi._pb2.zetasql.resolved_ast.resolved_node_kind_pb2 import ResolvedNodeKind
-
-    language = LanguageOptionsProto()
-    language.CopyFrom(language_options(instance))
-    known = {LanguageFeature.Value(f"FEATURE_{name}") for name in PARSED}
-    language.enabled_language_features[:] = sorted(known.intersection(language.enabled_language_features))
-    del language.supported_statement_kinds[:]
-    kinds = (number for name, number in ResolvedNodeKind.items() if name.endswith("_STMT"))
-    language.supported_statement_kinds.extend(sorted(kinds))
-    return language
-
-
-def _analyzer_options(instance: Instance) -> Any:
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
-    from zetasql.wasi._pb2.zetasql.proto.options_pb2 import AnalyzerOptionsProto
-    from zetasql.wasi._pb2.zetasql.public import options_pb2 as public
-
-    options = instance.call("GetAnalyzerOptions", service.AnalyzerOptionsRequest(), AnalyzerOptionsProto)
+    options = instance.call("GetAnalyzerOptions")
     options.language_options.CopyFrom(_language_options(instance))
     options.default_timezone = "UTC"
     # A TableScan's columns are then exactly those that the query reads.
@@ -197,17 +136,69 @@ def _analyzer_options(instance: Instance) -> Any:
 
 
 def _language_options(instance: Instance) -> Any:
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
-    from zetasql.wasi._pb2.zetasql.proto.options_pb2 import LanguageOptionsProto
     from zetasql.wasi._pb2.zetasql.public import options_pb2 as public
 
-    request = service.LanguageOptionsRequest(maximum_features=True)
-    language = instance.call("GetLanguageOptions", request, LanguageOptionsProto)
+    language = instance.call("GetLanguageOptions", maximum_features=True)
     known = public.LanguageFeature
     off = {known.Value(f"FEATURE_{name}") for name in OFF if f"FEATURE_{name}" in known.keys()}  # noqa: SIM118 - no dict
     on = {known.Value(f"FEATURE_{name}") for name in ON}
-    features = sorted((set(language.enabled_language_features) - off) | on)
-    del language.enabled_language_features[:]
-    language.enabled_language_features.extend(features)
+    language.enabled_language_features[:] = sorted((set(language.enabled_language_features) - off) | on)
     language.product_mode = public.PRODUCT_EXTERNAL
+    return language
+
+
+def language_options(instance: Instance) -> Any:
+    """`LanguageOptionsProto` as BigQuery would have it."""
+    return analyzer_options(instance).language_options
+
+
+def lazily(ask: Callable[[Any], T], settings: Any) -> T:
+    """What `ask` gives under these `AnalyzerOptionsProto`.
+
+    Where it is refused because a window function stands in a branch that may not be taken, such branches may be evaluated
+    too: an answer is the same then; only an error may come up that BigQuery would not see.
+    """
+    try:
+        return ask(settings)
+    except AnalyzerError as refusal:
+        if not refusal.message.startswith(_NOT_LAZY):
+            raise
+        return ask(_eager(settings))
+
+
+def _eager(settings: Any) -> Any:
+    from zetasql.wasi._pb2.zetasql.public import options_pb2 as public
+
+    relaxed = deepcopy(settings)
+    features = relaxed.language_options.enabled_language_features
+    features.remove(public.LanguageFeature.Value(f"FEATURE_{_LAZY}"))
+    return relaxed
+
+
+@_once
+def function_options(instance: Instance) -> Any:
+    """`ZetaSQLBuiltinFunctionOptionsProto` with the functions that BigQuery has.
+
+    What only the analyzer has must not be known to it: some of those functions are rewritten to others at once, and
+    nobody would see in the tree that they were there.
+    """
+    wanted = message("GetBuiltinFunctions", language_options=language_options(instance))
+    known = instance.call("GetBuiltinFunctions", wanted)
+    for function in known.function:
+        if not is_bigquerys(".".join(function.name_path).lower()):
+            wanted.exclude_function_ids.extend(signature.context_id for signature in function.signature)
+    return wanted
+
+
+@_once
+def parsing_options(instance: Instance) -> Any:
+    """Those of `language_options` that parsing needs, with all kinds of statement."""
+    from zetasql.wasi._pb2.zetasql.public.options_pb2 import LanguageFeature
+    from zetasql.wasi._pb2.zetasql.resolved_ast.resolved_node_kind_pb2 import ResolvedNodeKind
+
+    language = deepcopy(language_options(instance))
+    known = {LanguageFeature.Value(f"FEATURE_{name}") for name in PARSED}
+    language.enabled_language_features[:] = sorted(known.intersection(language.enabled_language_features))
+    kinds = (number for name, number in ResolvedNodeKind.items() if name.endswith("_STMT"))
+    language.supported_statement_kinds[:] = sorted(kinds)
     return language

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable
-from bigpato_magic.googlesql import catalog, options, tree
+from bigpato_magic.googlesql import catalog, options
 from bigpato_magic.googlesql.analysis import asking
-from bigpato_magic.googlesql.catalog import Described, Entry, Path
-from bigpato_magic.googlesql.deferred import undefer
-from bigpato_magic.googlesql.source import Source
+from bigpato_magic.googlesql.catalog import CatalogTable, Described, Path
+from bigpato_magic.googlesql.instance import message
+from bigpato_magic.googlesql.source import SourceText
+from bigpato_magic.resolved import tree
+from bigpato_magic.resolved.side_effects import raise_at_once
 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
@@ -35,11 +37,11 @@ class Rebuilt:
     """
 
     sql: str
-    scans: tuple[Entry, ...]
+    scans: tuple[CatalogTable, ...]
 
     def named(self) -> str:
         """The text with the tables' own full names."""
-        return _SCAN.sub(lambda found: f"{found[1]} {self._table(int(found[2]))}", self.sql)
+        return _SCAN.sub(lambda match: f"{match[1]} {self._table(int(match[2]))}", self.sql)
 
     def _table(self, number: int) -> str:
         return f"`{self.scans[number - 1].id}` AS {_NAME.format(number)}"
@@ -55,25 +57,29 @@ def build_sql(statement: Any, tables: Mapping[Path, Described]) -> str:
     Raises:
         AnalyzerUnavailable: the analyzer is not ready, gave up, or does not read its own text as that statement.
     """
-    with asking(Source("", "")) as instance:
+    with asking(SourceText("", "")) as instance:
         return rebuilt(instance, statement, catalog.entries(tables)).named()
 
 
-def rebuilt(instance: Instance, statement: Any, entries: tuple[Entry, ...]) -> Rebuilt:
-    """`build_sql`, by an instance that is already lent, with a table per scan."""
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
+def rebuilt(instance: Instance, statement: Any, entries: tuple[CatalogTable, ...]) -> Rebuilt:
+    """`build_sql`, by an instance that is already lent, with a table per scan.
 
-    request = protos.BuildSqlRequest(descriptor_pool_list=catalog.descriptor_pools())
+    Args:
+        instance: the analyzer's, for this caller alone.
+        statement: a resolved query.
+        entries: its tables; a scan's `serialization_id` is a place among them, from 1.
+    """
+    request = message("BuildSql", descriptor_pool_list=catalog.descriptor_pools())
     request.resolved_statement.resolved_query_stmt_node.CopyFrom(statement)
-    undefer(request.resolved_statement.resolved_query_stmt_node)
+    raise_at_once(request.resolved_statement.resolved_query_stmt_node)
     scans = _separate(request.resolved_statement, entries)
     request.simple_catalog.CopyFrom(catalog.simple_catalog(instance, scans))
-    sql = str(instance.call("BuildSql", request, protos.BuildSqlResponse).sql)
+    sql = str(instance.call("BuildSql", request).sql)
     _check(instance, sql, request)
     return Rebuilt(sql, scans)
 
 
-def _separate(statement: Any, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def _separate(statement: Any, entries: tuple[CatalogTable, ...]) -> tuple[CatalogTable, ...]:
     """Give each scan of a statement its own table, in place."""
     scans = []
     for number, scan in enumerate(tree.walk(tree.node(statement), ("TableScan",)), 1):
@@ -87,16 +93,17 @@ def _separate(statement: Any, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 def _check(instance: Instance, sql: str, request: Any) -> None:
     """Read the text again: as many columns as before must come from outside the subquery that they are used in."""
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
-    again = protos.AnalyzeRequest(sql_statement=sql, simple_catalog=request.simple_catalog)
-    again.options.CopyFrom(options.analyzer_options(instance))
-    again.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
-    read = instance.call("Analyze", again, protos.AnalyzeResponse)
+    read = instance.call(
+        "Analyze",
+        sql_statement=sql,
+        simple_catalog=request.simple_catalog,
+        options=options.analyzer_options(instance),
+        descriptor_pool_list=request.descriptor_pool_list,
+    )
     if _correlated(read.resolved_statement) != _correlated(request.resolved_statement):
         raise AnalyzerUnavailable("Google's analyzer does not read its own text of this query as it wrote it")
 
 
 def _correlated(statement: Any) -> int:
-    found = tree.walk(tree.node(statement), ("ColumnRef",))
-    return sum(column.is_correlated for column in found)
+    references = tree.walk(tree.node(statement), ("ColumnRef",))
+    return sum(column.is_correlated for column in references)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from bigpato_magic import bignumeric
 from bigpato_magic.errors import AnalyzerUnavailable
-from bigpato_magic.googlesql.values import Interval, reader
+from bigpato_magic.resolved.values import Interval, reader
 from bigpato_magic.types import Kind, OutputColumn, SqlType
+from bigpato_magic.types.date_parts import DAY_MICROS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _EPOCH = date(1970, 1, 1)
 _EPOCH_TIME = datetime(1970, 1, 1)  # civil time: no zone
-_DAY = 86_400_000_000
 _MICRO = timedelta(microseconds=1)
 Writer = Callable[[Any, Any], None]
 
@@ -27,6 +27,11 @@ Writer = Callable[[Any, Any], None]
 
 def fill_table(data: Any, columns: Sequence[tuple[SqlType, pa.ChunkedArray | None]], rows: int) -> None:
     """Write columns into an empty `TableData`; a column that is None is NULL in every row.
+
+    Args:
+        data: the empty message.
+        columns: type and values of each, in order.
+        rows: how many there are.
 
     Raises:
         AnalyzerUnavailable: a value has no form that the evaluator takes.
@@ -43,6 +48,11 @@ def fill_table(data: Any, columns: Sequence[tuple[SqlType, pa.ChunkedArray | Non
 
 def fill_value(proto: Any, value: Any, kind: SqlType) -> None:
     """Write one plain Python value, as of a query parameter, into an empty `ValueProto`.
+
+    Args:
+        proto: the empty message.
+        value: as in `Parameter.value`; None is NULL.
+        kind: its type.
 
     Raises:
         ValueError: the value is not one of that type.
@@ -69,8 +79,8 @@ def raw(column: pa.ChunkedArray, kind: SqlType) -> list[Any]:
 
 
 def _list(column: Any) -> list[Any]:
-    found: list[Any] = column.to_pylist()
-    return found
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _plain(value: Any, kind: SqlType) -> Any:
@@ -188,7 +198,7 @@ def _write_timestamp(proto: Any, micros: int) -> None:
 
 
 def _write_datetime(proto: Any, micros: int) -> None:
-    days, rest = divmod(micros, _DAY)
+    days, rest = divmod(micros, DAY_MICROS)
     seconds, fraction = divmod(rest, 1_000_000)
     day = _EPOCH + timedelta(days=days)
     bits = day.year << 26 | day.month << 22 | day.day << 17 | _clock_bits(seconds)
@@ -275,8 +285,8 @@ def arrow_table(data: Any, outputs: Sequence[OutputColumn]) -> pa.Table:
 
 def _read(rows: Any, place: int, kind: SqlType) -> list[Any]:
     read, finish = reader(kind), _finisher(kind)
-    found = (read(row.cell[place]) for row in rows)
-    return list(found) if finish is None else [finish(value) for value in found]
+    values = (read(row.cell[place]) for row in rows)
+    return list(values) if finish is None else [finish(value) for value in values]
 
 
 @cache

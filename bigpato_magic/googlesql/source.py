@@ -11,26 +11,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
 
+from bigpato_magic import places
 from bigpato_magic.googlesql.catalog import Path
+from bigpato_magic.googlesql.lexer import tokens
 
-# Comments and literals are matched only to step over them.
-# https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
-_TOKENS = re.compile(
-    r"""
-      \#[^\n]* | --[^\n]* | /\*.*?\*/
-    | (?:[rR][bB]?|[bB][rR]?)? (?: \"\"\"(?:\\.|[^\\])*?\"\"\" | '''(?:\\.|[^\\])*?''' )
-    | (?:[rR][bB]?|[bB][rR]?)? (?: "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' )
-    | `(?P<name>(?:\\.|[^`\\\n])*)`
-    | (?P<parameter>\?)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_PLACE = re.compile(r"\s*\[at (\d+):(\d+)\]\s*$")
+_PLACE = re.compile(r"(?<!\s)\s*+\[at (\d+):(\d+)\]\s*+$")
 _TAB = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceText:
     """A text for the analyzer.
 
     Args:
@@ -51,27 +41,15 @@ class Source:
         return (message[: match.start()], *self._back(int(match[1]), int(match[2])))
 
     def _back(self, line: int, column: int) -> tuple[int, int]:
-        lines = self.sent.split("\n")
+        lines = places.lines(self.sent)
         if line > len(lines):
             return line, column
-        start = sum(len(above) + 1 for above in lines[: line - 1])
-        offset = start + _characters(lines[line - 1], column)
+        offset = places.line_starts(self.sent)[line - 1] + places.characters_before(lines[line - 1], column)
         offset -= sum(added for after, added in self.shifts if after <= offset)
-        before = self.sql[: max(offset, 0)]
-        return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        return places.place_of(self.sql, max(offset, 0))
 
 
-def _characters(line: str, column: int) -> int:
-    """How many characters stand before a column of the analyzer, to whom a tab reaches to the next eighth column."""
-    width = 0
-    for place, character in enumerate(line):
-        if width >= column - 1:
-            return place
-        width += _TAB - width % _TAB if character == "\t" else 1
-    return len(line)
-
-
-def prepared(sql: str, paths: Collection[Path], *, named: bool = False) -> Source:
+def prepared(sql: str, paths: Collection[Path], *, named: bool = False) -> SourceText:
     """The text with those backquoted names written out in parts that are (parts of) these tables' paths.
 
     Args:
@@ -82,18 +60,18 @@ def prepared(sql: str, paths: Collection[Path], *, named: bool = False) -> Sourc
     dotted = dict(pair for path in paths for pair in _dotted(path))
     pieces, shifts, end, ahead = [], [], 0, 0
     parameters = count(1)
-    for match in _TOKENS.finditer(sql) if dotted or named else ():
-        if match["parameter"] and named:
+    for match in tokens(sql) if dotted or named else ():
+        if match[0] == "?" and named:
             written = f"@p{next(parameters)} "
-        elif match["name"] in dotted:
-            written = dotted[match["name"]]
+        elif match["quoted"] and match[0].endswith("`") and match[0][1:-1] in dotted:
+            written = dotted[match[0][1:-1]]
         else:
             continue
         pieces += [sql[end : match.start()], written]
         end = match.end()
         ahead += len(written) - len(match[0])
         shifts.append((end + ahead, len(written) - len(match[0])))
-    return Source(sql, "".join([*pieces, sql[end:]]), tuple(shifts))
+    return SourceText(sql, "".join([*pieces, sql[end:]]), tuple(shifts))
 
 
 def _dotted(path: Path) -> Iterator[tuple[str, str]]:

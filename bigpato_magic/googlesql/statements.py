@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, QueryError
-from bigpato_magic.googlesql import options, tree
+from bigpato_magic.googlesql import options
 from bigpato_magic.googlesql.analysis import asking
 from bigpato_magic.googlesql.catalog import Path
-from bigpato_magic.googlesql.source import Source
+from bigpato_magic.googlesql.source import SourceText
+from bigpato_magic.resolved import tree
 
 # Where a statement names the table (or view) whose rows it changes.
 _WRITES: dict[str, tuple[str, ...]] = {
@@ -98,7 +99,7 @@ def statement_kind(sql: str) -> str:
         QueryError: a syntax error, with its place.
         AnalyzerUnavailable: the analyzer is not ready, or gave up.
     """
-    statements = [found for found in _statements(sql) if not _declares_function(found)] or _statements(sql)
+    statements = [statement for statement in _statements(sql) if not _declares_function(statement)] or _statements(sql)
     if len(statements) > 1:
         return "SCRIPT"
     return _kind(statements[0])
@@ -110,36 +111,37 @@ def written_tables(sql: str) -> tuple[Path, ...] | None:
     Temporary tables are not among them. It never raises: what cannot be read may change any table.
     """
     try:
-        statements = [found for top in _statements(sql) for found in _inner(top)]
+        statements = [statement for top in _statements(sql) for statement in _inner(top)]
     except (QueryError, AnalyzerUnavailable):
         return None
-    if any(tree.name(found) not in _WRITES and tree.name(found) not in _HARMLESS for found in statements):
+    if any(tree.name(statement) not in _WRITES and tree.name(statement) not in _HARMLESS for statement in statements):
         return None
-    if any(_names_a_schema(found) for found in statements):
+    if any(_names_a_schema(statement) for statement in statements):
         return None
-    temporary = {path for found in statements if _is_temporary(found) for path in _targets(found)}
-    written = (path for found in statements for path in _targets(found))
+    temporary = {path for statement in statements if _is_temporary(statement) for path in _targets(statement)}
+    written = (path for statement in statements for path in _targets(statement))
     return tuple(dict.fromkeys(path for path in written if path not in temporary))
 
 
 def _statements(sql: str) -> list[Any]:
     """The statements at the top of a text."""
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
-    with asking(Source(sql, sql)) as instance:
-        request = protos.ParseRequest(sql_statement=sql, allow_script=True)
-        request.options.CopyFrom(options.parsing_options(instance))
-        answer = instance.call("Parse", request, protos.ParseResponse)
+    with asking(SourceText(sql, sql)) as instance:
+        answer = instance.call("Parse", sql_statement=sql, allow_script=True, options=options.parsing_options(instance))
     if answer.HasField("parsed_statement"):
         return [tree.node(answer.parsed_statement)]
-    return [tree.node(found) for found in answer.parsed_script.statement_list_node.statement_list]
+    return [tree.node(statement) for statement in answer.parsed_script.statement_list_node.statement_list]
 
 
 def _inner(statement: Any) -> Iterator[Any]:
     """A statement and those in it: of a block, a loop, a branch."""
     if tree.name(statement).endswith("Statement"):
         yield statement
-    for child in tree.children(statement):
+    yield from _within(statement)
+
+
+def _within(node: Any) -> Iterator[Any]:
+    """Statements in a node: a pipe may end in one, `FROM t |> INSERT INTO u`."""
+    for child in tree.children(node):
         yield from _inner(child)
 
 
@@ -149,6 +151,8 @@ def _kind(statement: Any) -> str:
         return f"{name.removesuffix('Statement').upper()}_{_object_kind(statement)}"
     if name == "CreateTableStatement" and statement.HasField("query"):
         return "CREATE_TABLE_AS_SELECT"
+    if name in ("QueryStatement", "HintedStatement") and (inside := next(_within(statement), None)) is not None:
+        return _kind(inside)
     plain = name.removesuffix("Statement")
     return _KINDS.get(name) or _words(plain)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from bigpato_magic.googlesql import options
 from bigpato_magic.googlesql.analysis import asking
-from bigpato_magic.googlesql.source import Source
+from bigpato_magic.googlesql.source import SourceText
 
 
 def format_sql(sql: str) -> str:
@@ -16,11 +16,8 @@ def format_sql(sql: str) -> str:
         QueryError: the text cannot even be cut into words.
         AnalyzerUnavailable: the analyzer is not ready, or gave up.
     """
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
-    with asking(Source(sql, sql)) as instance:
-        request = protos.FormatSqlRequest(sql=sql)
-        return str(instance.call("LenientFormatSql", request, protos.FormatSqlResponse).sql)
+    with asking(SourceText(sql, sql)) as instance:
+        return str(instance.call("LenientFormatSql", sql=sql).sql)
 
 
 def builtin_functions() -> dict[str, tuple[str, ...]]:
@@ -31,14 +28,11 @@ def builtin_functions() -> dict[str, tuple[str, ...]]:
     Raises:
         AnalyzerUnavailable: the analyzer is not ready.
     """
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
-    with asking(Source("", "")) as instance:
-        request = options.function_options(instance)
-        answer = instance.call("GetBuiltinFunctions", request, protos.GetBuiltinFunctionsResponse)
+    with asking(SourceText("", "")) as instance:
+        answer = instance.call("GetBuiltinFunctions", options.function_options(instance))
     named = ((".".join(function.name_path).upper(), function) for function in answer.function)
-    found = {name: tuple(_signature(s) for s in function.signature) for name, function in named if name[0] != "$"}
-    return dict(sorted(found.items()))
+    signatures = {name: tuple(_signature(s) for s in function.signature) for name, function in named if name[0] != "$"}
+    return dict(sorted(signatures.items()))
 
 
 def _signature(signature: Any) -> str:
@@ -48,7 +42,7 @@ def _signature(signature: Any) -> str:
 
 def _argument(argument: Any) -> str:
     """`INT64`, `[STRING]` where it may be left out, `ANY…` where it may be repeated."""
-    from bigpato_magic.googlesql.values import type_name
+    from bigpato_magic.resolved.values import type_name
 
     text = type_name(argument.type) if argument.HasField("type") else _any(argument)
     cardinality = argument.options.cardinality

@@ -64,7 +64,7 @@ def stored(source: str, type_: SqlType, held: str | None = None, depth: int = 0)
     """
     if type_.kind is Kind.ARRAY and type_.element is not None:
         items = source
-        if _needs_rebuilding(type_.element):
+        if type_.element.has(Kind.STRUCT):
             item = f"x{depth}"
             items = f"list_transform({source}, lambda {item}: {stored(item, type_.element, depth=depth + 1)})"
         # https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_nulls
@@ -80,7 +80,7 @@ def stored(source: str, type_: SqlType, held: str | None = None, depth: int = 0)
 
 def shown(source: str, type_: SqlType, depth: int = 0) -> str:
     """SQL that gives a held value back the field names that BigQuery shows."""
-    if type_.kind is Kind.ARRAY and type_.element is not None and _needs_rebuilding(type_.element):
+    if type_.kind is Kind.ARRAY and type_.element is not None and type_.element.has(Kind.STRUCT):
         item = f"x{depth}"
         return f"list_transform({source}, lambda {item}: {shown(item, type_.element, depth + 1)})"
     if type_.kind is Kind.STRUCT:
@@ -90,10 +90,6 @@ def shown(source: str, type_: SqlType, depth: int = 0) -> str:
         )
         return f"CASE WHEN {source} IS NULL THEN NULL ELSE struct_pack({fields}) END"
     return source
-
-
-def _needs_rebuilding(element: SqlType) -> bool:
-    return any(t.kind is Kind.STRUCT for t in element.walk())
 
 
 def view_columns(columns: Sequence[Column]) -> list[str]:
@@ -124,6 +120,7 @@ def merge_stats(parts: Iterable[Mapping[str, ColumnStats]], columns: Sequence[Co
 def _merge(stats: Sequence[ColumnStats], column: Column) -> ColumnStats:
     order = _ORDER.get(column.type.kind, str)
     lows, highs, scales = [s.low for s in stats], [s.high for s in stats], [s.scale for s in stats]
+    held = [s.physical for s in stats if s.physical is not None]
     return ColumnStats(
         nulls=any(s.nulls for s in stats),
         nan=any(s.nan for s in stats),
@@ -131,7 +128,7 @@ def _merge(stats: Sequence[ColumnStats], column: Column) -> ColumnStats:
         low=None if None in lows else min((x for x in lows if x is not None), key=order),
         high=None if None in highs else max((x for x in highs if x is not None), key=order),
         scale=None if None in scales else max(x for x in scales if x is not None),
-        physical=_widest([s.physical for s in stats]),
+        physical=widest(held) if held and len(held) == len(stats) else None,
     )
 
 
@@ -139,10 +136,9 @@ def _merge(stats: Sequence[ColumnStats], column: Column) -> ColumnStats:
 _ORDER: Mapping[Kind, Callable[[str], Any]] = {Kind.INT64: int, Kind.NUMERIC: Decimal, Kind.FLOAT64: float}
 
 
-def _widest(types: Sequence[str | None]) -> str | None:
-    shapes = [parse_decimal(t) for t in types if t is not None]
-    if len(shapes) < len(types) or not shapes:
-        return None
+def widest(types: Sequence[str]) -> str:
+    """The narrowest DECIMAL that holds the values of all of these."""
+    shapes = [parse_decimal(t) for t in types]
     return decimal(max(p - s for p, s in shapes), max(s for _, s in shapes))
 
 

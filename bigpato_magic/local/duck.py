@@ -6,40 +6,43 @@ Which copies may answer is decided above; how a copy's file is written stands in
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from traitlets import Int, Unicode, observe
 from traitlets.config import LoggingConfigurable
 
-from bigpato_magic import bignumeric
+from bigpato_magic import forks
 from bigpato_magic.errors import Cancelled, DamagedCopy, LocalRunError
-from bigpato_magic.local.columns import select_list
-from bigpato_magic.local.plans import Plans
+from bigpato_magic.local.attach import show
+from bigpato_magic.local.bound import bound
+from bigpato_magic.local.constants import Constants
+from bigpato_magic.local.instance import connect, default_temp_directory
+from bigpato_magic.local.prepared import PreparedQueries
 from bigpato_magic.local.relation import lazy_sql
-from bigpato_magic.local.supervise import closed, supervised
-from bigpato_magic.sql.physical import identifier, text
+from bigpato_magic.local.supervise import closed, first_line, heeding_ctrl_c, supervised
+from bigpato_magic.sql.physical import identifier
 from bigpato_magic.status import Cancel
 from bigpato_magic.traits import Size
-from bigpato_magic.types import Column, Compiled, Kind, Parameter, TableCopy
+from bigpato_magic.types import Column, Compiled, Parameter, TableCopy
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from bigpato_magic.local.write import Source, Written
+    from bigpato_magic.local.write import RowSource, Written
 
 _KEPT = 64
 """Copies that stay attached after their query; attaching one takes about a millisecond."""
 
-_MAGIC = b"DUCK"
+
+class _Use:
+    """One run that reads copies; it ends with its frame, also where an interrupt comes in between."""
 
 
 class LocalEngine(LoggingConfigurable):
@@ -57,22 +60,33 @@ class LocalEngine(LoggingConfigurable):
     ).tag(config=True)
 
     def __init__(self, **traits: Any) -> None:
-        self._plans = Plans(0)
+        self._prepared = PreparedQueries(0)
         super().__init__(**traits)
+        self._allowed: set[Path] = set()
+        self.on_damage: Callable[[tuple[str, ...]], None] | None = None
+        """Called with the ids of copies whose files could not be read."""
+        self._begin()
+        forks.register(self)
+
+    def _begin(self) -> None:
         self._lock = threading.RLock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._attached: OrderedDict[str, TableCopy] = OrderedDict()
         self._parts: Counter[Path] = Counter()
-        self._used: Counter[str] = Counter()
-        self._allowed: set[Path] = set()
-        self._plans = Plans(self.kept_plans)
-        self.on_damage: Callable[[tuple[str, ...]], None] | None = None
-        """Called with the ids of copies whose files could not be read."""
+        self._unended: list[_Use] = []
+        self._used: dict[str, WeakSet[_Use]] = {}
+        self._prepared = PreparedQueries(self.kept_plans)
+        self._constants = Constants()
+
+    def begin_anew(self) -> None:
+        """In a forked child: a DuckDB of its own, when it is needed."""
+        forks.abandon(self._connection, self._prepared)
+        self._begin()
 
     @observe("kept_plans")
-    def _keep_so_many(self, _: Any) -> None:
-        self._plans.forget()
-        self._plans = Plans(self.kept_plans)
+    def _resize_prepared(self, _: Any) -> None:
+        self._prepared.forget()
+        self._prepared = PreparedQueries(self.kept_plans)
 
     # --------------------------------------------------------------------------------------- queries
 
@@ -107,19 +121,23 @@ class LocalEngine(LoggingConfigurable):
         from bigpato_magic.frames import conform
 
         with self._use(copies) as cursor, self._errors(copies):
-            values = _bound(compiled.sql, parameters) | _moment(compiled.sql, now)
-
-            plans = Plans(0) if values else self._plans
-            with plans.lent(compiled.sql, (copy.id for copy in copies), self._open().cursor) as plan:
-                used = cursor if plan is None else plan.cursor
+            values = bound(cursor, compiled.sql, parameters, now)
+            queries = PreparedQueries(0) if values else self._prepared
+            with queries.lent(compiled.sql, (copy.id for copy in copies), self._open().cursor) as prepared:
+                used = cursor if prepared is None else prepared.cursor
 
                 def run() -> pa.Table:
+                    self._constants.evaluate(used, compiled.constants, values)
                     # `execute` would collect the rows a second time on their way to Arrow.
-                    rows = plan.rows(compiled.sql) if plan else cursor.sql(compiled.sql, params=values).to_arrow_table()
+                    rows = (
+                        prepared.rows(compiled.sql)
+                        if prepared
+                        else cursor.sql(compiled.sql, params=values).to_arrow_table()
+                    )
                     return rows if compiled.inner else conform(rows, compiled.outputs)
 
                 table = supervised(run, used.interrupt, Cancel() if cancel is None else cancel, _watch(used, progress))
-            plans.note(compiled.sql, table.num_rows)
+            queries.note(compiled.sql, table.num_rows)
             return table
 
     def relation(
@@ -137,8 +155,8 @@ class LocalEngine(LoggingConfigurable):
         with self._errors(copies):
             connection = self._connect()
             for copy in copies:
-                _show(connection, copy)
-            return connection.sql(lazy_sql(compiled), params=_bound(compiled.sql, parameters))
+                show(connection, copy)
+            return connection.sql(lazy_sql(compiled), params=bound(connection, compiled.sql, parameters))
 
     def rows(self, copy: TableCopy, *, cancel: Cancel | None = None) -> pa.Table:
         """All rows and columns of a copy, as BigQuery would deliver them. Raises as `execute` does."""
@@ -154,17 +172,13 @@ class LocalEngine(LoggingConfigurable):
         self,
         path: Path,
         columns: Sequence[Column],
-        source: Source,
-        *,
-        group: str | None = None,
-        cancel: Cancel | None = None,
-        watch: Callable[[], None] | None = None,
+        source: RowSource,
+        **how: Any,
     ) -> Written:
-        """Write a new file; see `local.write.write_copy`."""
+        """Write a new file; see `local.write.write_copy`, which has the other arguments, too."""
         from bigpato_magic.local.write import write_copy
 
-        more: dict[str, Any] = {"group": group, "threads": self.threads, "cancel": cancel, "watch": watch}
-        return write_copy(path, columns, source, temp_directory=path.parent, **more)
+        return write_copy(path, columns, source, temp_directory=path.parent, threads=self.threads, **how)
 
     def allow(self, directory: Path) -> None:
         """Let DuckDB read files below `directory`; everything else on this machine stays closed to it."""
@@ -182,7 +196,7 @@ class LocalEngine(LoggingConfigurable):
         """
         with self._lock:
             for id_ in list(self._attached) if copies is None else copies:
-                if id_ in self._attached and not self._used[id_]:
+                if id_ in self._attached and not self._used.get(id_):
                     self._detach(id_)
             return frozenset(self._attached)
 
@@ -194,31 +208,35 @@ class LocalEngine(LoggingConfigurable):
     @contextlib.contextmanager
     def _use(self, copies: Sequence[TableCopy]) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor that sees the copies' relations, which stay until the block ends."""
-        with self._lock:
+        use = _Use()
+        with self._lock, self._errors(()):
             for copy in copies:
                 self._attach(copy)
-            self._used.update(copy.id for copy in copies)
+                self._used.setdefault(copy.id, WeakSet()).add(use)
             cursor = self._open().cursor()
         try:
             yield cursor
         finally:
-            if closed(cursor):  # otherwise they are still read
+            if closed(cursor):
                 with self._lock:
-                    self._used.subtract(copy.id for copy in copies)
-                    self._let_go_of_oldest()
+                    for copy in copies:
+                        self._used.get(copy.id, WeakSet[_Use]()).discard(use)
+                    self._detach_oldest_idle()
+            else:  # they are still read
+                self._unended.append(use)
 
     def _attach(self, copy: TableCopy) -> None:
         if copy.id in self._attached:
             self._attached.move_to_end(copy.id)
             return
         with self._errors([copy]):
-            _show(self._open(), copy)
+            show(self._open(), copy)
         self._parts.update(part.path for part in copy.parts)
         self._attached[copy.id] = copy
 
     def _detach(self, id_: str) -> None:
         copy = self._attached.pop(id_)
-        self._plans.forget(id_)
+        self._prepared.forget(id_)
         if copy.needs_view:
             self._open().execute(f"DROP VIEW IF EXISTS {copy.relation}")
         self._parts.subtract(part.path for part in copy.parts)
@@ -227,8 +245,9 @@ class LocalEngine(LoggingConfigurable):
                 del self._parts[part.path]
                 self._open().execute(f"DETACH DATABASE IF EXISTS {part.database}")
 
-    def _let_go_of_oldest(self) -> None:
-        idle = [id_ for id_ in self._attached if not self._used[id_]]
+    def _detach_oldest_idle(self) -> None:
+        self._used = {id_: uses for id_, uses in self._used.items() if uses}
+        idle = [id_ for id_ in self._attached if id_ not in self._used]
         for id_ in idle[: max(0, len(self._attached) - _KEPT)]:
             self._detach(id_)
 
@@ -240,38 +259,22 @@ class LocalEngine(LoggingConfigurable):
         return self._connection
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        import duckdb
-
-        settings: dict[str, Any] = {
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "temp_directory": self.temp_directory or default_temp_directory(),
-        }
-        if self.threads:
-            settings["threads"] = self.threads
-        if self.memory_limit:
-            settings["memory_limit"] = f"{self.memory_limit}B"
-        connection = duckdb.connect(config=settings)
-        # A time zone given to connect() itself is not taken over.
-        connection.execute("SET GLOBAL TimeZone = 'UTC'")
-        connection.execute("SET GLOBAL python_enable_replacements = false")
-        _define_functions(connection)
-        # https://duckdb.org/docs/stable/operations_manual/securing_duckdb/overview
-        places = ", ".join(text(f"{place}{os.sep}") for place in sorted(map(str, self._allowed)))
-        connection.execute(f"SET allowed_directories = [{places}]")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        return connection
+        return connect(
+            self._allowed,
+            threads=self.threads,
+            memory_limit=self.memory_limit,
+            temp_directory=self.temp_directory or default_temp_directory(),
+        )
 
     def _forget_connection(self) -> None:
-        self._plans.forget()
-        # A run that goes on meanwhile gives its plan back to the old ones.
-        self._plans = Plans(self.kept_plans)
+        self._prepared.forget()
+        # A run that goes on meanwhile gives its query back to the old ones.
+        self._prepared = PreparedQueries(self.kept_plans)
         self._attached.clear()
         self._parts.clear()
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            closed(connection)  # what still works ends with its statement: nobody asks it again
 
     @contextlib.contextmanager
     def _errors(self, copies: Sequence[TableCopy]) -> Iterator[None]:
@@ -280,13 +283,14 @@ class LocalEngine(LoggingConfigurable):
         import pyarrow as pa
 
         try:
-            yield
+            with heeding_ctrl_c():
+                yield
         except duckdb.InterruptException as error:
             raise Cancelled from error
         except (duckdb.IOException, duckdb.SerializationException) as error:
             ids = tuple(copy.id for copy in copies)
             self._damaged(ids)
-            raise DamagedCopy(f"a local file cannot be read: {_first_line(error)}", copies=ids) from error
+            raise DamagedCopy(f"a local file cannot be read: {first_line(error)}", copies=ids) from error
         except DamagedCopy as error:
             self._damaged(error.copies)
             raise
@@ -294,104 +298,13 @@ class LocalEngine(LoggingConfigurable):
             with self._lock:
                 # After such an error the instance refuses everything else.
                 self._forget_connection()
-            raise LocalRunError(f"DuckDB failed: {_first_line(error)}") from error
+            raise LocalRunError(f"DuckDB failed: {first_line(error)}") from error
         except (duckdb.Error, pa.ArrowException, MemoryError, UnicodeError, ValueError) as error:
             raise LocalRunError(_message(error)) from error
 
     def _damaged(self, ids: tuple[str, ...]) -> None:
         if self.on_damage is not None:
             self.on_damage(ids)
-
-
-def default_temp_directory() -> str:
-    """A directory of this process's own; DuckDB makes it when it spills, and removes it."""
-    return str(Path(tempfile.gettempdir()) / f"bigpato-{os.getuid()}-{os.getpid()}")
-
-
-def check_file(path: Path, size: int, copy_id: str) -> None:
-    """See that a part is there, whole in length, and a DuckDB file: cheap enough for every attaching.
-
-    Raises:
-        DamagedCopy: it is not.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(12)
-            found = os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise DamagedCopy(f"{path.name} cannot be read: {error.strerror}", copies=(copy_id,)) from error
-    if found != size or head[8:] != _MAGIC:
-        raise DamagedCopy(f"{path.name} is not the file that was written", copies=(copy_id,))
-
-
-def _show(connection: duckdb.DuckDBPyConnection, copy: TableCopy) -> None:
-    """Attach a copy's files, and make its view if it needs one."""
-    for part in copy.parts:
-        check_file(part.path, part.bytes, copy.id)
-        connection.execute(f"ATTACH IF NOT EXISTS {text(str(part.path))} AS {part.database} (READ_ONLY)")
-    if copy.needs_view:
-        connection.execute(f"CREATE OR REPLACE VIEW {copy.relation} AS {_union(copy)}")
-
-
-def _define_functions(connection: duckdb.DuckDBPyConnection) -> None:
-    from importlib import import_module
-
-    from bigpato_magic.sql import rules
-
-    found = rules.udfs()
-    bodies = import_module("bigpato_magic.sql.udfs") if found else None
-    as_arrow: Any = {"type": "arrow", "null_handling": "special"}
-    for udf in found:
-        body = _with_arity(getattr(bodies, udf.body), len(udf.arguments))
-        connection.create_function(udf.name, body, list(udf.arguments), udf.result, **as_arrow)
-    # After the functions that macros call.
-    for statement in rules.macros():
-        # A TEMP macro would be seen by one cursor only.
-        connection.execute(statement.replace("CREATE OR REPLACE TEMP MACRO", "CREATE OR REPLACE MACRO", 1))
-
-
-def _with_arity(body: Callable[..., Any], arity: int) -> Callable[..., Any]:
-    """`body` as DuckDB wants it: it counts the arguments of the signature, and hands over chunked arrays."""
-    from inspect import Parameter as Argument
-    from inspect import Signature
-
-    def call(*columns: pa.ChunkedArray) -> pa.Array:
-        return body(*(column.combine_chunks() for column in columns))
-
-    arguments = [Argument(f"a{i}", Argument.POSITIONAL_ONLY) for i in range(arity)]
-    call.__signature__ = Signature(arguments)  # type: ignore[attr-defined]
-    return call
-
-
-def _union(copy: TableCopy) -> str:
-    items = select_list(copy.columns, copy.stats)
-    return " UNION ALL ".join(f"SELECT {items} FROM {part.database}.rows" for part in copy.parts)
-
-
-def _bound(sql: str, parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """The values of the parameters that the SQL mentions: `$name`, or `$p1` … for positional ones."""
-    if not parameters:
-        return {}
-    import duckdb
-
-    wanted = duckdb.extract_statements(sql)[0].named_parameters
-    given = {(p.name or f"p{i}").lower(): _held(p) for i, p in enumerate(parameters, 1)}
-    return {name: given[name.lower()] for name in wanted if name.lower() in given}
-
-
-def _moment(sql: str, now: Callable[[], datetime] | None) -> dict[str, int]:
-    """The moment of the query, as `sql.rules.dates` asks for it: microseconds since 1970."""
-    if "$bp_now" not in sql:
-        return {}
-    moment = now() if now else datetime.now(UTC)
-    return {"bp_now": (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)}
-
-
-def _held(parameter: Parameter) -> Any:
-    """A value as DuckDB is given it."""
-    if parameter.type.kind is Kind.BIGNUMERIC and parameter.value is not None:
-        return bignumeric.encode(bignumeric.units(Decimal(parameter.value)))
-    return parameter.value
 
 
 def _watch(cursor: Any, progress: Callable[[float], None] | None) -> Callable[[], None] | None:
@@ -402,9 +315,5 @@ def _watch(cursor: Any, progress: Callable[[float], None] | None) -> Callable[[]
 
 def _message(error: BaseException) -> str:
     """`route: …` of a guard; DuckDB's own first line of anything else."""
-    line = _first_line(error)
+    line = first_line(error)
     return line[line.index("route: ") :] if "route: " in line else line
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).split("\n", 1)[0]

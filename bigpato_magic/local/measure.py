@@ -23,10 +23,10 @@ def measure(run: Callable[[str], Any], relation: str, columns: Sequence[Column])
     held = {str(name).lower(): str(type_) for name, type_, *_ in run(f"DESCRIBE {relation}").fetchall()}
     facts = [(c, key, sql) for c in columns for key, sql in _facts(c, held[c.name.lower()]).items()]
     rows, *values = run(f"SELECT {', '.join(['count(*)', *(sql for _, _, sql in facts)])} FROM {relation}").fetchone()
-    found: dict[str, dict[str, Any]] = {c.name.lower(): {} for c in columns}
+    values_of: dict[str, dict[str, Any]] = {c.name.lower(): {} for c in columns}
     for (column, key, _), value in zip(facts, values, strict=True):
-        found[column.name.lower()][key] = value
-    return rows, {c.name.lower(): _stats(c, found[c.name.lower()], held[c.name.lower()]) for c in columns}
+        values_of[column.name.lower()][key] = value
+    return rows, {c.name.lower(): _stats(c, values_of[c.name.lower()], held[c.name.lower()]) for c in columns}
 
 
 def scale_of(value: str, precision: int, scale: int) -> str:
@@ -61,16 +61,16 @@ def _facts(column: Column, held: str) -> dict[str, str]:
     return facts
 
 
-def _stats(column: Column, found: Mapping[str, Any], held: str) -> ColumnStats:
-    nan = bool(found.get("nan", False))
+def _stats(column: Column, values: Mapping[str, Any], held: str) -> ColumnStats:
+    nan = bool(values.get("nan", False))
     narrow = column.type.kind is Kind.NUMERIC and held != "DECIMAL(38,9)"
     return ColumnStats(
-        nulls=bool(found.get("nulls", False)),
+        nulls=bool(values.get("nulls", False)),
         nan=nan,
-        ascii=bool(found.get("ascii", False)),
+        ascii=bool(values.get("ascii", False)),
         # NaN would be the largest value; GoogleSQL has it smallest.
-        low=None if nan else found.get("low"),
-        high=None if nan else found.get("high"),
-        scale=found.get("scale"),
+        low=None if nan else values.get("low"),
+        high=None if nan else values.get("high"),
+        scale=values.get("scale"),
         physical=held if narrow else None,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from bigpato_magic.sql.physical import SCALARS, duck_type, identifier
@@ -11,10 +10,6 @@ from bigpato_magic.types import Compiled, Kind, OutputColumn, SqlType
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-
-_MAY_STOP = re.compile(r"route: |\bbp_\w+\(|\$bp_now\b")
-"""A guard, or a function of ours that has some: on the way, the query may have to go to BigQuery instead. Or the moment
-of the run, which a relation that is used later has not."""
 
 _AS_HELD = SCALARS.keys() - {Kind.BIGNUMERIC, Kind.INTERVAL}
 """Kinds whose values in DuckDB are what `frames` would make of them."""
@@ -33,8 +28,8 @@ def relation(table: pa.Table) -> duckdb.DuckDBPyRelation:
 
 
 def can_be_lazy(compiled: Compiled) -> bool:
-    """Whether it is certain before it runs that the answer is DuckDB's to give, and shows BigQuery's types."""
-    return _MAY_STOP.search(compiled.sql) is None and all(_shown_as_held(o.type) for o in compiled.outputs)
+    """Whether it is certain before it runs that DuckDB gives an answer, and one that shows BigQuery's types."""
+    return compiled.total and all(_shown_as_held(o.type) for o in compiled.outputs)
 
 
 def _shown_as_held(type_: SqlType) -> bool:

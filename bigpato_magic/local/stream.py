@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bigpato_magic.errors import TransferError
-from bigpato_magic.local.columns import decimal, parse_decimal
+from bigpato_magic.local.columns import decimal, parse_decimal, widest
 from bigpato_magic.types import Column, Kind
 
 
@@ -47,7 +47,7 @@ class Stream:
         if self._waiting is None:
             return {}
         needed = self._fitting(self._waiting)
-        wider = {name: _both(self.held[name], needed[name]) for name in self._numerics}
+        wider = {name: widest([self.held[name], needed[name]]) for name in self._numerics}
         changed = {name: held for name, held in wider.items() if held != self.held[name]}
         self.held = wider
         return changed
@@ -109,8 +109,3 @@ def _narrowest(values: Any) -> str:
             continue
         return decimal(digits, scale)
     raise TransferError("a NUMERIC has more than nine digits after the point")
-
-
-def _both(one: str, other: str) -> str:
-    shapes = [parse_decimal(one), parse_decimal(other)]
-    return decimal(max(p - s for p, s in shapes), max(s for _, s in shapes))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from bigpato_magic.status import Cancel
+from bigpato_magic.threads import begin, ended
 
 if TYPE_CHECKING:
     import duckdb
+
+NO_BAR = "SET enable_progress_bar_print = false"
+"""In a notebook DuckDB shows a bar of its own after two seconds, and leaves it behind."""
 
 T = TypeVar("T")
 
@@ -20,6 +23,22 @@ _EVERY = 0.1
 """Seconds between two looks at a statement: each costs a short one a percent, when it wakes this thread beside it."""
 _INSISTING = 0.02
 _PATIENCE = 1.0
+
+
+def is_ctrl_c(error: BaseException) -> bool:
+    """Whether an error is how DuckDB tells of a Ctrl-C that it met on the main thread, in place of KeyboardInterrupt."""
+    return type(error) is RuntimeError and str(error) == "Query interrupted"
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """Let a Ctrl-C that DuckDB meets in the block be one; it decorates functions, too."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_ctrl_c(error):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def supervised(
@@ -37,9 +56,9 @@ def supervised(
         Cancelled: `cancel` was set.
     """
     future: Future[T] = Future()
-    threading.Thread(target=_run, args=(future, work), name="bigpato-duckdb", daemon=True).start()
     try:
-        while not _ended(future, _EVERY):
+        begin(future, work, "bigpato-duckdb")
+        while not ended(future, _EVERY):
             cancel.check()
             if watch is not None:
                 watch()
@@ -49,30 +68,16 @@ def supervised(
     return future.result()
 
 
-def _run(future: Future[T], work: Callable[[], T]) -> None:
-    try:
-        future.set_result(work())
-    except BaseException as error:
-        future.set_exception(error)
-
-
 def _stop(future: Future[T], interrupt: Callable[[], None]) -> None:
     """Interrupt until it stops, but not for ever: a few DuckDB functions never look up."""
     deadline = time.monotonic() + _PATIENCE
     while not future.done() and time.monotonic() < deadline:
         interrupt()
-        _ended(future, _INSISTING)
-
-
-def _ended(future: Future[T], seconds: float) -> bool:
-    """Whether it has ended, waiting so long; at a fraction of the cost of `concurrent.futures.wait`."""
-    with suppress(TimeoutError):
-        future.exception(seconds)
-    return future.done()
+        ended(future, _INSISTING)
 
 
 def closed(cursor: duckdb.DuckDBPyConnection) -> bool:
-    """Close a cursor; False where it still works, because its statement would not stop. It ends with its thread."""
+    """Close a connection or cursor; False where it still works, because its statement would not stop. It ends with its thread."""
     import duckdb
 
     try:
@@ -80,3 +85,8 @@ def closed(cursor: duckdb.DuckDBPyConnection) -> bool:
     except duckdb.ResourceInUseException:
         return False
     return True
+
+
+def first_line(error: BaseException) -> str:
+    """What DuckDB says; the other lines are the statement."""
+    return str(error).split("\n", 1)[0]

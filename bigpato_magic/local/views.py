@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bigpato_magic import system
 from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.local.columns import select_list, shown
-from bigpato_magic.local.processes import runs
+from bigpato_magic.local.supervise import heeding_ctrl_c
 from bigpato_magic.sql.physical import identifier, text
 from bigpato_magic.types import TableCopy
 
@@ -18,10 +20,11 @@ MARK = "bigpato_magic"
 """The schema by which the file is known as ours."""
 
 
+@heeding_ctrl_c()
 def write_views(path: Path, copies: Sequence[TableCopy], step: Callable[[str], None] = lambda _: None) -> None:
     """Write the file anew, aside, and put it in place with one rename.
 
-    A table is found as `dataset.table`, and as `table` where no other dataset has one of that name.
+    A table is called `dataset.table`, and as `table` where no other dataset has one of that name.
 
     Args:
         path: of the file; one that is not ours is left alone.
@@ -31,6 +34,8 @@ def write_views(path: Path, copies: Sequence[TableCopy], step: Callable[[str], N
     Raises:
         ConfigurationError: there is another file at `path`, or it cannot be written.
     """
+    import duckdb
+
     _see_that_it_is_ours(path)
     draft = path.with_name(f".{path.name}-{os.getpid()}-{uuid.uuid4().hex}")
     try:
@@ -38,32 +43,34 @@ def write_views(path: Path, copies: Sequence[TableCopy], step: Callable[[str], N
         _remove_drafts_of_the_dead(path)
         _write(draft, copies)
         step("views:written")
-        draft.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror}", hint="another duckdb_db") from error
+        system.replace(draft, path)
+    except (OSError, duckdb.Error) as error:
+        why = getattr(error, "strerror", None) or str(error).split("\n", 1)[0]
+        raise ConfigurationError(f"{path} cannot be written: {why}", hint="another duckdb_db") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
     step("views:renamed")
 
 
 def _remove_drafts_of_the_dead(path: Path) -> None:
     for draft in path.parent.glob(f".{glob.escape(path.name)}-*-*"):
         pid = draft.name.split("-")[-2]
-        if pid.isdigit() and not runs(int(pid)):
-            draft.unlink(missing_ok=True)
+        if pid.isdigit() and not system.runs(int(pid)):
+            system.remove(draft)
 
 
 def _see_that_it_is_ours(path: Path) -> None:
     import duckdb
 
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises where it may not look
         return
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            found = connection.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = ?", [MARK]).fetchone()
+            schema = connection.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = ?", [MARK]).fetchone()
     except duckdb.Error:
-        found = None
-    if found is None:
+        schema = None
+    if schema is None:
         raise ConfigurationError(f"{path} is not a file of bigpato-magic", hint="give duckdb_db a name of its own")
 
 

@@ -6,6 +6,9 @@ Columns are typed by BigQuery's schema, never by what the file says. When and wh
 from __future__ import annotations
 
 import contextlib
+import glob
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +18,7 @@ from bigpato_magic.errors import Cancelled, TransferError
 from bigpato_magic.local.columns import decimal, stored
 from bigpato_magic.local.measure import measure, scale_of
 from bigpato_magic.local.stream import Stream
-from bigpato_magic.local.supervise import supervised
+from bigpato_magic.local.supervise import NO_BAR, first_line, heeding_ctrl_c, supervised
 from bigpato_magic.sql.physical import duck_type, identifier, text
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import Column, ColumnStats, Kind
@@ -23,12 +26,15 @@ from bigpato_magic.types import Column, ColumnStats, Kind
 MEMORY = "384MB"
 """DuckDB's share of the writer's memory; Arrow's buffers and the allocator's slack come on top: below 1 GiB in all."""
 
+BLOCK = 262_144
+"""Bytes of a block of a DuckDB file, where nobody says otherwise. https://duckdb.org/docs/stable/sql/statements/attach"""
+
 _SMALL = 9
 """Digits before the point with which a NUMERIC fits DECIMAL(18,9), a 64-bit number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RowSource:
     """Where rows come from; exactly one is given.
 
     Args:
@@ -57,14 +63,17 @@ class Written:
     groups: Mapping[str, int] | None = None
 
 
+@heeding_ctrl_c()
 def write_copy(
     path: Path,
     columns: Sequence[Column],
-    source: Source,
+    source: RowSource,
     *,
     temp_directory: Path,
     group: str | None = None,
     threads: int = 0,
+    in_order: bool = False,
+    block: int = BLOCK,
     cancel: Cancel | None = None,
     watch: Callable[[], None] | None = None,
 ) -> Written:
@@ -77,6 +86,8 @@ def write_copy(
         temp_directory: where DuckDB may spill to.
         group: SQL of a text of each row whose rows are counted (the id of its partition).
         threads: 0 for all cores.
+        in_order: the rows lie as they come; one thread writes them.
+        block: bytes of a block of the file, a power of two from 16 KiB to 256 KiB; a file takes at least two or three.
         cancel: stops it within a second.
         watch: called often while it runs; what it raises stops the writing (a full disk, a budget).
 
@@ -84,32 +95,56 @@ def write_copy(
         TransferError: a value does not fit its BigQuery type, a column is missing, or the disk is full.
         Cancelled: `cancel` was set.
     """
-    writer = _Writer(path, tuple(columns), source, group, temp_directory, threads)
-    with contextlib.closing(writer):
-        return supervised(writer.write, writer.interrupt, Cancel() if cancel is None else cancel, watch)
+    with _writable(path) as draft:
+        layout = _Layout(in_order, block, 1 if in_order else threads)
+        writer = _Writer(draft, tuple(columns), source, group, temp_directory, layout)
+        with contextlib.closing(writer):
+            return supervised(writer.write, writer.interrupt, Cancel() if cancel is None else cancel, watch)
+
+
+@contextlib.contextmanager
+def _writable(path: Path) -> Iterator[Path]:
+    """Where DuckDB can write a file for `path`: where a `?` is in it, it would look for its log before that."""
+    if "?" not in str(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="bigpato-") as elsewhere:
+        draft = Path(elsewhere, path.name)
+        yield draft
+        shutil.move(draft, path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a file is written."""
+
+    in_order: bool
+    block: int
+    threads: int
 
 
 class _Writer:
     """One writing, with a DuckDB instance of its own: its memory is bounded and its settings are nobody else's."""
 
     def __init__(
-        self, path: Path, columns: tuple[Column, ...], source: Source, group: str | None, temp: Path, threads: int
+        self, path: Path, columns: tuple[Column, ...], source: RowSource, group: str | None, temp: Path, layout: _Layout
     ) -> None:
         import duckdb
 
-        self.path, self.columns, self.source, self.group = path, columns, source, group
+        self.path, self.columns, self.source, self.group, self.block = path, columns, source, group, layout.block
         self.failure: BaseException | None = None
         self.stopped = False
         self.small: frozenset[str] = frozenset()
         settings: dict[str, Any] = {
             "memory_limit": MEMORY,
             "temp_directory": str(temp),
-            # BigQuery's tables have no order, and keeping one costs memory.
-            "preserve_insertion_order": "false",
+            # BigQuery's tables have no order, and keeping one costs memory; a query's answer may have one.
+            "preserve_insertion_order": str(layout.in_order).lower(),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
-        self.connection = duckdb.connect(config=settings | ({"threads": threads} if threads else {}))
+        self.connection = duckdb.connect(config=settings | ({"threads": layout.threads} if layout.threads else {}))
+        self.connection.execute(NO_BAR)
 
     def interrupt(self) -> None:
         self.stopped = True
@@ -126,16 +161,16 @@ class _Writer:
         except (duckdb.Error, MemoryError) as error:
             if self.failure is not None:
                 raise self.failure from error
-            raise TransferError(f"DuckDB could not write {self.path.name}: {_first_line(error)}") from error
+            raise TransferError(f"DuckDB could not write {self.path.name}: {first_line(error)}") from error
 
     def _write(self) -> Written:
         self._run("SET TimeZone = 'UTC'")
         # Nobody reads a file that was not finished, so a log to finish it from would only cost time.
-        self._run(f"ATTACH {text(str(self.path))} AS copy (RECOVERY_MODE no_wal_writes)")
+        self._run(f"ATTACH {text(str(self.path))} AS copy (RECOVERY_MODE no_wal_writes, BLOCK_SIZE {self.block})")
         if self.source.batches is not None:
             self._from_batches(self.source.batches)
         elif self.source.files:
-            self._from_relation(f"read_parquet([{', '.join(text(str(f)) for f in self.source.files)}])")
+            self._from_relation(f"read_parquet([{', '.join(text(glob.escape(str(f))) for f in self.source.files)}])")
         elif self.source.parts:
             self._from_parts()
         else:
@@ -178,8 +213,8 @@ class _Writer:
         return stored(source, column.type, held.get(column.name.lower()))
 
     def _require(self, described: Sequence[tuple[Any, ...]]) -> None:
-        found = {str(row[0]).lower() for row in described}
-        missing = [c.name for c in self.columns if c.name.lower() not in found]
+        delivered = {str(row[0]).lower() for row in described}
+        missing = [c.name for c in self.columns if c.name.lower() not in delivered]
         if missing:
             raise TransferError(f"the transfer brought no column {missing[0]}")
 
@@ -236,7 +271,3 @@ def _held(column: Column, held: Mapping[str, str]) -> str:
 
 def _scale(value: str, digits: int) -> str:
     return scale_of(f"CAST({value} AS DECIMAL(18,9))", 18, 9) if digits <= _SMALL else scale_of(value, 38, 9)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).split("\n", 1)[0]

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from bigpato_magic.notebook import tables
-from bigpato_magic.notebook.footnote import clock, code_html, items_html, parts_of
-from bigpato_magic.traits import format_money, format_size
-from bigpato_magic.types import Plan, Promotion, Refresh, RunLocal, RunOnBigQuery, RunOnReference, RunWithFinish
+from bigpato_magic.errors import BigPatoError, QueryError
+from bigpato_magic.notebook import tabular
+from bigpato_magic.notebook.footnote import (
+    asked_of,
+    clock,
+    code_html,
+    count_of,
+    details_html,
+    items_html,
+    parts_of,
+    text_html,
+)
+from bigpato_magic.notebook.layout import laid_out
+from bigpato_magic.notebook.view import NOTHING_TO_DO
+from bigpato_magic.traits import format_duration, format_money, format_size
+from bigpato_magic.types import (
+    Decision,
+    Freshness,
+    Plan,
+    Promotion,
+    Refresh,
+    RunInEvaluator,
+    RunLocal,
+    RunOnBigQuery,
+    RunRead,
+    RunSplit,
+    TableCopy,
+)
 
 if TYPE_CHECKING:
-    from bigpato_magic.explain import Explanation, TableState
-    from bigpato_magic.overview import TableRow
-    from bigpato_magic.tier.ledger import Savings
-    from bigpato_magic.tier.store import Finding
-    from bigpato_magic.verification import Verdict
+    from bigpato_magic.explain import ExplainedTable, Explanation
+    from bigpato_magic.overview import KeptRow, TableRow
+    from bigpato_magic.tier.files.store import Finding
+    from bigpato_magic.tier.journal.ledger import Savings
+    from bigpato_magic.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +66,9 @@ def lines_card(lines: Sequence[str]) -> Card:
 
 def table_card(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], after: str = "") -> Card:
     """A card of a title and a table."""
-    parts = [title, *tables.as_lines(header, rows), *([after] if after else [])]
+    parts = [title, *tabular.as_lines(header, rows), *([after] if after else [])]
     tail = f"<div>{escape(after)}</div>" if after else ""
-    return Card("\n".join(parts), f"<div>{escape(title)}</div>{tables.as_html(header, rows)}{tail}")
+    return Card("\n".join(parts), f"<div>{escape(title)}</div>{tabular.as_html(header, rows)}{tail}")
 
 
 def stacked(several: Sequence[Card]) -> Card:
@@ -56,74 +81,122 @@ def stacked(several: Sequence[Card]) -> Card:
 
 def price_card(explanation: Explanation) -> Card:
     """Both routes' price, before anything runs."""
-    return lines_card([f"BigQuery: {_bigquery_price(explanation)}", f"local: {_local_price(explanation)}"])
+    lines = [f"BigQuery: {_bigquery_price(explanation)}", f"local: {_local_price(explanation)}"]
+    return lines_card([*lines, *([f"Storage Read: {explanation.reading}"] if explanation.reading else [])])
 
 
 def explanation_card(explanation: Explanation) -> Card:
     """Where a query would run, why, over which tables, and what would make it local."""
-    headline = f"It would run {_place(explanation)}."
+    if explanation.error is not None and explanation.fails:
+        return _failing_card(explanation, explanation.error)
+    headline = f"It would {_place(explanation)}."
     header = ("Table", "Where", "Size", "Freshness", "Why not")
     rows = [_table_row(table) for table in explanation.tables]
     reasons = explanation.reasons
     price = price_card(explanation)
-    text = [headline, *(f"  - {r.message} [{r.code}]" for r in reasons), *tables.as_lines(header, rows), price.text]
-    html = [f"<div><b>{escape(headline)}</b></div>", items_html(reasons), tables.as_html(header, rows)]
+    text = [headline, *(f"  - {r.message} [{r.code}]" for r in reasons), *tabular.as_lines(header, rows), price.text]
+    html = [f"<div><b>{escape(headline)}</b></div>", items_html(reasons), tabular.as_html(header, rows)]
     html.append(price.html)
     for title, sql in _texts(explanation):
         text += [f"{title}:", sql]
-        html.append(f"<details><summary>{escape(title)}</summary>{code_html(sql)}</details>")
+        html.append(details_html(escape(title), code_html(sql)))
     return Card("\n".join(text), "".join(html))
+
+
+def _failing_card(explanation: Explanation, error: BigPatoError) -> Card:
+    """That it would fail, where, and what to do; over which tables."""
+    place = ""
+    if isinstance(error, QueryError) and error.line is not None:
+        place = f" at line {error.line}, column {error.column or 1}"
+    first, *more = error.message.splitlines() or [""]
+    headline = f"It would fail{place}: {first}"
+    excerpt, way_out = [*more, *error.excerpt()], error.way_out()
+    header = ("Table", "Where", "Size", "Freshness", "Why not")
+    rows = [(*row[:-1], "" if row[-1] == error.message else row[-1]) for row in map(_table_row, explanation.tables)]
+    text = [headline, *excerpt, *way_out, *tabular.as_lines(header, rows)]
+    html = [f"<div><b>{escape(headline)}</b></div>", text_html("\n".join(excerpt))]
+    html += [f"<div>{escape(line.strip())}</div>" for line in way_out]
+    return Card("\n".join(text), "".join([*html, tabular.as_html(header, rows)]))
 
 
 def _texts(explanation: Explanation) -> list[tuple[str, str]]:
     """What runs here; on BigQuery, the DuckDB SQL that would run if the tables were here."""
-    would = [("DuckDB SQL", explanation.duckdb_sql)] if explanation.duckdb_sql else []
+    would = [("DuckDB SQL", laid_out(explanation.duckdb_sql))] if explanation.duckdb_sql else []
     return parts_of(explanation.decision) or would
 
 
 def _place(explanation: Explanation) -> str:
-    if isinstance(explanation.decision, RunLocal):
+    decision = explanation.decision
+    if isinstance(decision, RunLocal) and decision.kept:
+        here = "be read from" if decision.where == "kept" else "run locally, in DuckDB, with"
+        return f"{here} {kept_words(decision.kept)}"
+    return f"run {_engine(decision)}"
+
+
+def _engine(decision: Decision) -> str:
+    if isinstance(decision, RunLocal):
         return "locally, in DuckDB"
-    if isinstance(explanation.decision, RunWithFinish):
+    if isinstance(decision, RunSplit):
         return "locally, begun by DuckDB and finished by Google's evaluator"
-    return "locally, in Google's evaluator" if isinstance(explanation.decision, RunOnReference) else "on BigQuery"
+    if isinstance(decision, RunRead):
+        return "without a query job: its rows are read from the table by Storage Read"
+    return "locally, in Google's evaluator" if isinstance(decision, RunInEvaluator) else "on BigQuery"
+
+
+def kept_words(kept: Sequence[TableCopy]) -> str:
+    """Which answers of BigQuery stand in for it: of when, over which tables."""
+    tables = ", ".join(dict.fromkeys(basis.table.table for copy in kept for basis in copy.bases))
+    what = "a kept answer" if len(kept) == 1 else f"{len(kept)} kept answers"
+    return f"{what} of BigQuery: of {clock(asked_of(kept))}, over {tables}"
 
 
 def _bigquery_price(explanation: Explanation) -> str:
     if explanation.bytes_bigquery is None:
-        return "not known: no dry run could be made"
+        return f"not known: {explanation.error.message if explanation.error else 'no dry run could be made'}"
     return f"{format_size(explanation.bytes_bigquery)} would be billed (≈ {format_money(explanation.price)})"
 
 
 def _local_price(explanation: Explanation) -> str:
-    if not isinstance(explanation.decision, RunOnBigQuery):
+    if not isinstance(explanation.decision, RunOnBigQuery | RunRead):
         return "nothing is billed"
     return explanation.remedy or "not possible"
 
 
-def _table_row(table: TableState) -> tuple[str, ...]:
+def _table_row(table: ExplainedTable) -> tuple[str, ...]:
     size = "" if table.bytes is None else format_size(table.bytes)
-    fresh = "" if table.where == "bigquery" else table.freshness.value
+    fresh = "" if table.where == "bigquery" else fresh_as_of(table.freshness, table.as_of)
     return str(table.id), table.where, size, fresh, table.reason.message if table.reason else ""
 
 
 # ------------------------------------------------------------------------------------------- plans
 
 
-def plan_card(plan: Plan, *, done: bool) -> Card:
-    """What a rebalance would do, or did."""
+def plan_card(plan: Plan, *, done: bool, nothing: str = NOTHING_TO_DO) -> Card:
+    """What a rebalance would do, or did; `nothing` is what is said where there is nothing to do."""
     rows = [*_moves("promote", plan.promote), *_moves("refresh", plan.refresh)]
     rows += [("demote", str(d.copy.table), format_size(d.copy.bytes), "", d.reason) for d in plan.demote]
     rows += [("stays" if not done else "not done", str(r.table), "", "", r.reason.message) for r in plan.refused]
-    return table_card(_plan_title(plan, done=done), ("Step", "Table", "Bytes", "Price", "Why"), rows)
+    return table_card(_plan_title(plan, done=done, nothing=nothing), ("Step", "Table", "Bytes", "Price", "Why"), rows)
 
 
-def _plan_title(plan: Plan, *, done: bool) -> str:
+def _plan_title(plan: Plan, *, done: bool, nothing: str) -> str:
     if not plan:
-        return "Nothing was moved." if done else "There is nothing to move."
+        return _nothing(plan, done=done) if plan.refused else nothing
     words = (("promoted", "to promote"), ("refreshed", "to refresh"), ("demoted", "to demote"))
     counts = (len(plan.promote), len(plan.refresh), len(plan.demote))
     return ", ".join(f"{n} {pair[not done]}" for n, pair in zip(counts, words, strict=True) if n) + "."
+
+
+def _were(names: Sequence[str]) -> str:
+    return "was" if len(names) == 1 else "were"
+
+
+def _nothing(plan: Plan, *, done: bool) -> str:
+    """A missing table is one thing, what may not or could not be done another."""
+    missing = [r.table.table for r in plan.refused if r.reason.code == "missing"]
+    if len(missing) == len(plan.refused):
+        return f"Nothing {'was' if done else 'would be'} moved: {', '.join(missing)} {_were(missing)} not found."
+    return f"Nothing {'was' if done else 'would be'} moved. Beside each table is the reason."
 
 
 def _moves(step: str, moves: Iterable[Promotion | Refresh]) -> list[tuple[str, ...]]:
@@ -144,17 +217,68 @@ def status_card(rows: Sequence[TableRow], facts: Sequence[tuple[str, str]]) -> C
 
 def savings_card(savings: Savings) -> Card:
     """What was billed, what was not, and what bringing tables here cost."""
-    rows = (
-        ("answered here", str(savings.local), format_size(savings.bytes_saved), format_money(savings.dollars_saved)),
-        ("on BigQuery", str(savings.bigquery), format_size(savings.bytes_billed), format_money(savings.dollars_billed)),
-        ("transfers", str(savings.transfers), format_size(savings.bytes_moved), format_money(savings.dollars_moved)),
-    )
+    rows = [
+        ("answered here", savings.local, savings.bytes_saved, savings.dollars_saved, savings.seconds_local),
+        ("on BigQuery", savings.bigquery, savings.bytes_billed, savings.dollars_billed, savings.seconds_bigquery),
+        ("transfers", savings.transfers, savings.bytes_moved, savings.dollars_moved, None),
+    ]
+    cells = [
+        [what, str(count), format_size(size), format_money(dollars), "" if time is None else format_duration(time)]
+        for what, count, size, dollars, time in rows
+    ]
+    for place, what, count in (
+        (2, "… of these from BigQuery's own cache", savings.bigquery_cached),
+        (1, "… of these BigQuery's own cache would have had", savings.local_cached),
+    ):
+        if count:
+            cells.insert(place, [what, str(count), format_size(0), format_money(0), ""])
+    if savings.kept:
+        saved, time = savings.kept_bytes_saved, format_duration(savings.kept_seconds)
+        dollars = format_money(savings.kept_dollars_saved)
+        cells.insert(1, ["… of these kept answers of BigQuery", str(savings.kept), format_size(saved), dollars, time])
+    if savings.read:
+        cells.insert(1, ["… of these read without a query job", str(savings.read), "", "", ""])
     since = f"Since {clock(savings.since)}" if savings.since else "So far"
-    title = f"{since}: {format_money(savings.net)} saved, transfers paid."
-    return table_card(title, ("What", "How many", "Bytes", "Dollars"), rows)
+    title = f"{since}: {format_money(savings.net)} saved, after what transfers cost."
+    return table_card(title, ("What", "How many", "Bytes", "Dollars", "Answers took"), cells)
 
 
-def verdict_card(verdict: Verdict) -> Card:
+KEPT_SHOWN = 20
+"""Kept answers that a card lists."""
+
+_WAY_TO_FORGET = "%bp_forget --all takes them away, %bp_forget dataset.table those over a table."
+
+
+def kept_card(rows: Sequence[KeptRow]) -> Card:
+    """The kept answers, and how they are taken away."""
+    if not rows:
+        return lines_card(["No answer of BigQuery is kept here."])
+    size = format_size(sum(row.local_bytes for row in rows))
+    title = f"{count_of(len(rows), 'kept answer')}, {size} on disk. {_WAY_TO_FORGET}"
+    header = ("Asked", "Tables", "Rows", "On disk", "Uses", "Freshness", "Not billed")
+    more = f"… and {len(rows) - KEPT_SHOWN} more" if len(rows) > KEPT_SHOWN else ""
+    return table_card(title, header, [_kept_cells(row) for row in rows[:KEPT_SHOWN]], more)
+
+
+def _kept_cells(row: KeptRow) -> tuple[str, ...]:
+    unchecked = row.freshness is Freshness.UNKNOWN
+    return (
+        row.query if len(row.query) <= _ASKED else f"{row.query[: _ASKED - 1]}…",
+        ", ".join(table.table for table in row.tables),
+        f"{row.rows:,}",
+        format_size(row.local_bytes),
+        str(row.uses),
+        f"unchecked since {clock(row.fresh_as_of or row.answered)}"
+        if unchecked
+        else fresh_as_of(row.freshness, row.fresh_as_of),
+        format_size(row.not_billed_bytes) if row.not_billed_bytes else "",
+    )
+
+
+_ASKED = 60
+
+
+def verdict_card(verdict: Verification) -> Card:
     """What running a query again on BigQuery showed."""
     lines = [f"{verdict.outcome}: {verdict.detail}", f"{format_size(verdict.bytes_billed)} billed for it"]
     if verdict.case:
@@ -163,16 +287,26 @@ def verdict_card(verdict: Verdict) -> Card:
 
 
 def files_card(findings: Sequence[Finding]) -> Card:
-    """What a check of the copies' files found."""
+    """What a check of the copies' files showed."""
     if not findings:
         return lines_card(["Every file is what it was when it was copied."])
-    rows = [(str(found.copy.table) if found.copy else "", found.path.name, found.message) for found in findings]
+    rows = [(str(damage.copy.table) if damage.copy else "", damage.path.name, damage.message) for damage in findings]
     return table_card("Damaged copies were taken away:", ("Table", "File", "What is wrong"), rows)
+
+
+_UP_TO = {Freshness.FRESH: " as of", Freshness.STALE: ", last seen fresh at", Freshness.UNKNOWN: " since"}
+
+
+def fresh_as_of(freshness: Freshness, instant: datetime | None) -> str:
+    """What is known of a copy, and up to which instant: a card is read again on another day."""
+    if instant is None:
+        return freshness.value
+    return f"{freshness.value}{_UP_TO[freshness]} {clock(instant)}"
 
 
 def _status_row(row: TableRow) -> tuple[str, ...]:
     local = row.where == "local"
-    fresh = row.freshness.value + (f", {clock(row.fresh_as_of)}" if row.fresh_as_of else "")
+    fresh = fresh_as_of(row.freshness, row.fresh_as_of)
     marks = " ".join(name for name, on in (("pinned", row.pinned), ("excluded", row.excluded)) if on)
     return (
         str(row.id),

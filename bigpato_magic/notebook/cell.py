@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bigpato_magic.errors import ConfigurationError
-from bigpato_magic.notebook import cards, parameters, words
+from bigpato_magic.arguments import path_of
+from bigpato_magic.errors import ConfigurationError, QueryError
+from bigpato_magic.googlesql.lexer import is_blank, parameter_names
+from bigpato_magic.notebook import cards, magic_line
 from bigpato_magic.notebook.cards import Card
+from bigpato_magic.notebook.magic_line import ParsedLine
+from bigpato_magic.notebook.origin import Composed
 from bigpato_magic.notebook.progress import ProgressLine, surface_of
-from bigpato_magic.notebook.results import HandOver, hand_over, note_of
+from bigpato_magic.notebook.results import HandOver, check_kind, hand_over, note_of
 from bigpato_magic.notebook.running import run
 from bigpato_magic.notebook.session import Session
-from bigpato_magic.notebook.words import Words
-from bigpato_magic.sql.read import parameter_names
+from bigpato_magic.parameters import bind
 from bigpato_magic.types import Parameter
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class QueryCell:
     """
 
     session: Session
-    asked: Words
+    asked: ParsedLine
     local: Mapping[str, Any] | None = None
 
     @property
@@ -52,43 +54,54 @@ class QueryCell:
             saved.save(self.options.save, sql, self.options.with_)
         if self.options.no_execute:
             return None
-        return self._answer(saved.compose(sql, self.options.with_))
+        return self._answer(self._composed(sql))
 
     def explain(self) -> Card:
         """The explanation of the query, or the story of the last one."""
         if not self.asked.sql.strip():
             return self._last()
-        sql = self.session.saved.compose(self.asked.sql, self.options.with_)
-        return self._explained(sql, self._bind(sql), cards.explanation_card)
+        return self._explained(self._composed(self.asked.sql), cards.explanation_card)
 
     def _sql(self) -> str:
         asked, path = self.asked, self.options.file
         if path and asked.sql.strip():
             raise ConfigurationError("the query is in the cell and in --file", hint="leave one of them out")
         sql = _read(path) if path else asked.sql
-        if not sql.strip():
+        sql = sql.removeprefix("\ufeff")
+        if is_blank(sql):
             raise ConfigurationError("there is no query", hint="%%bpsql in a cell's first line, the query below it")
         return sql
 
-    def _answer(self, sql: str) -> Any:
-        bound = self._bind(sql)
+    def _composed(self, sql: str) -> Composed:
+        return Composed(self.session.saved.compose(sql, self.options.with_), sql, self.session.saved.texts())
+
+    def _answer(self, query: Composed) -> Any:
         if self.options.dry_run or self.options.explain:
-            return self._explained(sql, bound, cards.price_card if self.options.dry_run else cards.explanation_card)
+            return self._explained(query, cards.price_card if self.options.dry_run else cards.explanation_card)
+        check_kind(self.options.to)
+        sql, bound = query.whole, self._bind(query.whole)
         client = self.session.client
         settings = _settings(self.options)
         line = ProgressLine(None if _quiet(self.options) else surface_of(self.session.shell))
-        result = run(
-            lambda cancel, progress: client.run(sql, params=bound, cancel=cancel, progress=progress, **settings), line
-        )
-        return hand_over(self.session.shell, client, result, _wish(self.asked))
+        with query.telling(self.session.variables(self.local)):
+            result = run(
+                lambda cancel, progress: client.run(sql, params=bound, cancel=cancel, progress=progress, **settings),
+                line,
+            )
+        value, self.session.note = hand_over(self.session.shell, client, result, _wish(self.asked, self.session.begun))
+        return value
 
     def _bind(self, sql: str) -> tuple[Parameter, ...]:
         variables = self.session.variables(self.local)
-        return parameters.bind(parameter_names(sql), words.mapping(self.asked.params, variables), variables)
+        return bind(parameter_names(sql), magic_line.mapping(self.asked.params, variables), variables)
 
-    def _explained(self, sql: str, bound: tuple[Parameter, ...], card: Callable[[Explanation], Card]) -> Card:
-        client, where = self.session.client, _place(self.options)
-        explanation = run(lambda _cancel, _progress: client.explain(sql, params=bound, **where))
+    def _explained(self, query: Composed, card: Callable[[Explanation], Card]) -> Card:
+        client, how, bound = self.session.client, _conditions(self.options), self._bind(query.whole)
+        explanation = run(lambda _cancel, _progress: client.explain(query.whole, params=bound, **how))
+        if isinstance(explanation.error, QueryError):
+            query.tell(explanation.error, self.session.variables(self.local))
+        if getattr(self.options, "dry_run", False) and explanation.error is not None and explanation.fails:
+            raise explanation.error
         if self.asked.destination:
             self.session.shell.push({self.asked.destination: explanation})  # type: ignore[no-untyped-call]
         return card(explanation)
@@ -97,8 +110,10 @@ class QueryCell:
         client = self.session.client
         if client.last is None:
             raise ConfigurationError("no query has run yet", hint="%bp_explain SELECT …, or %%bp_explain over a cell")
-        note = note_of(client, client.last)
-        return Card(note.full(), note.html(unfolded=True))
+        told = self.session.note
+        note = told if told is not None and told.result is client.last else note_of(client, client.last)
+        note = replace(note, unfolded=True)
+        return Card(note.text(), note.html())
 
     def _format(self, line: str, sql: str) -> None:
         """Put the cell with its query laid out in place of the cell, for the person to run."""
@@ -112,34 +127,40 @@ class QueryCell:
 def _settings(options: Namespace) -> dict[str, Any]:
     return {
         "route": options.route,
-        "max_staleness": options.max_staleness,
-        "maximum_bytes_billed": options.maximum_bytes_billed,
         "use_query_cache": not options.no_query_cache,
         "use_storage_api": not options.use_rest_api,
         "location": options.location,
         "lazy": options.to == "duckdb",
-        **_place(options),
+        **_conditions(options),
     }
 
 
-def _place(options: Namespace) -> dict[str, Any]:
-    """Only what was given: the client knows the rest."""
-    return {name: value for name in ("project", "dataset") if (value := getattr(options, name, None))}
+_CONDITIONS = ("project", "dataset", "max_staleness", "offline", "maximum_bytes_billed")
+
+
+def _conditions(options: Namespace) -> dict[str, Any]:
+    """What a run and an explanation rest on alike. Only what was given: the client knows the rest."""
+    given = {name: getattr(options, name, None) for name in _CONDITIONS}
+    return {name: value for name, value in given.items() if not (value is None or value is False or value == "")}
 
 
 def _quiet(options: Namespace) -> bool:
     return (options.progress_bar_type or "").lower() == "none"
 
 
-def _wish(asked: Words) -> HandOver:
+def _wish(asked: ParsedLine, begun: float) -> HandOver:
     options = asked.options
-    return HandOver(options.to, options.max_results, asked.destination, asked.shown, options.verbose)
+    return HandOver(options.to, options.max_results, asked.destination, asked.shown, options.verbose, begun)
 
 
 def _read(path: str) -> str:
+    """A file's text; a byte order mark says that it is UTF-8, or that it is not."""
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
+        content = path_of("--file", path).read_bytes()
     except OSError as error:
         raise ConfigurationError(f"--file {path} cannot be read: {error.strerror}") from None
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        raise ConfigurationError(f"--file {path} is not UTF-8 text") from None
+        what = "UTF-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "not UTF-8 text"
+        raise ConfigurationError(f"--file {path} is {what}", hint="save it as UTF-8") from None

@@ -11,7 +11,8 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion
 
-from bigpato_magic.notebook.names import Names, functions
+from bigpato_magic.googlesql.identifiers import quoted
+from bigpato_magic.notebook.names import NotebookNames, functions
 from bigpato_magic.notebook.options import BPSQL, Option
 from bigpato_magic.notebook.scope import Scope, Source, scope_at
 from bigpato_magic.types import Column, Kind, SqlType
@@ -21,9 +22,9 @@ Candidate = tuple[str, str]
 
 _CELL = re.compile(r"\s*%%(?:bpsql|bp_explain)\b[^\n]*\n?")
 _LINE = re.compile(r"(?:.*=)?\s*%(?:bpsql|bp_explain)\s")
-_TABLE_LINE = re.compile(r"\s*%bp_(?:rebalance|demote|pin|unpin|status)\s")
-_OPTION = re.compile(r"(?:^|\s)(--?[\w-]*)$")
-_CHOICE = re.compile(r"(--[\w-]+)[\s=]+(\w*)$")
+_TABLE_LINE = re.compile(r"\s*%bp_(?:rebalance|demote|pin|unpin|status|forget)\s")
+_OPTION = re.compile(r"(?:^|\s)(-[\w-]*+)$")
+_CHOICE = re.compile(r"(?<![\w-])(--[\w-]++)[\s=]++(\w*+)$")
 _MOST = 500
 _KEYWORDS = """
     SELECT FROM WHERE GROUP BY HAVING QUALIFY WINDOW ORDER LIMIT OFFSET JOIN LEFT RIGHT FULL INNER CROSS ON USING AS
@@ -34,18 +35,18 @@ _KEYWORDS = """
     """.split()  # noqa: SIM905 - a list of words is read as one
 
 
-def completions(context: CompletionContext, names: Names, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+def completions(context: CompletionContext, names: NotebookNames, variables: Mapping[str, Any]) -> Mapping[str, Any]:
     """An answer to IPython: nothing outside our cells, ours alone inside them."""
-    found = complete(context, names, variables)
-    if found is None:
+    completed = complete(context, names, variables)
+    if completed is None:
         return {"completions": []}
-    fragment, candidates = found
+    fragment, candidates = completed
     shown = [SimpleCompletion(text, type=kind) for text, kind in candidates]
     return {"completions": shown, "matched_fragment": fragment, "suppress": True, "ordered": True}
 
 
 def complete(
-    context: CompletionContext, names: Names, variables: Mapping[str, Any]
+    context: CompletionContext, names: NotebookNames, variables: Mapping[str, Any]
 ) -> tuple[str, list[Candidate]] | None:
     """The fragment before the cursor and what can stand for it; None outside our cells."""
     before = context.text_until_cursor
@@ -61,7 +62,7 @@ def complete(
     return _in_sql("\n".join(lines[1:]), offset, names, variables)
 
 
-def _in_line(before: str, names: Names, variables: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
+def _in_line(before: str, names: NotebookNames, variables: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
     if _OPTION.search(before) or _CHOICE.search(before):
         return _options(before)
     match = _LINE.match(before)
@@ -69,7 +70,7 @@ def _in_line(before: str, names: Names, variables: Mapping[str, Any]) -> tuple[s
     return _in_sql(sql, len(sql), names, variables)
 
 
-def _tables_of_line(before: str, names: Names) -> tuple[str, list[Candidate]]:
+def _tables_of_line(before: str, names: NotebookNames) -> tuple[str, list[Candidate]]:
     path, _, fragment = before.split()[-1].rpartition(".") if not before.endswith(" ") else ("", "", "")
     parts = tuple(path.split(".")) if path else ()
     return fragment, _starting(fragment, _table_names(Scope(path=parts), names))
@@ -96,21 +97,31 @@ def _spellings() -> Iterator[str]:
 
 
 def _choices(name: str) -> Iterable[str]:
-    found: Option | None = next((entry for entry in BPSQL if name in entry[0]), None)
-    return found[1].get("choices", ()) if found else ()
+    option: Option | None = next((entry for entry in BPSQL if name in entry[0]), None)
+    return option[1].get("choices", ()) if option else ()
 
 
 # ---------------------------------------------------------------------------------------------- SQL
 
 
-def _in_sql(sql: str, offset: int, names: Names, variables: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
+def _in_sql(sql: str, offset: int, names: NotebookNames, variables: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
     scope = scope_at(sql, offset)
     if scope is None:
         return "", []
-    return scope.fragment, _starting(scope.fragment, _candidates(scope, names, variables))
+    candidates = _starting(scope.fragment, _candidates(scope, names, variables))
+    return scope.fragment, candidates if scope.quoted else [
+        (_spelled(name, kind, scope), kind) for name, kind in candidates
+    ]
 
 
-def _candidates(scope: Scope, names: Names, variables: Mapping[str, Any]) -> Iterator[Candidate]:
+def _spelled(name: str, kind: str, scope: Scope) -> str:
+    """A name as it is written: in backquotes where it needs them; tables' paths may have dashes without."""
+    if kind == "keyword" or kind.startswith("function") or scope.parameter:
+        return name
+    return name if scope.wants_table and quoted(name.replace("-", "_")) == name.replace("-", "_") else quoted(name)
+
+
+def _candidates(scope: Scope, names: NotebookNames, variables: Mapping[str, Any]) -> Iterator[Candidate]:
     if scope.parameter:
         yield from ((name, type(value).__name__) for name, value in variables.items() if _bindable(name, value))
     elif scope.wants_table:
@@ -121,17 +132,17 @@ def _candidates(scope: Scope, names: Names, variables: Mapping[str, Any]) -> Ite
         yield from _expressions(scope, names)
 
 
-def _expressions(scope: Scope, names: Names) -> Iterator[Candidate]:
+def _expressions(scope: Scope, names: NotebookNames) -> Iterator[Candidate]:
     for source in scope.sources:
         for column in _columns(source, scope, names):
             yield column.name, _kind(column.type)
     yield from ((source.name, "alias") for source in scope.sources if source.name)
-    if scope.fragment:
+    if scope.fragment and not scope.quoted:
         yield from ((name, f"function {shapes[0]}") for name, shapes in functions().items() if shapes)
         yield from ((word, "keyword") for word in _KEYWORDS)
 
 
-def _table_names(scope: Scope, names: Names) -> Iterator[Candidate]:
+def _table_names(scope: Scope, names: NotebookNames) -> Iterator[Candidate]:
     if len(scope.path) == 2:
         yield from ((name, "table") for name in names.tables(scope.path[1], scope.path[0]))
     elif scope.path:
@@ -144,7 +155,7 @@ def _table_names(scope: Scope, names: Names) -> Iterator[Candidate]:
         yield from ((name, "project") for name in names.projects())
 
 
-def _members(scope: Scope, names: Names) -> Iterator[Candidate]:
+def _members(scope: Scope, names: NotebookNames) -> Iterator[Candidate]:
     """After a dot: columns of an alias, fields of a STRUCT column."""
     first, *rest = scope.path
     source = next((s for s in scope.sources if s.name.lower() == first.lower()), None)
@@ -153,8 +164,8 @@ def _members(scope: Scope, names: Names) -> Iterator[Candidate]:
     else:
         columns, path = (c for s in scope.sources for c in _columns(s, scope, names)), list(scope.path)
     for name in path:
-        found = next((column for column in columns if column.name.lower() == name.lower()), None)
-        columns = iter(_fields(found.type) if found else ())
+        column = next((column for column in columns if column.name.lower() == name.lower()), None)
+        columns = iter(_fields(column.type) if column else ())
     yield from ((column.name, _kind(column.type)) for column in columns)
 
 
@@ -166,7 +177,9 @@ def _fields(sql_type: SqlType) -> Iterator[Column]:
 _UNKNOWN = SqlType(Kind.STRING)
 
 
-def _columns(source: Source, scope: Scope, names: Names, seen: frozenset[str] = frozenset()) -> Iterator[Column]:
+def _columns(
+    source: Source, scope: Scope, names: NotebookNames, seen: frozenset[str] = frozenset()
+) -> Iterator[Column]:
     """The columns of a table, a CTE or a subquery, its stars unfolded."""
     cte = next((c for c in scope.ctes if source.path == (c.name,) and c.name not in seen), None)
     if cte is not None:
@@ -178,7 +191,7 @@ def _columns(source: Source, scope: Scope, names: Names, seen: frozenset[str] = 
             yield from _output(output, source, scope, names, seen)
 
 
-def _output(output: str, source: Source, scope: Scope, names: Names, seen: frozenset[str]) -> Iterator[Column]:
+def _output(output: str, source: Source, scope: Scope, names: NotebookNames, seen: frozenset[str]) -> Iterator[Column]:
     if not output.endswith("*"):
         inner = (column for s in source.within for column in _columns(s, scope, names, seen))
         yield next((column for column in inner if column.name.lower() == output.lower()), Column(output, _UNKNOWN))
@@ -206,10 +219,10 @@ _BINDABLE = ("builtins", "datetime", "decimal", "bigpato_magic.types")
 def _starting(fragment: str, candidates: Iterable[Candidate]) -> list[Candidate]:
     """Those that begin as the fragment does, each once, in their order."""
     low = fragment.lower()
-    found: dict[str, str] = {}
+    matching: dict[str, str] = {}
     for text, kind in candidates:
-        if text.lower().startswith(low) and text not in found:
-            found[text] = kind
-            if len(found) >= _MOST:
+        if text.lower().startswith(low) and text not in matching:
+            matching[text] = kind
+            if len(matching) >= _MOST:
                 break
-    return list(found.items())
+    return list(matching.items())

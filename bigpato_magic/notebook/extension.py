@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 
 from bigpato_magic.errors import ConfigurationError
-from bigpato_magic.notebook import hooks, late
+from bigpato_magic.notebook import hooks, lazy_magics
 from bigpato_magic.notebook.session import OWNERS, Session, session_of
 from bigpato_magic.notebook.warming import Warming
 
@@ -37,7 +37,7 @@ def load(shell: InteractiveShell) -> None:
     if session_of(shell) is not None:
         return
     session = Session(shell)
-    late.register(session)
+    lazy_magics.register(session)
     session.undo.append(hooks.install(shell, session))
     for line in misspelt(shell):
         _say(line)
@@ -49,7 +49,7 @@ def unload(shell: InteractiveShell) -> None:
     session = session_of(shell)
     if session is None:
         return
-    late.withdraw(session)
+    lazy_magics.withdraw(session)
     session.close()
 
 
@@ -69,7 +69,9 @@ def use(client: BigPato) -> BigPato:
 
 def start_warming(session: Session) -> Warming:
     """Make the client, wake Google's analyzer and import what the first query needs, while no cell runs."""
-    warming = Warming(session.shell, (lambda: session.client, _wake, *(partial(import_module, name) for name in _SOON)))
+    imports = (partial(import_module, name) for name in _SOON)
+    steps: tuple[Callable[[], object], ...] = (lambda: session.client, _wake, *imports)
+    warming = Warming(session.shell, steps, session.hold)
     warming.start()
     session.undo.append(warming.stop)
     return warming
@@ -83,15 +85,27 @@ def _wake() -> None:
 
 
 def misspelt(shell: InteractiveShell) -> Iterable[str]:
-    """One line for each section of the configuration that looks like one of ours and is none."""
+    """One line for each section of the configuration that looks like one of ours and is none, and for each wrong name."""
     known = {*OWNERS, *(type(part).__name__ for part in shell.configurables)}
     for section in shell.config:
+        if section in OWNERS:
+            yield from _unknown_names(section, shell.config[section])
         if section[:1].isupper() and section not in known:
             from difflib import get_close_matches
 
             close = get_close_matches(section, OWNERS, n=1, cutoff=0.75)
             if close:
                 yield f"The configuration sets {section}, which nothing reads. Did you mean {close[0]}?"
+
+
+def _unknown_names(owner: str, section: Iterable[str]) -> Iterable[str]:
+    """What is set on one of our classes and is no setting of it. Only who configures us waits for these imports."""
+    from bigpato_magic.traits import unknown_setting
+
+    known = getattr(import_module(OWNERS[owner]), owner).class_trait_names(config=True)
+    for name in section:
+        if not name[:1].isupper() and name not in known:
+            yield f"The configuration sets {owner}.{name}: {unknown_setting(owner, name, known)}"
 
 
 def _say(line: str) -> None:

@@ -12,15 +12,17 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from bigpato_magic.notebook import tables
-from bigpato_magic.traits import format_duration, format_money, format_size
+from bigpato_magic.notebook import tabular
+from bigpato_magic.notebook.layout import laid_out
+from bigpato_magic.traits import format_duration, format_instant, format_money, format_size
 from bigpato_magic.types import (
     Decision,
     QueryResult,
     Reason,
     RunLocal,
     RunOnBigQuery,
-    RunWithFinish,
+    RunRead,
+    RunSplit,
     TableCopy,
     TableId,
 )
@@ -28,10 +30,19 @@ from bigpato_magic.types import (
 _STYLE = "font-size:.85em;opacity:.8;margin:.2em 0"
 _PLACES = {
     "local": "local",
-    "finish": "local, finished by Google's evaluator",
-    "reference": "local (Google's evaluator)",
+    "split": "local, finished by Google's evaluator",
+    "evaluator": "local (Google's evaluator)",
     "bigquery": "BigQuery",
 }
+KEYS = 'data-lm-suppress-shortcuts="true"'
+"""On an element that can have the focus: keys are its own then, and `d d` does not delete the notebook's cell.
+
+https://jupyterlab.readthedocs.io/en/stable/extension/notebook.html#keyboard-interaction-model
+"""
+_DONE = {"DELETE": "deleted", "INSERT": "inserted", "TRUNCATE_TABLE": "deleted", "UPDATE": "updated"}
+"""What a statement does to rows; "changed" where it may do several things."""
+_WORTH_SAYING = 0.1
+"""Seconds of starting that are said of a query's time."""
 _REMEDIED = ("not-local", "stale", "not-held", "streaming", "unchecked")
 
 
@@ -43,24 +54,51 @@ class Note:
         result: the answer's story; its frame is not looked at.
         price: dollars that BigQuery bills for so many bytes; None says none.
         console_project: the project in whose console the job can be seen, None where there is none.
+        waited: seconds from the person's ⏎ to the frame; None for those of the result alone.
         rows: of the whole result.
         shown: of them in the variable or on the screen.
         name: the variable that took the result.
         transfer: bytes of tables, and the dollars that bringing them here costs; None where their size is not known.
+        unfolded: all of it is shown at once, and not the line alone.
     """
 
     result: QueryResult
     price: Callable[[int], float] | None = None
     console_project: str | None = None
+    waited: float | None = None
     rows: int | None = None
     shown: int | None = None
     name: str | None = None
     transfer: Callable[[Sequence[TableId]], tuple[int, float] | None] | None = None
+    unfolded: bool = False
+
+    def text(self) -> str:
+        """The line, and where it is unfolded, all that is known."""
+        return self.full() if self.unfolded else self.line()
 
     def line(self) -> str:
-        """One line, as `local · 0.04 s · fresh as of 14:03:22 · 1.4 GiB not billed (≈ $0.0085)`."""
-        parts = [_where(self.result), format_duration(self.result.seconds), *self._cost(), *self._why(), *self._size()]
-        return (f"{self.name} ← " if self.name else "") + " · ".join(parts)
+        """One line, as `local · 0.04 s · fresh as of 2024-01-31 14:03:22 UTC · 1.4 GiB not billed (≈ $0.0085)`."""
+        return self._line(str, clock)
+
+    def _line(self, text: Callable[[str], str], when: Callable[[datetime], str]) -> str:
+        """The line, each text and each instant written as these say."""
+        before = [_where(self.result), self._time(), *self._affected()]
+        after = [*self._cost(), *self._why(), *self._size()]
+        fresh = [text(f"{words} ") + when(instant) for words, instant in _fresh(self.result)]
+        return text(f"{self.name} ← " if self.name else "") + " · ".join(
+            [*map(text, before), *fresh, *map(text, after)]
+        )
+
+    def _time(self) -> str:
+        """What the person has waited, and how much of that comes but once."""
+        whole, starting = self.seconds, self.result.starting
+        of_which = f", of which {format_duration(starting)} to start the analyzer" if starting >= _WORTH_SAYING else ""
+        return format_duration(whole) + of_which
+
+    @property
+    def seconds(self) -> float:
+        """What the person has waited."""
+        return self.result.seconds if self.waited is None else self.waited
 
     def full(self) -> str:
         """The line, the reasons, and the DuckDB SQL."""
@@ -69,17 +107,17 @@ class Note:
         remedy = [" ".join(words)] if (words := self._remedy()) else []
         return "\n".join([self.line(), *reasons, *remedy, *sql])
 
-    def html(self, *, unfolded: bool = False) -> str:
+    def html(self) -> str:
         """The line, which opens to tell why."""
         link = self._job_link()
-        job = f' · <a href="{escape(link)}" target="_blank" rel="noopener">job</a>' if link else ""
-        summary = f"<summary>{escape(self.line())}{job}</summary>"
-        opened = " open" if unfolded else ""
-        return f'<details class="bigpato-note" style="{_STYLE}"{opened}>{summary}{self._why_html()}</details>'
+        job = f' · <a {KEYS} href="{escape(link)}" target="_blank" rel="noopener">job</a>' if link else ""
+        summary = f"{self._line(escape, time_html)}{job}"
+        attributes = f'class="bigpato-note" style="{_STYLE}"'
+        return details_html(summary, self._why_html(), attributes, unfolded=self.unfolded)
 
     def bundle(self) -> tuple[dict[str, str], dict[str, Any]]:
         """The data and metadata of an output of its own."""
-        return {"text/plain": self.line(), "text/html": self.html()}, self.metadata()
+        return {"text/plain": self.text(), "text/html": self.html()}, self.metadata()
 
     def metadata(self) -> dict[str, Any]:
         """What the saved notebook keeps, for machines."""
@@ -87,7 +125,7 @@ class Note:
         return {
             "bigpato": {
                 "route": result.decision.where,
-                "seconds": round(result.seconds, 4),
+                "seconds": round(self.seconds, 4),
                 "bytes_billed": result.bytes_billed,
                 "bytes_saved": result.bytes_saved,
                 "job_id": result.job_id,
@@ -102,7 +140,25 @@ class Note:
             if result.cache_hit:
                 return ["from BigQuery's cache, not billed"]
             return [f"{format_size(result.bytes_billed)} billed{self._price(result.bytes_billed)}"]
-        return [*_fresh(result), f"{format_size(result.bytes_saved)} not billed{self._price(result.bytes_saved)}"]
+        if isinstance(result.decision, RunRead):
+            return [*(self._not_billed() or ["nothing billed"]), self._read()]
+        return self._not_billed()
+
+    def _not_billed(self) -> list[str]:
+        result = self.result
+        if result.cache_hit and result.unverified_since is None:  # offline, nothing of BigQuery's would have answered
+            return ["BigQuery's cache would have had it too"]
+        if not result.bytes_saved:
+            return []
+        return [f"{format_size(result.bytes_saved)} not billed{self._price(result.bytes_saved)}"]
+
+    def _read(self) -> str:
+        price = f" (≈ {format_money(self.result.read_price)})" if self.result.read_price else ""
+        return f"{format_size(self.result.bytes_read)} read{price}"
+
+    def _affected(self) -> list[str]:
+        count = self.result.affected_rows
+        return [] if count is None else [f"{count_of(count, 'row')} {_DONE.get(self.result.statement, 'changed')}"]
 
     def _price(self, size: int) -> str:
         return f" (≈ {format_money(self.price(size))})" if size and self.price else ""
@@ -119,7 +175,7 @@ class Note:
             return []
         if self.shown < self.rows:
             return [f"first {self.shown:,} of {self.rows:,} rows"]
-        return [f"{self.rows:,} rows"] if self.name else []
+        return [count_of(self.rows, "row")] if self.name else []
 
     def _why_html(self) -> str:
         """Tables, reasons, the DuckDB SQL, and what would have made it local."""
@@ -159,7 +215,7 @@ def why_html(result: QueryResult) -> str:
     """Reasons, copies and the DuckDB SQL of one answer."""
     decision = result.decision
     parts = [items_html(reasons_of(result))]
-    if not isinstance(decision, RunOnBigQuery):
+    if not isinstance(decision, RunOnBigQuery | RunRead):
         parts.append(_copies_html(decision.copies))
     texts = parts_of(decision)
     parts += [(f"<div>{escape(title)}</div>" if texts[1:] else "") + code_html(text) for title, text in texts]
@@ -167,20 +223,23 @@ def why_html(result: QueryResult) -> str:
 
 
 def parts_of(decision: Decision) -> list[tuple[str, str]]:
-    """What runs here, each part with its title: DuckDB SQL, and what Google's evaluator makes of its rows."""
-    if not isinstance(decision, RunLocal | RunWithFinish):
+    """What runs, each part with its title: DuckDB SQL, what Google's evaluator makes of its rows, a read's filter."""
+    if isinstance(decision, RunRead):
+        look = decision.look  # a value of a parameter does not get into a saved notebook
+        return [("Row restriction", look.restriction)] if look.restriction and not look.query.parameters else []
+    if not isinstance(decision, RunLocal | RunSplit):
         return []
-    finish = decision.finish if isinstance(decision, RunWithFinish) else None
-    rest = [(f"Finished by Google's evaluator over its rows, {finish.table}", finish.sql)] if finish else []
-    return [("DuckDB SQL", decision.compiled.sql), *rest]
+    upper = decision.upper if isinstance(decision, RunSplit) else None
+    rest = [(f"Finished by Google's evaluator over its rows, {upper.table}", upper.sql)] if upper else []
+    return [("DuckDB SQL", laid_out(decision.compiled.sql)), *rest]
 
 
 def remedied(reasons: Iterable[Reason]) -> tuple[TableId, ...]:
     """The tables that a rebalance would bring; none where another reason stands in the way anyway."""
-    found = tuple(reasons)
-    if any(reason.code not in _REMEDIED for reason in found):
+    blockers = tuple(reason for reason in reasons if reason.code != "look")  # which is no hindrance to a copy
+    if any(reason.code not in _REMEDIED for reason in blockers):
         return ()
-    return tuple(dict.fromkeys(r.table for r in found if r.table))
+    return tuple(dict.fromkeys(r.table for r in blockers if r.table))
 
 
 def items_html(reasons: Iterable[Reason]) -> str:
@@ -194,25 +253,68 @@ def code_html(sql: str) -> str:
     return f'<pre style="white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere">{escape(sql)}</pre>'
 
 
-def clock(instant: datetime) -> str:
-    """The person's wall clock: "14:03:22" today, with the date on another day."""
-    local = instant.astimezone()
-    same_day = local.date() == datetime.now().astimezone().date()
-    return local.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S")
+def text_html(text: str) -> str:
+    """Lines of text as they stand: an excerpt of a query with a caret below it."""
+    return f'<pre style="margin:.2em 0">{escape(text)}</pre>' if text else ""
+
+
+def details_html(summary: str, inside: str, attributes: str = "", *, unfolded: bool = False) -> str:
+    """A line that opens."""
+    opened = " open" if unfolded else ""
+    return f"<details {attributes}{opened}><summary {KEYS}>{summary}</summary>{inside}</details>"
+
+
+def source_of(copy: TableCopy) -> str:
+    """What a copy is a copy of, as a person reads it: a table, or BigQuery's answer over some."""
+    if copy.source is None:
+        return str(copy.table)
+    return "answer over " + ", ".join(basis.table.table for basis in copy.bases)
+
+
+clock = format_instant
+"""An instant as the screens write it."""
+
+
+def time_html(instant: datetime) -> str:
+    """An instant for people and for machines."""
+    return f'<time datetime="{instant.isoformat()}">{escape(clock(instant))}</time>'
+
+
+def count_of(count: int, what: str) -> str:
+    """A number of things: "1 row", "2,000 rows", "0 rows"."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def _where(result: QueryResult) -> str:
     if result.relation is not None:
         return "local, lazy"
-    return _PLACES[result.decision.where]
+    decision = result.decision
+    if isinstance(decision, RunRead):
+        return f"read from {decision.look.table.table} by Storage Read · no query job"
+    kept = decision.kept if isinstance(decision, RunLocal) else ()
+    if not kept:
+        return _PLACES[decision.where]
+    words = "kept answer" if len(kept) == 1 else "kept answers"
+    if decision.where == "kept":
+        return words
+    return f"local, with a {words}" if len(kept) == 1 else f"local, with {words}"
 
 
-def _fresh(result: QueryResult) -> list[str]:
+def _fresh(result: QueryResult) -> list[tuple[str, datetime]]:
+    if isinstance(result.decision, RunOnBigQuery):
+        return []
+    kept = result.decision.kept if isinstance(result.decision, RunLocal) else ()
+    asked = [("BigQuery's of", asked_of(kept))] if kept else []
     if result.unverified_since is not None:
-        return [f"not verified since {clock(result.unverified_since)}"]
-    return [f"fresh as of {clock(result.fresh_as_of)}"] if result.fresh_as_of else []
+        return [*asked, ("not verified since", result.unverified_since)]
+    return [*asked, ("fresh as of", result.fresh_as_of)] if result.fresh_as_of else asked
+
+
+def asked_of(kept: Iterable[TableCopy]) -> datetime:
+    """When BigQuery gave these answers; of several, the oldest."""
+    return min(copy.as_of for copy in kept)
 
 
 def _copies_html(copies: Iterable[TableCopy]) -> str:
-    rows = [(str(c.table), clock(c.as_of), f"{c.rows:,}", format_size(c.bytes)) for c in copies]
-    return tables.as_html(("Table", "Copied", "Rows", "On disk"), rows)
+    rows = [(source_of(c), clock(c.as_of), f"{c.rows:,}", format_size(c.bytes)) for c in copies]
+    return tabular.as_html(("Table", "Copied", "Rows", "On disk"), rows)

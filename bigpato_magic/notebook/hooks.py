@@ -17,7 +17,7 @@ from bigpato_magic.notebook.warming import paused
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from bigpato_magic.notebook.names import Names
+    from bigpato_magic.notebook.names import NotebookNames
     from bigpato_magic.notebook.session import Session
 
 _IDENTIFIER = "bigpato.sql"
@@ -42,22 +42,22 @@ def install(shell: InteractiveShell, session: Session) -> Callable[[], None]:
     return undo
 
 
-def _late_names(session: Session) -> Callable[[], Names]:
+def _late_names(session: Session) -> Callable[[], NotebookNames]:
     """The one cache of names, made when first asked for: at a key press."""
-    made: list[Names] = []
+    names_once: list[NotebookNames] = []
 
-    def names() -> Names:
-        from bigpato_magic.notebook.names import Names
+    def names() -> NotebookNames:
+        from bigpato_magic.notebook.names import NotebookNames
 
-        if not made:
-            made.append(Names(lambda: session.client))
-        made[0].key_pressed()
-        return made[0]
+        if not names_once:
+            names_once.append(NotebookNames(lambda: session.client))
+        names_once[0].key_pressed()
+        return names_once[0]
 
     return names
 
 
-def _completion(shell: InteractiveShell, names: Callable[[], Names]) -> Callable[[], None]:
+def _completion(shell: InteractiveShell, names: Callable[[], NotebookNames]) -> Callable[[], None]:
     """IPython's hook: silent outside our cells, alone inside them."""
 
     def bigpato_matcher(context: CompletionContext) -> Mapping[str, Any]:
@@ -73,7 +73,7 @@ def _completion(shell: InteractiveShell, names: Callable[[], Names]) -> Callable
     return lambda: shell.Completer.custom_matchers.remove(marked)
 
 
-def _inspection(shell: InteractiveShell, names: Callable[[], Names]) -> Callable[[], None]:
+def _inspection(shell: InteractiveShell, names: Callable[[], NotebookNames]) -> Callable[[], None]:
     """Shift-Tab on a name that Python does not know, but BigQuery may: a table, a function.
 
     IPython offers no hook for names that are no objects, so the shell's method is wrapped.
@@ -122,11 +122,14 @@ def _work(shell: InteractiveShell, session: Session) -> Callable[[], None]:
 
 
 def _settings(shell: InteractiveShell, session: Session) -> Callable[[], None]:
-    """`%config` lists the client, which is perhaps not made yet."""
+    """`%config` lists the client, which is perhaps not made yet, and complains of what it would silently pass over."""
 
     def around(original: Callable[..., Any]) -> Callable[..., Any]:
         def config(s: str) -> Any:
             session.client  # noqa: B018 - made by asking for it
+            from bigpato_magic.notebook.settings import check_config
+
+            check_config(s, shell.configurables, shell.user_ns)
             return original(s)
 
         return config

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from bigpato_magic.notebook.cards import Card, table_card
-from bigpato_magic.notebook.names import Names, functions
+from bigpato_magic.notebook.cards import Card, fresh_as_of, table_card
+from bigpato_magic.notebook.names import NotebookNames, functions
 from bigpato_magic.traits import format_size
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bigpato_magic.types import TableFacts
 
 
-def describe(name: str, names: Names) -> Card | None:
+def describe(name: str, names: NotebookNames) -> Card | None:
     """What is known here of a table or a function of that name; None where nothing is."""
     if shapes := functions().get(name.upper()):
         lines = [f"{name.upper()}{shape}" for shape in shapes]
@@ -34,7 +34,7 @@ def table_facts_card(facts: TableFacts, row: TableRow | None) -> Card:
 def _place(row: TableRow | None) -> str:
     if row is None or row.where != "local":
         return "on BigQuery"
-    return f"local ({row.held or 'all'}), {row.freshness.value}"
+    return f"local ({row.held or 'all'}), {fresh_as_of(row.freshness, row.fresh_as_of)}"
 
 
 def _layout(facts: TableFacts) -> str:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.magic import Magics, magics_class
 
-from bigpato_magic.notebook import words
+from bigpato_magic.notebook import magic_line
 from bigpato_magic.notebook.options import BPSQL, command
 from bigpato_magic.notebook.session import Session
 
 if TYPE_CHECKING:
-    from bigpato_magic.notebook.words import Parser
+    from bigpato_magic.notebook.magic_line import Parser
 
 _PARAMS = next(entry for entry in BPSQL if "--params" in entry[0])
 _WITH = next(entry for entry in BPSQL if "--with" in entry[0])
@@ -31,7 +31,8 @@ class QueryMagics(Magics):
         """Run BigQuery SQL wherever it is exact and cheapest.
 
         The result goes into `df`; without a name it is shown. `@least` is a typed query parameter: from --params, or
-        the variable of that name.
+        the variable of that name. What BigQuery has answered is kept, and given again while its tables are unchanged,
+        whatever the spelling, also as a part of a later query; --no_query_cache asks anew.
 
         %%bpsql df << --params {"least": 100}
         SELECT country, SUM(amount) AS total FROM orders WHERE amount >= @least GROUP BY country
@@ -51,7 +52,7 @@ class QueryMagics(Magics):
         """
         from bigpato_magic.notebook.cell import QueryCell
 
-        return QueryCell(self.session, words.read(_parser(self.bpsql), line, cell), local_ns).run(line)
+        return QueryCell(self.session, magic_line.read(_parser(self.bpsql), line, cell), local_ns).run(line)
 
     @command(_PARAMS, _WITH, cell=True)
     def bp_explain(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
@@ -66,7 +67,7 @@ class QueryMagics(Magics):
         """
         from bigpato_magic.notebook.cell import QueryCell
 
-        return QueryCell(self.session, words.read(_parser(self.bp_explain), line, cell), local_ns).explain()
+        return QueryCell(self.session, magic_line.read(_parser(self.bp_explain), line, cell), local_ns).explain()
 
 
 def _parser(magic: Any) -> Parser:

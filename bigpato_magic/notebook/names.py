@@ -27,7 +27,7 @@ _PATIENCE = 0.4
 """Seconds that one key press may wait for names that are asked for the first time: JupyterLab gives up after one."""
 
 
-class Names:
+class NotebookNames:
     """Datasets, tables and columns, as last heard. What cannot be had is simply not known."""
 
     def __init__(self, client: Callable[[], BigPato]) -> None:

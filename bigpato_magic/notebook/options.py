@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from IPython.core import magic
 
-from bigpato_magic.notebook.words import Parser
+from bigpato_magic.notebook.magic_line import Parser
 from bigpato_magic.traits import parse_duration, parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,6 +48,9 @@ def command(*table: Option, cell: bool = False) -> Callable[[F], F]:
     return decorate
 
 
+_Number = TypeVar("_Number", int, float)
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 0:
@@ -54,11 +58,24 @@ def _count(text: str) -> int:
     return value
 
 
-_count.__name__ = "number of rows"
-_size: Callable[[str], int] = lambda text: parse_size(text)  # noqa: E731 - argparse shows the name in its errors
-_size.__name__ = "size"
-_duration: Callable[[str], float] = lambda text: parse_duration(text)  # noqa: E731
-_duration.__name__ = "duration"
+_count.__name__ = "number of rows"  # argparse shows it in its errors
+
+
+def _limit(text: str) -> int:
+    return 0 if text.lower() == "none" else _told(parse_size, text)
+
+
+def _duration(text: str) -> float:
+    return _told(parse_duration, text)
+
+
+def _told(parse: Callable[[str], _Number], text: str) -> _Number:
+    """The value, or an error that says what is wanted: argparse would keep the reason of a ValueError to itself."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
 
 TABLES = option("tables", nargs="*", help="Names: `table`, `dataset.table` or `project.dataset.table`.")
 
@@ -71,6 +88,7 @@ BPSQL: tuple[Option, ...] = (
     ),
     option("--route", choices=("auto", "local", "bigquery"), help="Where to run: local fails where it cannot."),
     option("--max_staleness", type=_duration, metavar="TIME", help="A copy may be this much older: '5 min'."),
+    option("--offline", action="store_true", help="While BigQuery cannot be reached, copies here may answer."),
     option(
         "--to",
         choices=("pandas", "arrow", "polars", "duckdb"),
@@ -84,12 +102,19 @@ BPSQL: tuple[Option, ...] = (
     option("--save", "-S", metavar="NAME", help="Keep the query under a name for --with."),
     option("--with", "-w", dest="with_", action="append", default=[], metavar="NAME", help="Use a saved query."),
     option("--no-execute", "-N", action="store_true", help="Do not run it (with --save)."),
-    option("--file", "-f", metavar="PATH", help="Read the query from a file."),
+    option("--file", "-f", metavar="PATH", help="Read the query from a file, in a one-line magic."),
     option("--project", metavar="NAME", help="The project of the job and of unqualified datasets."),
     option("--dataset", metavar="NAME", help="The dataset of unqualified tables."),
     option("--location", metavar="PLACE", help="Where a BigQuery job runs: US, europe-west1, …"),
-    option("--maximum_bytes_billed", type=_size, metavar="SIZE", help="A BigQuery job that would bill more fails."),
-    option("--no_query_cache", action="store_true", help="BigQuery may not answer from its result cache."),
+    option(
+        "--maximum_bytes_billed",
+        type=_limit,
+        metavar="SIZE",
+        help="A BigQuery job that would bill more fails; `None` lifts the setting's limit.",
+    ),
+    option(
+        "--no_query_cache", action="store_true", help="Ask BigQuery anew: no kept answer, and none from its own cache."
+    ),
     option("--use_rest_api", action="store_true", help="Fetch BigQuery's result without the Storage Read API."),
     option("--use_bqstorage_api", action="store_true", help="No effect: the Storage Read API is the default."),
     option("--progress_bar_type", metavar="KIND", help="`none` shows no progress; every other kind shows ours."),
@@ -113,6 +138,12 @@ SAVINGS: tuple[Option, ...] = (
     option("--csv", metavar="FILE", help="Write each query and transfer, with its job id, to a file."),
 )
 """What `%bp_savings` takes."""
+
+FORGET: tuple[Option, ...] = (
+    TABLES,
+    option("--all", action="store_true", help="All kept answers, whatever their tables."),
+)
+"""What `%bp_forget` takes."""
 
 VERIFY: tuple[Option, ...] = (option("--files", action="store_true", help="Check every file against its checksum."),)
 """What `%bp_verify` takes."""

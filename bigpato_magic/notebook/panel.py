@@ -6,19 +6,20 @@ work while a cell runs); long jobs run on a thread of their own; and only the wa
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import anywidget
 from traitlets import Dict, List, TraitError, Unicode
 
 from bigpato_magic.errors import BigPatoError, Cancelled
 from bigpato_magic.notebook import settings, view
-from bigpato_magic.notebook.view import static_html, static_text
+from bigpato_magic.notebook.view import NOTHING_TO_DO, static_html, static_text
 from bigpato_magic.notebook.warming import paused
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import Plan, TableId
@@ -32,19 +33,28 @@ log = logging.getLogger("bigpato_magic.panel")
 
 _HERE = Path(__file__).parent / "static"
 _POLL_SECONDS = 2.0
+_END_SECONDS = 2.0
+_CHECK_SECONDS = 2.0  # of waiting for the first check of the copies; the table that is saved then says what they are
 _PAUSE_SECONDS = 0.1  # between two pictures: a transfer tells of itself a thousand times a second
 
 _ALIVE = "The panel lives in Jupyter: run this cell."
 
-_panels: WeakKeyDictionary[Any, Panel] = WeakKeyDictionary()
+_panels: weakref.WeakKeyDictionary[Any, Panel] = weakref.WeakKeyDictionary()
 
 
 def panel(client: BigPato) -> Panel:
-    """The panel of a client; showing it in several cells shows the same one."""
-    found = _panels.get(client)
-    if found is None or found.closed:
-        found = _panels[client] = Panel(client)
-    return found
+    """The panel, for a notebook: all tables of a client with their buttons, as `%bp_panel` shows it.
+
+    Showing it in several cells shows the same one.
+
+    Example:
+        >>> print(str(panel(client)).partition(" · ")[0])
+        BigPato: 0 of 0 tables local
+    """
+    shown = _panels.get(client)
+    if shown is None or shown.closed:
+        shown = _panels[client] = Panel(client)
+    return shown
 
 
 class Jobs:
@@ -109,6 +119,7 @@ class Panel(anywidget.AnyWidget):
     rows: List[Any] = List(help="One dictionary for each table, see `view.row`.").tag(sync=True)
     progress = Dict(help="Running transfers by table.").tag(sync=True)
     job = Dict(help="busy, message and fraction of the running job.").tag(sync=True)
+    kept = Dict(help="The kept answers and the room that they take, see `view.kept`.").tag(sync=True)
     budget = Dict(help="Bytes used, allowed and not billed; dollars not billed.").tag(sync=True)
     plan = Dict(help="The plan that waits for approval, or nothing.").tag(sync=True)
     savings: List[Any] = List(help="[day, bytes, dollars] not billed, oldest first.").tag(sync=True)
@@ -129,7 +140,22 @@ class Panel(anywidget.AnyWidget):
         self.on_msg(self._receive)
         client.status.observe(self._poke)
         settings.observe(client, self._poke)
-        threading.Thread(target=self._watch, name="bigpato-panel", daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, name="bigpato-panel", daemon=True)
+        self._watcher.start()
+        self._checker = threading.Thread(target=self._check, name="bigpato-panel-check", daemon=True)
+        self._checker.start()
+        # A daemon thread that Python leaves behind keeps all that it sees alive: DuckDB's module complains of it.
+        atexit.register(_end, weakref.ref(self))
+        self._checker.join(_CHECK_SECONDS)
+
+    def _check(self) -> None:
+        """What is here may not be fresh any more, and a new kernel has not asked yet: a moment is worth waiting for."""
+        try:
+            with paused():
+                self._client.check_copies()
+        except Exception as error:  # a thread of its own: they stay unknown
+            log.info("the copies could not be checked: %s", error)
+        self._wake.set()
 
     def _listen_on_subshells(self) -> None:
         # ipykernel 7.4 sends a comm's messages to the shell that last published on it; a plain thread publishes as
@@ -170,9 +196,10 @@ class Panel(anywidget.AnyWidget):
         moving = view.progress(status)
         return {
             "rows": rows,
+            "kept": view.kept(client),
             "budget": view.budget(client),
             "progress": moving if status.busy else {},
-            "job": self._job(moving),
+            "job": self._job(),
             "plan": view.plan(self._proposal[1], self._proposal[0], client.project) if self._proposal else {},
             "savings": view.savings(client),
             "queries": [view.query(result) for result in reversed(status.queries)],
@@ -180,14 +207,14 @@ class Panel(anywidget.AnyWidget):
             "note": status.message,
         }
 
-    def _job(self, moving: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    def _job(self) -> dict[str, Any]:
         status = self._client.status
-        known = [p["fraction"] for p in moving.values() if p["fraction"] is not None]
+        event = status.event if status.busy else ""
         return {
             "busy": self._jobs.running or status.busy,
             "mine": self._jobs.running,  # what a cell started, its own ■ stops
-            "message": status.event if status.busy and status.event else self._jobs.message,
-            "fraction": sum(known) / len(known) if known else None,
+            "message": status.job or event or self._jobs.message,
+            "fraction": status.fraction,
         }
 
     # ------------------------------------------------------------------------------------- the wishes
@@ -216,8 +243,9 @@ class Panel(anywidget.AnyWidget):
             "unpin": lambda c: client.unpin(_tables(c)),
             "plan": lambda _: self._jobs.start("Planning", self._propose),
             "enact": self._enact,
-            "dismiss": lambda _: self._forget(),
-            "cancel": lambda _: self._stop(),
+            "dismiss": lambda _: self._dismiss(),
+            "forget": self._forget,
+            "cancel": lambda _: self._jobs.cancel(),
             "set": self._set,
         }
 
@@ -226,33 +254,39 @@ class Panel(anywidget.AnyWidget):
 
     def _move(self, content: dict[str, Any], what: str, method: Callable[..., Plan]) -> None:
         if tables := _tables(content):
-            self._jobs.start(what, lambda cancel: view.told(method(tables, cancel=cancel)))
+            self._jobs.start(what, lambda cancel: view.told(method(tables, cancel=cancel), view.HERE_AND_FRESH))
 
     def _demote(self, content: dict[str, Any]) -> None:
         if tables := _tables(content):
-            self._jobs.start("Demoting", lambda _: view.told(self._client.demote(tables)))
+            self._jobs.start("Demoting", lambda _: view.told(self._client.demote(tables), view.NO_COPY))
 
     def _propose(self, cancel: Cancel) -> str:
-        proposal = self._client.plan()
+        proposal = self._client.plan(cancel=cancel, say=self._jobs.say)
         cancel.check()
+        if not proposal and not proposal.refused:
+            self._proposal = None
+            return NOTHING_TO_DO
         self._plans += 1
         self._proposal = (self._plans, proposal)
-        return "The plan waits for you." if proposal else "Nothing to do."
+        return "The plan waits for you." if proposal else "Nothing would be moved; why stands below."
 
     def _enact(self, content: dict[str, Any]) -> None:
         proposal = self._proposal
         if proposal is None or proposal[0] != content.get("plan"):
             self._jobs.say("That plan is gone: press Rebalance again.")
             return
-        self._forget()
+        self._dismiss()
         self._jobs.start("Rebalancing", lambda cancel: view.told(self._client.rebalance(proposal[1], cancel=cancel)))
 
-    def _forget(self) -> None:
+    def _dismiss(self) -> None:
         self._proposal = None
         self._jobs.say("")
 
-    def _stop(self) -> None:
-        self._jobs.cancel()
+    def _forget(self, content: dict[str, Any]) -> None:
+        """Kept answers go: those that are named, or all where the person has said so twice."""
+        wanted = None if content.get("all") is True else _tables(content)
+        if wanted is None or wanted:
+            self._jobs.start("Forgetting", lambda _: view.forgotten(self._client.forget(wanted)))
 
     def _set(self, content: dict[str, Any]) -> None:
         name = str(content.get("name"))
@@ -275,6 +309,13 @@ class Panel(anywidget.AnyWidget):
         settings.unobserve(self._client, self._poke)
         super().close()
 
+    def end(self) -> None:
+        """Stop watching, and wait until that is so: Python ends, and there is perhaps no front end to tell any more."""
+        self.closed = True
+        self._wake.set()
+        for thread in (self._watcher, self._checker):
+            thread.join(_END_SECONDS)
+
     def _ipython_display_(self) -> None:
         """Two outputs: a table that lives on in the saved notebook, and the widget, which hides it while it lives."""
         from IPython.core.getipython import get_ipython
@@ -290,6 +331,12 @@ class Panel(anywidget.AnyWidget):
 
     def _repr_html_(self) -> str:
         return static_html(self._client)
+
+
+def _end(reference: weakref.ref[Panel]) -> None:
+    shown = reference()
+    if shown is not None:
+        shown.end()
 
 
 def _tables(content: dict[str, Any]) -> list[TableId]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from bigpato_magic.traits import format_duration, format_size
@@ -15,6 +16,11 @@ _QUIET = 0.4
 """Seconds before a line appears: a quick cell shows none."""
 _EVERY = 0.2
 """Seconds between two versions of the line."""
+_BAR = 20
+"""Characters of a bar: text, so that every front end and terminal shows the same."""
+
+Whole = Callable[[], tuple[str, float | None]]
+"""How far a job of several steps is as a whole: in words, and 0 to 1 where that is known."""
 
 
 class Surface(Protocol):
@@ -78,19 +84,26 @@ def surface_of(shell: Any) -> Surface | None:
 
 
 class ProgressLine:
-    """Takes news from any thread; the waiting thread shows the last of them, not more often than is readable."""
+    """Takes news from any thread; the waiting thread shows the last of them, not more often than is readable.
 
-    def __init__(self, surface: Surface | None) -> None:
+    Args:
+        surface: where it is shown.
+        whole: of a job of several tables; None for a query.
+    """
+
+    def __init__(self, surface: Surface | None, whole: Whole | None = None) -> None:
         self._surface = surface
+        self._whole = whole or (lambda: ("", None))
         self._lock = threading.Lock()
         self._events: dict[Any, Any] = {}
+        self._newest: Any = ""
         self._started = self._shown = time.monotonic()
         self._text = ""
 
     def note(self, event: Any) -> None:
         """Keep the newest event of each table, or of the query."""
         with self._lock:
-            self._events[getattr(event, "table", None)] = event
+            self._events[getattr(event, "table", None)] = self._newest = event
 
     def show(self) -> None:
         """Show where things stand, if it is time to."""
@@ -107,7 +120,8 @@ class ProgressLine:
         """The line now."""
         with self._lock:
             events = tuple(self._events.values())
-        parts = [describe(event) for event in events[-3:]]
+        whole, share = self._whole()
+        parts = [_bar(share) + whole, _step(self._newest)] if whole else [describe(event) for event in events[-3:]]
         return " · ".join([*(part for part in parts if part), format_duration(seconds)])
 
     def close(self) -> None:
@@ -135,6 +149,18 @@ def _describe_query(event: QueryProgress) -> str:
     if event.slot_seconds:
         parts.append(f"{format_duration(event.slot_seconds)} of slots")
     return " ".join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
+
+
+def _bar(share: float | None) -> str:
+    full = round((share or 0.0) * _BAR)
+    return "" if share is None else "█" * full + "░" * (_BAR - full) + " "
+
+
+def _step(event: Any) -> str:
+    """A step of a job whose bytes are told as a whole."""
+    if not isinstance(event, TransferEvent) or event.stage == "wait":  # the whole says what for
+        return ""
+    return f"{event.table.table}: {event.stage}"
 
 
 _IN_BYTES = ("extract", "download", "read")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +31,7 @@ class HandOver:
         destination: the variable that takes it, None to show it.
         shown: show it although it has a destination.
         verbose: unfold the reasons.
+        begun: when the person began to wait, by `time.perf_counter`; None where nobody counts.
     """
 
     to: str = "pandas"
@@ -36,29 +39,42 @@ class HandOver:
     destination: str | None = None
     shown: bool = False
     verbose: bool = False
+    begun: float | None = None
+
+    @property
+    def waited(self) -> float | None:
+        """Seconds until now."""
+        return None if self.begun is None else time.perf_counter() - self.begun
 
 
-def hand_over(shell: InteractiveShell, client: BigPato, result: QueryResult, wish: HandOver) -> Any:
-    """The object that the cell returns, if any; a named result goes into the notebook's variables."""
+def hand_over(shell: InteractiveShell, client: BigPato, result: QueryResult, wish: HandOver) -> tuple[Any, Note]:
+    """The object that the cell returns, if any, and its footnote; a named result goes into the notebook's variables."""
     if not result.arrow.num_columns:
-        _publish(note_of(client, result), wish)
-        return None
+        if wish.destination:
+            # As `%%bigquery` does: what stood there before is not what this statement gives.
+            shell.push({wish.destination: convert(result.arrow, wish.to)})  # type: ignore[no-untyped-call]
+        note = note_of(client, result, waited=wish.waited, unfolded=wish.verbose)
+        _publish(note)
+        return None, note
     value, note = _value(client, result, wish)
     if wish.destination:
         shell.push({wish.destination: value})  # type: ignore[no-untyped-call]
-    if wish.destination and not wish.shown:
-        return _publish(note, wish) if client.footnote else None
-    return _shown(client, value, note, wish)
+    if not wish.destination or wish.shown:
+        return _shown(client, value, note, wish, result), note
+    if client.footnote:
+        _publish(note)
+    return None, note
 
 
 def _value(client: BigPato, result: QueryResult, wish: HandOver) -> tuple[Any, Note]:
     """What the person gets of it, and its footnote; nobody knows yet how many rows a lazy relation has."""
+    note = partial(note_of, client, result, name=wish.destination, unfolded=wish.verbose)
     if result.relation is not None:
         limited = result.relation if wish.max_results is None else result.relation.limit(wish.max_results)
-        return limited, note_of(client, result, name=wish.destination)
+        return limited, note(waited=wish.waited)
     table = result.arrow if wish.max_results is None else result.arrow.slice(0, wish.max_results)
-    note = note_of(client, result, rows=result.arrow.num_rows, shown=table.num_rows, name=wish.destination)
-    return convert(table, wish.to), note
+    value = convert(table, wish.to)
+    return value, note(waited=wish.waited, rows=result.arrow.num_rows, shown=table.num_rows)
 
 
 def note_of(client: BigPato, result: QueryResult, **more: Any) -> Note:
@@ -75,7 +91,7 @@ def note_of(client: BigPato, result: QueryResult, **more: Any) -> Note:
 def _transfer(client: BigPato, tables: Sequence[TableId]) -> tuple[int, float] | None:
     """Bytes and dollars of bringing these tables whole, by what is known already."""
     facts = [client.tier.facts.known(table) for table in tables]
-    sizes = [found.version.bytes for found in facts if found is not None]
+    sizes = [known.version.bytes for known in facts if known is not None]
     return (sum(sizes), client.tier.price_of_transfer(sum(sizes))) if len(sizes) == len(tables) else None
 
 
@@ -83,13 +99,17 @@ def convert(table: Any, to: str) -> Any:
     """An Arrow table as another kind of frame.
 
     Raises:
-        ConfigurationError: its package is not installed.
+        ConfigurationError: its package is not installed, or has no type for a column.
     """
     if to == "arrow":
         return table
     if to == "polars":
-        return _polars(table)
+        from bigpato_magic.frames import to_polars
+
+        return to_polars(table)
     if to == "duckdb":
+        if not table.num_columns:
+            return None  # DuckDB has no relation without columns
         from bigpato_magic.local.relation import relation
 
         return relation(table)
@@ -98,32 +118,32 @@ def convert(table: Any, to: str) -> Any:
     return to_pandas(table)
 
 
-def _polars(table: Any) -> Any:
-    try:
-        import polars
-    except ImportError:
-        raise ConfigurationError("polars is not installed", hint="pip install 'bigpato-magic[polars]'") from None
-    return polars.from_arrow(table)
+def check_kind(to: str) -> None:
+    """See that this kind of frame can be had, before a query is paid for.
+
+    Raises:
+        ConfigurationError: its package is not installed.
+    """
+    if to == "polars" and importlib.util.find_spec("polars") is None:
+        raise ConfigurationError("polars is not installed", hint="pip install 'bigpato-magic[polars]'")
 
 
-def _shown(client: BigPato, value: Any, note: Note, wish: HandOver) -> Any:
+def _shown(client: BigPato, value: Any, note: Note, wish: HandOver, result: QueryResult) -> Any:
     """A pandas frame carries its footnote; any other kind has it above."""
     if not client.footnote:
         return value
-    if wish.to != "pandas" or wish.verbose:
-        _publish(note, wish)
+    if wish.to != "pandas":
+        _publish(note)
         return value
     from bigpato_magic.notebook.frame import noted
 
-    return noted(value, note)
+    return noted(value, note, result.arrow)
 
 
-def _publish(note: Note, wish: HandOver) -> None:
+def _publish(note: Note) -> None:
     from IPython.display import display
 
     data, metadata = note.bundle()
-    if wish.verbose:
-        data = {"text/plain": note.full(), "text/html": note.html(unfolded=True)}
     display(data, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
 
 

@@ -5,14 +5,15 @@ Signals reach Python's main thread only, and not while it is inside DuckDB or gR
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from bigpato_magic.errors import Cancelled
 from bigpato_magic.notebook.progress import ProgressLine
 from bigpato_magic.status import Cancel
+from bigpato_magic.threads import begin, ended
 from bigpato_magic.traits import format_duration
 
 T = TypeVar("T")
@@ -20,35 +21,6 @@ Work = Callable[[Cancel, Callable[[Any], None]], T]
 
 _PATIENCE = 5.0
 """Seconds that a stopped job may take to end before the cell is given back without it."""
-
-
-class _Job(Generic[T]):
-    """Work on a thread, with its outcome."""
-
-    def __init__(self, work: Work[T], cancel: Cancel, progress: Callable[[Any], None]) -> None:
-        self.done = threading.Event()
-        self._work = (work, cancel, progress)
-        self._outcome: list[T] = []
-        self._error: BaseException | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        threading.Thread(target=self._run, daemon=True, name="bigpato-query").start()
-
-    def _run(self) -> None:
-        work, cancel, progress = self._work
-        try:
-            self._outcome.append(work(cancel, progress))
-        except BaseException as error:
-            self._error = error  # raised again where the person waits
-        finally:
-            self.done.set()
-
-    def result(self) -> T:
-        """What the work gave, or its error."""
-        if self._error is not None:
-            raise self._error
-        return self._outcome[0]
 
 
 def run(work: Work[T], line: ProgressLine | None = None) -> T:
@@ -60,30 +32,30 @@ def run(work: Work[T], line: ProgressLine | None = None) -> T:
     line = line or ProgressLine(None)
     cancel = Cancel()
     started = time.perf_counter()
-    job = _Job(work, cancel, line.note)
+    outcome: Future[T] = Future()
     try:
-        job.start()
-        _wait(job.done, line)
+        begin(outcome, lambda: work(cancel, line.note), "bigpato-query")
+        _wait(outcome, line)
     except KeyboardInterrupt:
         cancel.set()
-        raise _stopped(job.done, time.perf_counter() - started) from None
+        raise _stopped(outcome, time.perf_counter() - started) from None
     finally:
         line.close()
-    return job.result()
+    return outcome.result()
 
 
-def _wait(done: threading.Event, line: ProgressLine) -> None:
+def _wait(outcome: Future[Any], line: ProgressLine) -> None:
     pause = 0.02
-    while not done.wait(pause):
+    while not ended(outcome, pause):
         line.show()
         pause = 0.1
 
 
-def _stopped(done: threading.Event, seconds: float) -> Cancelled:
+def _stopped(outcome: Future[Any], seconds: float) -> Cancelled:
     """The error of an interrupted cell, once the work has ended or has had its time."""
     try:
-        ended = done.wait(_PATIENCE)
+        in_time = ended(outcome, _PATIENCE)
     except KeyboardInterrupt:
-        ended = False
-    end = "." if ended else "; the query is still being stopped."
+        in_time = False
+    end = "." if in_time else "; the query is still being stopped."
     return Cancelled(f"Stopped after {format_duration(seconds)}{end}")

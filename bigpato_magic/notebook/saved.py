@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bigpato_magic.errors import ConfigurationError
-from bigpato_magic.sql.read import outside
-
-_COMMENTS = r"(?:\s|--[^\n]*(?:\n|$)|\#[^\n]*(?:\n|$)|/\*.*?\*/)*"
-_WITH = re.compile(rf"{_COMMENTS}WITH\b(?P<recursive>{_COMMENTS}RECURSIVE\b)?", re.IGNORECASE | re.DOTALL)
+from bigpato_magic.googlesql.identifiers import quoted
+from bigpato_magic.googlesql.lexer import outside, query_start, with_clause
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,10 @@ class SavedQueries:
     def __iter__(self) -> object:
         return iter(self._by_name)
 
+    def texts(self) -> dict[str, str]:
+        """The saved queries by name."""
+        return {name: query.sql for name, query in self._by_name.items()}
+
     def save(self, name: str, sql: str, uses: Sequence[str] = ()) -> None:
         """Keep a query under a name.
 
@@ -47,28 +49,33 @@ class SavedQueries:
         """`sql` with the named queries, and what they are built on, before it.
 
         Raises:
-            ConfigurationError: a name is unknown.
+            ConfigurationError: a name is unknown, or the statement has no query.
         """
         needed = self._needed(uses)
         if not needed:
             return sql
         # Each on lines of its own: a saved text may end in a comment.
-        expressions = ",\n".join(f"{name} AS (\n{self._by_name[name].sql}\n)" for name in needed)
-        match = _WITH.match(sql)
-        if match is None:
-            return f"WITH {expressions}\n{sql}"
-        return f"WITH{match['recursive'] or ''} {expressions},{sql[match.end() :]}"
+        expressions = ",\n".join(f"{quoted(name)} AS (\n{self._by_name[name].sql}\n)" for name in needed)
+        start = query_start(sql)
+        if start is None:
+            raise ConfigurationError(f"--with {needed[-1]}: there is no one query in the cell to put it before")
+        head, sql = sql[:start], sql[start:]
+        clause = with_clause(sql)
+        if clause is None:
+            return f"{head}WITH {expressions}\n{sql}"
+        end, recursive = clause
+        return f"{head}WITH{recursive and f' {recursive}'} {expressions},{sql[end:]}"
 
     def _needed(self, uses: Sequence[str]) -> tuple[str, ...]:
         """The names in an order in which each stands behind those that it uses."""
-        found: dict[str, None] = {}
+        needed: dict[str, None] = {}
         for name in uses:
             if name not in self._by_name:
                 known = ", ".join(self._by_name) or "none yet"
                 raise ConfigurationError(f"--with {name}: no such saved query", hint=f"saved: {known}")
-            found |= dict.fromkeys(self._needed(self._by_name[name].uses))
-            found[name] = None
-        return tuple(found)
+            needed |= dict.fromkeys(self._needed(self._by_name[name].uses))
+            needed[name] = None
+        return tuple(needed)
 
 
 def _one_statement(sql: str) -> str:

@@ -5,15 +5,14 @@ It reads tokens, never a grammar: half a query has none. What a whole query mean
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bigpato_magic.sql.read import outside
+from bigpato_magic.googlesql.lexer import outside
 
 _TOKEN = re.compile(r"`[^`\n]*`?|@?[A-Za-z_]\w*|\d\w*|\S")
-_PREFIX = re.compile(r"(?P<path>(?:\w+\.)*)(?P<fragment>\w*)$")
-_TABLE_PREFIX = re.compile(r"(?P<path>(?:[\w-]+\.)*)(?P<fragment>\w*)$")
 _WORD = re.compile(r"`[^`]*`?|[A-Za-z_]\w*")
 _CLAUSES = frozenset(
     """
@@ -69,6 +68,7 @@ class Scope:
         sources: in FROM, the innermost query first.
         ctes: named before this query.
         parameter: the word being written follows an `@`.
+        quoted: it stands in backquotes that are not yet closed.
     """
 
     path: tuple[str, ...] = ()
@@ -77,6 +77,7 @@ class Scope:
     sources: tuple[Source, ...] = ()
     ctes: tuple[Source, ...] = field(default=())
     parameter: bool = False
+    quoted: bool = False
 
 
 def scope_at(sql: str, offset: int) -> Scope | None:
@@ -84,13 +85,18 @@ def scope_at(sql: str, offset: int) -> Scope | None:
     blank = outside(sql)
     if offset and not blank[offset - 1].strip() and sql[offset - 1].strip():
         return None
+    quote = _open_quote(blank, offset)
+    if quote is not None:
+        blank = blank[:quote] + " " + blank[quote + 1 : offset] + blank[offset:].replace("`", " ", 1)
     before, tokens = blank[:offset], tokens_of(blank)
     levels = _levels(tokens)
-    path, fragment = _prefix(_TABLE_PREFIX, before)
+    path, fragment = _prefix(before, dashes=True)
     wants_table = _wants_table(tokens, offset - len(path) - len(fragment))
     if not wants_table:
-        path, fragment = _prefix(_PREFIX, before)
-    cut = offset - len(path) - len(fragment)
+        path, fragment = _prefix(before)
+        if quote is not None:
+            path, fragment = _prefix(before[:quote])[0], before[quote + 1 :]
+    cut = offset - len(path) - len(fragment) - (quote is not None and not wants_table)
     return Scope(
         path=tuple(path.rstrip(".").split(".")) if path else (),
         fragment=fragment,
@@ -98,12 +104,26 @@ def scope_at(sql: str, offset: int) -> Scope | None:
         sources=tuple(_visible(levels, _inside(tokens, cut), cut)),
         ctes=tuple(_ctes(tokens, levels)),
         parameter=before[:cut].endswith("@") and not before[:cut].endswith("@@"),
+        quoted=quote is not None,
     )
 
 
-def _prefix(pattern: re.Pattern[str], before: str) -> tuple[str, str]:
-    match = pattern.search(before)
-    return (match["path"], match["fragment"]) if match else ("", "")
+def _open_quote(blank: str, offset: int) -> int | None:
+    """The backquote of this line that is open at an offset."""
+    line = blank[blank.rfind("\n", 0, offset) + 1 : offset]
+    return offset - len(line) + line.rindex("`") if line.count("`") % 2 else None
+
+
+def _prefix(before: str, *, dashes: bool = False) -> tuple[str, str]:
+    """The dotted path and the word that a text ends in; a table's path may have dashes."""
+    start = len(before)
+    while start and (before[start - 1].isalnum() or before[start - 1] in ("_.-" if dashes else "_.")):
+        start -= 1
+    *path, fragment = before[start:].split(".")
+    if "-" in fragment:
+        return "", fragment.rpartition("-")[2]
+    whole = itertools.takewhile(bool, reversed(path))
+    return "".join(f"{part}." for part in [*whole][::-1]), fragment
 
 
 Levels = Mapping[tuple[int, ...], Sequence[Token]]
@@ -111,25 +131,25 @@ Levels = Mapping[tuple[int, ...], Sequence[Token]]
 
 
 def _levels(tokens: Sequence[Token]) -> Levels:
-    found: dict[tuple[int, ...], list[Token]] = {}
+    levels: dict[tuple[int, ...], list[Token]] = {}
     for token in tokens:
-        found.setdefault(token.inside, []).append(token)
-    return found
+        levels.setdefault(token.inside, []).append(token)
+    return levels
 
 
 def tokens_of(blank: str) -> list[Token]:
     """The tokens of a text without strings and comments, with the brackets around each."""
-    found: list[Token] = []
+    tokens: list[Token] = []
     open_: list[tuple[str, int]] = []
     for number, match in enumerate(_TOKEN.finditer(blank)):
         text = match[0]
         if text in _CLOSERS:
             while open_ and open_.pop()[0] != _CLOSERS[text]:
                 pass
-        found.append(Token(text, match.start(), number, tuple(n for _, n in open_)))
+        tokens.append(Token(text, match.start(), number, tuple(n for _, n in open_)))
         if text in "([{":
             open_.append((text, number))
-    return found
+    return tokens
 
 
 def _inside(tokens: Sequence[Token], offset: int) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ The client is made when first asked for, on whatever thread that is: `%load_ext`
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,20 +17,36 @@ from traitlets.config import Configurable
 
 if TYPE_CHECKING:
     from bigpato_magic.client import BigPato
+    from bigpato_magic.notebook.footnote import Note
     from bigpato_magic.notebook.saved import SavedQueries
 
 _sessions: WeakKeyDictionary[InteractiveShell, Session] = WeakKeyDictionary()
 
-OWNERS = ("BigPato", "FreshnessPolicy", "LocalEngine", "Pricing", "Tier")
-"""The classes that have settings, by name: `parts` of any client."""
+OWNERS = {
+    "BigPato": "bigpato_magic.client",
+    "FreshnessPolicy": "bigpato_magic.tier.freshness.facts",
+    "Keep": "bigpato_magic.tier.keeping.settings",
+    "LocalEngine": "bigpato_magic.local.duck",
+    "Pricing": "bigpato_magic.tier.journal.ledger",
+    "Tier": "bigpato_magic.tier.tier",
+}
+"""The classes that have settings, `parts` of any client, with their modules."""
 
 
 class Session:
-    """One shell's client and saved queries."""
+    """One shell's client and saved queries.
+
+    Attributes:
+        begun: when the person began to wait for the running magic, by `time.perf_counter`.
+        note: the last footnote.
+    """
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.undo: list[Callable[[], None]] = []
+        self.begun = 0.0
+        self.note: Note | None = None
+        self._held = 0.0
         self._lock = threading.Lock()
         self._client: BigPato | None = None
         self._parts: list[Configurable] = []
@@ -69,6 +86,14 @@ class Session:
         if self._client is not None:
             self._client.status.analyzer = str(state)
 
+    def begin(self) -> None:
+        """A magic is called."""
+        self.begun, self._held = time.perf_counter() - self._held, 0.0
+
+    def hold(self, seconds: float) -> None:
+        """The cell has waited before its first line ran, for a step of the warming."""
+        self._held = seconds
+
     def close(self) -> None:
         """Leave the shell as it was."""
         _sessions.pop(self.shell, None)
@@ -90,18 +115,12 @@ class Session:
         self._client = client
         if session_of(self.shell) is self:  # it may have been unloaded before it was ready
             self._parts = parts(client)
-            _listed(self.shell).extend(self._parts)
+            self.shell.configurables += self._parts  # type: ignore[arg-type]
 
     def _withdraw(self) -> None:
         ours = {id(part) for part in self._parts}
-        listed = _listed(self.shell)
+        listed: list[Any] = self.shell.configurables  # what `%config` knows
         listed[:] = [part for part in listed if id(part) not in ours]
-
-
-def _listed(shell: InteractiveShell) -> list[Any]:
-    """What `%config` knows."""
-    listed: list[Any] = shell.configurables
-    return listed
 
 
 def session_of(shell: InteractiveShell) -> Session | None:
@@ -111,10 +130,10 @@ def session_of(shell: InteractiveShell) -> Session | None:
 
 def parts(client: BigPato) -> list[Configurable]:
     """The client and the parts of it that have settings of their own."""
-    found: list[Configurable] = [client]
-    for owner in found:
+    owners: list[Configurable] = [client]
+    for owner in owners:
         for value in (*vars(owner).values(), *owner._trait_values.values()):
             ours = isinstance(value, Configurable) and type(value).__module__.startswith("bigpato_magic")
-            if ours and not any(value is known for known in found):
-                found.append(value)
-    return found
+            if ours and not any(value is known for known in owners):
+                owners.append(value)
+    return owners

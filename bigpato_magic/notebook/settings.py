@@ -1,15 +1,19 @@
-"""What may be set in the panel: a table of traits. The traits stay on the classes that own them."""
+"""What may be set in the panel: a table of traits; and what `%config` is told of them. The classes own the traits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, Enum, HasTraits, TraitError, UseEnum
 
-from bigpato_magic.traits import Duration, Size, format_duration, format_size
+from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.notebook.session import OWNERS
+from bigpato_magic.traits import Duration, Size, format_duration, format_size, unknown_setting
 
 if TYPE_CHECKING:
     from bigpato_magic.client import BigPato
@@ -45,6 +49,7 @@ SETTINGS = (
     Setting("tier", "budget", "Disk budget"),
     Setting("tier", "policy", "What to hold"),
     Setting("tier", "auto", "Rebalance when idle"),
+    Setting("tier.keep", "on", "Keep answers"),
     Setting("", "maximum_bytes_billed", "Most bytes billed (0: any)"),
     Setting("", "footnote", "Footnotes"),
 )
@@ -95,6 +100,47 @@ def observe(client: BigPato, handler: Callable[[Any], None]) -> None:
     """Call `handler` when one of them changes, from wherever (`%config`, Python, another panel)."""
     for setting in SETTINGS:
         setting.of(client).observe(handler, setting.name)
+
+
+_STATEMENT = re.compile(r"\s*(?P<owner>\w+)\.(?P<name>\w+)\s*(?:=(?P<value>.*))?", re.DOTALL)
+
+
+def check_config(line: str, configurables: Iterable[HasTraits], variables: Mapping[str, Any]) -> None:
+    """Complain of a line of `%config` that IPython would pass over without a word: a wrong name, or a wrong value.
+
+    Args:
+        line: as `BigPato.project = "acme"`.
+        configurables: those that IPython knows, ours among them.
+        variables: what the value may name.
+
+    Raises:
+        ConfigurationError: it means one of our classes, and nothing would come of it.
+    """
+    match = _STATEMENT.fullmatch(line)
+    if match is None:
+        return
+    parts = {type(part).__name__: part for part in configurables}
+    owner = match["owner"]
+    if owner not in parts and (close := get_close_matches(owner, OWNERS, n=1, cutoff=0.75)):
+        raise ConfigurationError(f"there is no {owner} to configure", hint=f"did you mean {close[0]}?")
+    if owner in OWNERS and owner in parts:
+        _check_trait(parts[owner], match["name"], match["value"], variables)
+
+
+def _check_trait(part: HasTraits, name: str, value: str | None, variables: Mapping[str, Any]) -> None:
+    owner = type(part).__name__
+    if name not in part.traits(config=True):
+        raise unknown_setting(owner, name, part.trait_names(config=True))
+    if value is None:
+        return
+    try:
+        # Only looked at: it is IPython that sets it, once. Set here too, it would undo what the panel sets in between.
+        part.traits()[name]._validate(part, eval(value.strip(), dict(variables)))  # noqa: S307 - as IPython reads it
+    except TraitError as error:
+        raise ConfigurationError(f"{owner}.{name} was not set: {error}", hint=part.traits()[name].help) from None
+    except Exception as error:
+        hint = f'a text stands in quotes: %config {owner}.{name} = "…"'
+        raise ConfigurationError(f"{value.strip()} is no value for {owner}.{name}: {error}", hint=hint) from None
 
 
 def unobserve(client: BigPato, handler: Callable[[Any], None]) -> None:

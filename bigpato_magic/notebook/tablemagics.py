@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.magic import Magics, magics_class
 
-from bigpato_magic.errors import BigPatoError, ConfigurationError
-from bigpato_magic.notebook import cards, words
+from bigpato_magic.arguments import path_of
+from bigpato_magic.errors import BigPatoError, ConfigurationError, TableNotFound
+from bigpato_magic.notebook import cards, magic_line
 from bigpato_magic.notebook.inspection import table_facts_card
-from bigpato_magic.notebook.options import PURGE, REBALANCE, SAVINGS, STATUS, TABLES, VERIFY, command, option
+from bigpato_magic.notebook.options import FORGET, PURGE, REBALANCE, SAVINGS, STATUS, TABLES, VERIFY, command, option
 from bigpato_magic.notebook.progress import ProgressLine, surface_of
 from bigpato_magic.notebook.running import Work, run
 from bigpato_magic.notebook.session import Session
+from bigpato_magic.notebook.view import HERE_AND_FRESH, NO_COPY, NOTHING_TO_DO, forgotten, kept_line
 from bigpato_magic.traits import format_size
 from bigpato_magic.types import Plan
 
@@ -63,7 +64,7 @@ class TableMagics(Magics):
                 progress=progress,
             )
         )
-        return cards.plan_card(plan, done=not asked.dry_run)
+        return cards.plan_card(plan, done=not asked.dry_run, nothing=HERE_AND_FRESH if asked.tables else NOTHING_TO_DO)
 
     @command(TABLES)
     def bp_demote(self, line: str) -> cards.Card:
@@ -73,23 +74,33 @@ class TableMagics(Magics):
         """
         names = self._names(self.bp_demote, line)
         plan: Plan = self._run(lambda _cancel, _progress: self.client.demote(names))
-        return cards.plan_card(plan, done=True)
+        return cards.plan_card(plan, done=True, nothing=NO_COPY)
 
     @command(TABLES)
-    def bp_pin(self, line: str) -> None:
+    def bp_pin(self, line: str) -> cards.Card:
         """Hold these tables whatever their score; the next rebalance brings them.
 
         %bp_pin orders shop.items
         """
-        self.client.pin(self._names(self.bp_pin, line))
+        names = self._names(self.bp_pin, line)
+        self.client.pin(names)
+        return cards.lines_card([self._pinned(name) for name in names])
 
     @command(TABLES)
-    def bp_unpin(self, line: str) -> None:
+    def bp_unpin(self, line: str) -> cards.Card | None:
         """Leave these tables to the policy again.
 
         %bp_unpin shop.items
         """
-        self.client.unpin(self._names(self.bp_unpin, line))
+        names = self._names(self.bp_unpin, line)
+        pinned = self.client.tier.preferences.pinned()
+        strangers = [name for name in names if self.client.table_id(name) not in pinned]
+        self.client.unpin(names)
+        if not strangers:
+            return None
+        known = ", ".join(sorted(f"{table.dataset}.{table.table}" for table in pinned))
+        others = f"Pinned were: {known}." if known else "No table was."
+        return cards.lines_card([f"{name} was not pinned. {others}" for name in strangers])
 
     @command(*STATUS)
     def bp_status(self, line: str) -> cards.Card:
@@ -101,6 +112,7 @@ class TableMagics(Magics):
         %bp_status orders
         """
         asked = _read(self.bp_status, line)
+        self._run(lambda _cancel, _progress: self.client.check_copies())
         rows = self.client.tables()
         if not asked.tables:
             return cards.status_card(rows, self._facts())
@@ -129,8 +141,25 @@ class TableMagics(Magics):
         asked = _read(self.bp_savings, line)
         since = _day(asked.since) if asked.since else None
         if asked.csv:
-            self.client.tier.ledger.export(Path(asked.csv).expanduser(), since)
+            self.client.tier.ledger.export(path_of("--csv", asked.csv), since)
         return cards.savings_card(self.client.savings(since))
+
+    @command(*FORGET)
+    def bp_forget(self, line: str) -> cards.Card:
+        """Take kept answers of BigQuery away: all, or those over these tables. Their queries run on BigQuery again.
+
+        Without an argument: which there are.
+
+        %bp_forget
+        %bp_forget orders
+        %bp_forget --all
+        """
+        asked = _read(self.bp_forget, line)
+        if asked.tables and asked.all:
+            raise ConfigurationError("either tables or --all", hint="%bp_forget --all")
+        if asked.tables or asked.all:
+            return cards.lines_card([forgotten(self.client.forget(None if asked.all else asked.tables))])
+        return cards.kept_card(self.client.kept())
 
     @command(*VERIFY)
     def bp_verify(self, line: str) -> cards.Card:
@@ -148,17 +177,19 @@ class TableMagics(Magics):
 
     @command(*PURGE)
     def bp_purge(self, line: str) -> cards.Card:
-        """Remove every copy and all that is remembered of them from this disk. BigQuery's tables are not touched.
+        """Remove every copy, every kept answer and all that is remembered from this disk. BigQuery's tables are not touched.
 
         %bp_purge --yes
         """
         asked = _read(self.bp_purge, line)
         if not asked.yes:
-            size = sum(row.local_bytes for row in self.client.tables())
-            raise ConfigurationError(f"{format_size(size)} of copies would be removed", hint="%bp_purge --yes does it")
+            size = format_size(self.client.tier.used_bytes())
+            message = f"{size} of copies and kept answers would be removed"
+            raise ConfigurationError(message, hint="%bp_purge --yes does it")
         left = self._run(lambda _cancel, _progress: self.client.purge())
         rest = ["Left, because it is not ours or cannot be removed:", *map(str, left)] if left else []
-        return cards.lines_card(["All copies, and what was remembered of them, are gone from this disk.", *rest])
+        gone = "All copies and kept answers, and what was remembered of them, are gone from this disk."
+        return cards.lines_card([gone, *rest])
 
     @command(option("client", nargs="?", help="A variable that holds a BigPato."))
     def bp_use(self, line: str) -> None:
@@ -177,8 +208,14 @@ class TableMagics(Magics):
 
     # ------------------------------------------------------------------------------------- helpers
 
+    def _pinned(self, name: str) -> str:
+        table = self.client.table_id(name)
+        is_here = table in self.client.tier.copies([table])
+        return f"{table} is pinned: " + ("its copy stays." if is_here else f"%bp_rebalance {name} brings it now.")
+
     def _run(self, work: Work[T]) -> T:
-        return run(work, ProgressLine(surface_of(self.shell)))
+        status = self.client.status
+        return run(work, ProgressLine(surface_of(self.shell), lambda: (status.job, status.fraction)))
 
     def _names(self, magic: Any, line: str) -> Sequence[str]:
         names: Sequence[str] = _read(magic, line).tables
@@ -189,6 +226,8 @@ class TableMagics(Magics):
     def _table(self, name: str, rows: Sequence[TableRow]) -> cards.Card:
         table = self.client.table_id(name)
         facts = self._run(lambda _cancel, _progress: self.client.tier.facts.fetch([table]))[table]
+        if isinstance(facts, TableNotFound):
+            self.client.runner.enrich(facts)
         if isinstance(facts, BigPatoError):
             raise facts
         return table_facts_card(facts, next((row for row in rows if row.id == table), None))
@@ -197,12 +236,13 @@ class TableMagics(Magics):
         client = self.client
         facts = [("project", client.project or "none yet"), ("dataset", client.dataset), ("route", client.route)]
         disk = f"{format_size(client.tier.used_bytes())} of {format_size(client.tier.budget)}"
-        facts += [("disk", disk), ("analyzer", client.status.analyzer), ("note", client.status.message)]
+        facts += [("disk", disk), ("kept answers", kept_line(client))]
+        facts += [("analyzer", client.status.analyzer), ("note", client.status.message)]
         return [(name, value) for name, value in facts if value]
 
 
 def _read(magic: Any, line: str) -> Namespace:
-    return words.options(magic.parser, line)
+    return magic_line.options(magic.parser, line)
 
 
 def _day(text: str) -> datetime:

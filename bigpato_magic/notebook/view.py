@@ -5,17 +5,31 @@ Pure: reads the client's public facts, knows no widgets. Times are seconds since
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from bigpato_magic.notebook import tables
+from bigpato_magic.notebook import tabular
+from bigpato_magic.notebook.footnote import clock, count_of, details_html, source_of
+from bigpato_magic.notebook.layout import laid_out
 from bigpato_magic.traits import format_money, format_size
-from bigpato_magic.types import Demotion, Plan, Promotion, QueryResult, Refresh, RunLocal, RunWithFinish, TableId
+from bigpato_magic.types import (
+    Demotion,
+    Freshness,
+    Plan,
+    Promotion,
+    QueryResult,
+    Refresh,
+    RunLocal,
+    RunSplit,
+    TableCopy,
+    TableId,
+)
 
 if TYPE_CHECKING:
     from bigpato_magic.client import BigPato
-    from bigpato_magic.overview import TableRow
+    from bigpato_magic.overview import KeptRow, TableRow
     from bigpato_magic.status import Status
 
 STATIC_ROWS = 50
@@ -52,7 +66,8 @@ def row(table: TableRow, project: str | None) -> dict[str, Any]:
         "not_billed": table.not_billed_bytes,
         "dollars": table.not_billed_dollars,
         "score": table.score,
-        "parts": [[name, dollars] for name, dollars in table.score_parts.items()],
+        "score_dollars": table.score_dollars,
+        "score_seconds": table.score_seconds,
         "pinned": table.pinned,
         "excluded": table.excluded,
         "held": table.held,
@@ -74,6 +89,63 @@ def budget(client: BigPato) -> dict[str, Any]:
         "not_billed": saved.bytes_saved,
         "dollars": saved.dollars_saved,
     }
+
+
+# ------------------------------------------------------------------------------------ kept answers
+
+KEPT_ROWS = 100
+"""Kept answers that the panel lists: the last used."""
+
+
+def kept_row(row: KeptRow, project: str | None) -> dict[str, Any]:
+    """One kept answer of the panel."""
+    return {
+        "name": str(row.id),
+        "sql": row.query,
+        "tables": [label(table, project) for table in row.tables],
+        "rows": row.rows,
+        "local_bytes": row.local_bytes,
+        "uses": row.uses,
+        "used": _epoch(row.last_used),
+        "answered": _epoch(row.answered),
+        "fresh": "unchecked" if row.freshness is Freshness.UNKNOWN else str(row.freshness),
+        "as_of": _epoch(row.fresh_as_of),
+        "not_billed": row.not_billed_bytes,
+        "dollars": row.not_billed_dollars,
+        "reason": row.reason,
+    }
+
+
+def kept(client: BigPato) -> dict[str, Any]:
+    """The kept answers, and the room that they take of theirs."""
+    rows = client.kept()
+    return {
+        "rows": [kept_row(row, client.project) for row in rows[:KEPT_ROWS]],
+        "count": len(rows),
+        "bytes": sum(row.local_bytes for row in rows),
+        "share": int(client.tier.keep.share * client.tier.budget),
+        "not_billed": sum(row.not_billed_bytes for row in rows),
+        "dollars": sum(row.not_billed_dollars for row in rows),
+        "on": client.tier.keep.on,
+    }
+
+
+def kept_line(client: BigPato) -> str:
+    """How many answers are kept, the room that they take of theirs, and what they did not bill."""
+    shown = kept(client)
+    if not shown["count"]:
+        return "none" if shown["on"] else "off"
+    room = f"{shown['count']:,}, {format_size(shown['bytes'])} of {format_size(shown['share'])}"
+    saved = shown["not_billed"]
+    return f"{room}, {format_size(saved)} not billed ({format_money(shown['dollars'])})" if saved else room
+
+
+def forgotten(gone: Sequence[KeptRow]) -> str:
+    """What became of kept answers that were to be forgotten."""
+    if not gone:
+        return "Nothing to forget: no such answer is kept here, or a kernel reads it just now."
+    freed = format_size(sum(row.local_bytes for row in gone))
+    return f"{count_of(len(gone), 'kept answer')} forgotten, {freed} freed."
 
 
 # --------------------------------------------------------------------------------- progress, savings
@@ -112,8 +184,17 @@ def plan(proposal: Plan, number: int, project: str | None) -> dict[str, Any]:
     }
 
 
-def told(done: Plan) -> str:
+NOTHING_TO_DO = "Nothing to do: no table is worth bringing, and no copy is behind."
+
+
+HERE_AND_FRESH = "Nothing to do: what you asked for is here, and fresh."
+NO_COPY = "Nothing to do: there is no copy of it here."
+
+
+def told(done: Plan, nothing: str = NOTHING_TO_DO) -> str:
     """What was carried out, and the first thing that was not, in one line."""
+    if not done and not done.refused:
+        return nothing
     counts = {"promoted": len(done.promote), "refreshed": len(done.refresh), "demoted": len(done.demote)}
     deeds = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "Nothing moved"
     if not done.refused:
@@ -131,6 +212,7 @@ def _move(move: Promotion | Refresh, project: str | None) -> dict[str, Any]:
         "bytes": move.bytes,
         "price": move.price,
         "gain": move.gain,
+        "gain_seconds": move.gain_seconds,
         "reason": move.reason,
     }
 
@@ -153,6 +235,7 @@ def _demotion(move: Demotion, project: str | None) -> dict[str, Any]:
         "bytes": 0,
         "price": 0.0,
         "gain": 0.0,
+        "gain_seconds": 0.0,
         "reason": move.reason,
     }
 
@@ -171,10 +254,15 @@ def query(result: QueryResult) -> dict[str, Any]:
     }
 
 
+_HERE = {
+    "local": "Local: all that it reads is here and fresh.",
+    "kept": "Kept: BigQuery has answered it before, and no table has changed since.",
+}
 _BY = {
     "bigquery": "On BigQuery:",
-    "finish": "Local: begun by DuckDB, finished by Google's evaluator:",
-    "reference": "Local, by Google's evaluator:",
+    "read": "Read by Storage Read, without a query job:",
+    "split": "Local: begun by DuckDB, finished by Google's evaluator:",
+    "evaluator": "Local, by Google's evaluator:",
 }
 
 
@@ -182,11 +270,15 @@ def why(result: QueryResult) -> str:
     """Why a query ran where it ran, in a few lines."""
     decision = result.decision
     if isinstance(decision, RunLocal):
-        copies = [f"{c.table}: copy of {c.as_of:%Y-%m-%d %H:%M:%S} UTC" for c in decision.copies]
-        return "\n".join(["Local: every table is here and fresh.", *copies, "", decision.compiled.sql])
+        copies = [f"{source_of(c)}: {_came(c)} {clock(c.as_of)}" for c in decision.copies]
+        return "\n".join([_HERE[decision.where], *copies, "", laid_out(decision.compiled.sql)])
     job = [f"job {result.job_id}"] if result.job_id else []
-    begun = ["", decision.compiled.sql, "", decision.finish.sql] if isinstance(decision, RunWithFinish) else []
+    begun = ["", laid_out(decision.compiled.sql), "", decision.upper.sql] if isinstance(decision, RunSplit) else []
     return "\n".join([_BY[decision.where], *(f"- {reason.message}" for reason in decision.reasons), *job, *begun])
+
+
+def _came(copy: TableCopy) -> str:
+    return "copy of" if copy.source is None else "BigQuery's of"
 
 
 # ------------------------------------------------------------------------------------- static table
@@ -216,7 +308,10 @@ def _summary(client: BigPato, shown: list[dict[str, Any]]) -> str:
     here, b = sum(r["where"] == "local" for r in shown), budget(client)
     used = f"{format_size(b['used'])} of {format_size(b['budget'])}"
     saved = f"{format_size(b['not_billed'])} ({format_money(b['dollars'])}) not billed"
-    return f"BigPato: {here} of {len(shown)} {'table' if len(shown) == 1 else 'tables'} local · {used} · {saved}"
+    answers = kept(client)["count"]
+    kept_here = [count_of(answers, "kept answer")] if answers else []
+    tables = f"BigPato: {here} of {count_of(len(shown), 'table')} local"
+    return " · ".join([tables, used, saved, *kept_here, f"as of {clock(datetime.now(UTC))}"])
 
 
 def _picked(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -226,15 +321,13 @@ def _picked(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def static_html(client: BigPato) -> str:
     """The table of tables as plain HTML: for saved notebooks, GitHub, nbconvert, and where no widget lives."""
     shown = rows(client)
-    table = tables.as_html(_HEADINGS, [_static_cells(r) for r in _picked(shown)])
+    table = tabular.as_html(_HEADINGS, [_static_cells(r) for r in _picked(shown)])
     more = f"<p>… and {len(shown) - STATIC_ROWS} more</p>" if len(shown) > STATIC_ROWS else ""
-    return (
-        f'<details class="bp-static" open><summary>{escape(_summary(client, shown))}</summary>{table}{more}</details>'
-    )
+    return details_html(escape(_summary(client, shown)), table + more, 'class="bp-static"', unfolded=True)
 
 
 def static_text(client: BigPato) -> str:
     """The same table as text, for a terminal."""
     shown = rows(client)
-    lines = tables.as_lines(_HEADINGS, [_static_cells(r) for r in _picked(shown)])
+    lines = tabular.as_lines(_HEADINGS, [_static_cells(r) for r in _picked(shown)])
     return "\n".join([_summary(client, shown), *lines])

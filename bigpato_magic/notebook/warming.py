@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -40,10 +41,16 @@ class Warming:
     Args:
         shell: whose cells are heeded.
         steps: what to do; an error of one is left to the query that meets it again.
+        held: hears how many seconds a cell had to wait for a step.
     """
 
-    def __init__(self, shell: InteractiveShell, steps: Sequence[Callable[[], Any]]) -> None:
-        self._shell, self._steps = shell, steps
+    def __init__(
+        self,
+        shell: InteractiveShell,
+        steps: Sequence[Callable[[], Any]],
+        held: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        self._shell, self._steps, self._held = shell, steps, held
         self._changed = threading.Condition()
         self._cells = 1  # the one that loads the extension, or the kernel's start
         self._others = 0
@@ -91,11 +98,13 @@ class Warming:
             self._changed.notify_all()
 
     def _begin(self) -> None:
+        called = time.perf_counter()
         with self._changed:
             self._cells = self._cells + 1 if self._heard else 1
             self._heard = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._working)
+        self._held(time.perf_counter() - called)
 
     def _end(self) -> None:
         with self._changed:

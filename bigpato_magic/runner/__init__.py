@@ -1,6 +1,6 @@
 """A query's way, one stop after the other: text → names → copies → analyzed → compiled → decided → run → result.
 
-`request` is what was asked, `understand` goes as far as a decision needs (`plans` remembers, `splits` looks for a part
+`request` is what was asked, `planner` goes as far as a decision needs (`splits` looks for a part
 that DuckDB can begin), `checks` asks beside the run whether the copies are fresh, `here` and `there` run, `runner` does
 all of it.
 """

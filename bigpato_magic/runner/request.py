@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bigpato_magic.status import Cancel
-from bigpato_magic.types import Parameter, Route
+from bigpato_magic.types import Parameter, Route, TransferEvent
+from bigpato_magic.types.date_parts import MICROS
 from bigpato_magic.warehouse.base import QueryOptions, QueryProgress
 
-RunProgress = Callable[[QueryProgress | float], None]
+RunProgress = Callable[[QueryProgress | TransferEvent | float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,12 @@ class Request:
         parameters: typed values.
         route: where it may run.
         max_staleness: seconds that a check of a table may be old, None for the policy's own.
+        offline: copies may answer while BigQuery cannot be reached; None for the policy's own.
         project: of unqualified dataset names.
         dataset: of unqualified table names.
         options: for BigQuery.
         cancel: stops it.
-        progress: hears of a BigQuery job, and of a local run the share done, 0 to 1.
+        progress: hears of a BigQuery job, of a read the bytes, and of a local run the share done, 0 to 1.
         lazy: leave a local answer in DuckDB, where that can be.
         moment: what CURRENT_TIMESTAMP is, by the server's clock; None until the run settles it, or where nobody asks.
     """
@@ -35,6 +37,7 @@ class Request:
     parameters: tuple[Parameter, ...] = ()
     route: Route = Route.AUTO
     max_staleness: float | None = None
+    offline: bool | None = None
     project: str | None = None
     dataset: str | None = None
     options: QueryOptions = field(default_factory=QueryOptions)
@@ -59,4 +62,4 @@ class Request:
         if self.moment is None:
             return None
         hour = (self.moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(hours=1)
-        return hour * 3_600_000_000, (hour + 1) * 3_600_000_000 - 1
+        return hour * MICROS["HOUR"], (hour + 1) * MICROS["HOUR"] - 1

@@ -5,30 +5,53 @@ The runner owns no setting and no store: `client` hands it the warehouse, the ti
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic import googlesql
-from bigpato_magic.decide import Situation, decide
-from bigpato_magic.errors import BigPatoError
-from bigpato_magic.runner.checks import Checks
-from bigpato_magic.runner.here import LocalRuns
+from bigpato_magic.decide import LocalDecision, RoutingInputs, decide, not_fresh, not_read, read_instead
+from bigpato_magic.errors import BigPatoError, RouteRefused, TableNotFound, WarehouseUnavailable
+from bigpato_magic.googlesql import State
+from bigpato_magic.runner.checks import EarlyCheck, FreshnessCheck
+from bigpato_magic.runner.here import LocalRuns, result_of
+from bigpato_magic.runner.keeping import source_of
+from bigpato_magic.runner.looks import Looks, NotRead
+from bigpato_magic.runner.missing import enrich
+from bigpato_magic.runner.offline import UNREACHABLE, way_out
+from bigpato_magic.runner.planner import QueryPlanner
 from bigpato_magic.runner.there import CloudRuns
-from bigpato_magic.runner.understand import Understanding
-from bigpato_magic.types import AnalyzedQuery, QueryResult, RunOnBigQuery, TableId
+from bigpato_magic.runner.unnamed import Unnamed, Waiting
+from bigpato_magic.tier.journal.accounting import QueryText
+from bigpato_magic.tier.journal.result_cache import text_digest
+from bigpato_magic.types import (
+    AnalyzedQuery,
+    Decision,
+    Look,
+    QueryResult,
+    Reason,
+    RunLocal,
+    RunOnBigQuery,
+    TableFacts,
+    TableId,
+)
 
 if TYPE_CHECKING:
     from bigpato_magic.local.duck import LocalEngine
     from bigpato_magic.runner.request import Request
-    from bigpato_magic.status import Status
+    from bigpato_magic.status import Cancel, Status
     from bigpato_magic.tier.tier import Tier
     from bigpato_magic.warehouse.base import Warehouse
 
+log = logging.getLogger(__name__)
+
 LEARNING = 2.0
-"""Seconds that the books wait, after BigQuery's answer, to learn which columns the query read."""
+"""Seconds that an answer of BigQuery waits for the journal to learn which columns the query read."""
 
 
 class QueryRunner:
@@ -39,18 +62,27 @@ class QueryRunner:
         tier: the local store.
         engine: DuckDB.
         status: hears of every answer.
-        reference_rows: that Google's evaluator takes; 0 leaves it out.
+        evaluator_rows: that Google's evaluator takes; 0 leaves it out.
+        look_below: bytes of a table that are read by Storage Read in place of a query; 0 leaves that out.
     """
 
     def __init__(
-        self, warehouse: Warehouse, tier: Tier, engine: LocalEngine, status: Status, reference_rows: int = 0
+        self,
+        warehouse: Warehouse,
+        tier: Tier,
+        engine: LocalEngine,
+        status: Status,
+        evaluator_rows: int = 0,
+        look_below: int = 0,
     ) -> None:
         self.warehouse, self.tier, self.status = warehouse, tier, status
         self._pool = ThreadPoolExecutor(4, "bigpato-check")
-        self._understanding = Understanding(tier, reference_rows)
-        self._checks = Checks(tier, self._pool)
-        self._here = LocalRuns(tier, engine, self._understanding, warehouse.now)
-        self._there = CloudRuns(warehouse, tier, self._understanding)
+        self.planner = QueryPlanner(tier.queries, evaluator_rows)
+        self._here = LocalRuns(tier.queries, engine, self.planner, warehouse.now)
+        self._there = CloudRuns(warehouse, tier.queries, self.planner)
+        self.looks = Looks(warehouse, tier.queries, self.planner, self._pool, look_below)
+        self._unnamed = Waiting()
+        googlesql.listen(partial(_ready, weakref.ref(self)))
 
     def run(self, request: Request) -> QueryResult:
         """The answer, from where it is right and cheapest.
@@ -61,26 +93,113 @@ class QueryRunner:
             WarehouseError: BigQuery cannot be reached or refuses.
             Cancelled: `request.cancel` was set.
         """
-        with self.tier.automatic.working():
+        with self.tier.automatic.working(), googlesql.stopped_by(request.cancel):
             return self._run(self._settled(request))
 
     def _run(self, request: Request) -> QueryResult:
         started = time.perf_counter()
-        situation = self.situation(request)
-        check = self._checks.begin(request, situation)
-        decision = decide(situation)
-        if not isinstance(decision, RunOnBigQuery):
-            result = self._here.run(request, decision, check, started)
-            if isinstance(result, QueryResult):
-                return self._note(request, situation.query, result)
-            decision = RunOnBigQuery(request.sql, result)
-        learned = self._pool.submit(self._there.learn, request, situation)
-        answer = self._there.run(request, decision, started)
-        return self._note(request, _within(learned, LEARNING), answer)
+        starting = self.planner.wake(request)
+        answer = self._answer(request, started)
+        return replace(answer, starting=starting) if starting else answer
 
-    def situation(self, request: Request) -> Situation:
+    def _answer(self, request: Request, started: float) -> QueryResult:
+        early = EarlyCheck(self.tier.queries, self._pool, request)
+        inputs = self.planner.inputs(request, early.begin)
+        query = inputs.plan.query if inputs.plan else None
+        presumed = decide(inputs)
+        answer: QueryResult | RunOnBigQuery
+        if isinstance(presumed, RunOnBigQuery):
+            answer = presumed
+        else:
+            answer = self._run_here(request, inputs, presumed, early.of(presumed.copies), started)
+        if isinstance(answer, RunOnBigQuery):
+            query, answer = self._read(request, query, answer, early, started)
+        if isinstance(answer, RunOnBigQuery):
+            before = early.facts(self._used(request, query))
+            learned = self._pool.submit(self._there.learn, request)
+            answer = self._run_there(request, answer, presumed, started)
+            # A plan's query is what the text means over copies: its tables may have had other columns then.
+            now = _within(learned, LEARNING)
+            self._keep(request, now, answer, before)
+            query = now or query
+        return self._note(request, query, answer)
+
+    def _keep(
+        self,
+        request: Request,
+        query: AnalyzedQuery | None,
+        result: QueryResult,
+        before: Mapping[TableId, TableFacts],
+    ) -> None:
+        """Keep BigQuery's answer, in the background; the query does not wait for it, nor for what is wrong with it."""
+        try:
+            source = query and source_of(request, query, result, before, self.warehouse.now())
+            if source:
+                self.tier.queries.keep(source, result.outputs, result.arrow)
+        except Exception:
+            log.debug("an answer could not be kept", exc_info=True)
+
+    def _run_here(
+        self,
+        request: Request,
+        inputs: RoutingInputs,
+        presumed: LocalDecision,
+        check: FreshnessCheck,
+        started: float,
+    ) -> QueryResult | RunOnBigQuery:
+        """The answer of a local run, or the decision that it is BigQuery's."""
+        run = self._here.run(request, presumed, check)
+        # Without verdicts nothing is presumed any more: an answer without a check is none.
+        verdicts = run.verdicts if run.failures else run.verdicts or {}
+        decision = self._decide_again(replace(inputs, verdicts=verdicts, failures=run.failures), presumed)
+        if isinstance(decision, RunOnBigQuery):
+            if run.failures and isinstance(presumed, RunLocal):
+                self.planner.has_failed(request, presumed)
+            return decision
+        return result_of(decision, run, time.perf_counter() - started)
+
+    def _read(
+        self,
+        request: Request,
+        query: AnalyzedQuery | None,
+        decision: RunOnBigQuery,
+        early: EarlyCheck,
+        started: float,
+    ) -> tuple[AnalyzedQuery | None, QueryResult | RunOnBigQuery]:
+        """What the query means, as far as is known, and its rows, where they can be read without a query job."""
+        look = self.looks.offer(request, decision, early, time.perf_counter() - started)
+        reading = read_instead(decision, look if isinstance(look, Look) else None)
+        if isinstance(reading, RunOnBigQuery):
+            return query, reading
+        try:
+            return reading.look.query, self.looks.read(request, reading, started)
+        except NotRead as why:
+            return reading.look.query, not_read(reading, Reason("look", str(why), reading.look.table))
+
+    def _run_there(self, request: Request, decision: RunOnBigQuery, presumed: Decision, started: float) -> QueryResult:
+        """BigQuery's answer; an error tells which table is near, or which copies could answer offline."""
+        try:
+            return self._there.run(request, decision, started)
+        except TableNotFound as error:
+            self.enrich(error, request.sql)
+            raise
+        except WarehouseUnavailable as error:
+            error.hint = way_out(self.tier.queries, presumed, decision.reasons) or error.hint
+            raise
+
+    def _decide_again(self, inputs: RoutingInputs, presumed: LocalDecision) -> LocalDecision | RunOnBigQuery:
+        """The decision once the copies are checked, and the run here has ended; an error names the way out."""
+        try:
+            return decide(inputs)
+        except RouteRefused as error:
+            reasons = [*not_fresh(presumed.copies, inputs.verdicts or {}), *inputs.failures]
+            if any(reason.code == UNREACHABLE for reason in reasons):
+                error.hint = way_out(self.tier.queries, presumed, reasons) or error.hint
+            raise
+
+    def inputs(self, request: Request) -> RoutingInputs:
         """All that is known before anything runs; never asks BigQuery for a table that has a copy."""
-        return self._understanding.situation(self._settled(request))
+        return self.planner.inputs(self._settled(request))
 
     def _settled(self, request: Request) -> Request:
         """With one moment for all that follows: which partitions today's are, and what the query takes for today."""
@@ -88,28 +207,57 @@ class QueryRunner:
             return request
         return replace(request, moment=self.warehouse.now())
 
-    def tables_of(self, request: Request) -> Mapping[tuple[str, ...], TableId]:
-        """The tables that the text names, each spelling with its full name.
+    def await_names(self, cancel: Cancel, say: Callable[[str], None]) -> None:
+        """Wait until it is known which tables the queries so far have read, as a plan needs it.
+
+        Args:
+            cancel: stops the waiting.
+            say: hears why one waits: the analyzer is being compiled.
 
         Raises:
-            QueryError: a syntax error.
-            AnalyzerUnavailable: the analyzer is not ready.
-            ValueError: a name has no dataset, and there is no default.
+            Cancelled: `cancel` was set.
         """
-        return self._understanding.tables_of(request)
+        self._unnamed.wait(cancel, say, self._name)
+
+    def enrich(self, error: TableNotFound, sql: str = "") -> None:
+        """Let an error tell where the query names a table that is not there, and which names are near."""
+        enrich(error, sql, self.warehouse, self.tier, self._pool)
 
     def _note(self, request: Request, query: AnalyzedQuery | None, result: QueryResult) -> QueryResult:
-        result = self.tier.record(query, replace(result, sql=request.sql), self._used(request, query))
+        named = googlesql.ready()
+        tables = self._used(request, query)
+        result = self.tier.queries.record(query, replace(result, sql=request.sql), tables, text=self._text(request))
         self.status.note_query(result)
+        # Where the analyzer has become ready in this moment, its tables are noted already.
+        if not named and not tables and result.statement == "SELECT":
+            without_rows = replace(result, arrow=result.arrow.schema.empty_table())  # a slice would keep them all
+            self._unnamed.add(Unnamed(request, without_rows, self.warehouse.now()), self._name)
         return result
+
+    def _name(self, unnamed: Unnamed) -> None:
+        """Note the uses of a query whose tables can be named now."""
+        request = unnamed.request
+        query = self._there.learn(request)
+        tables, text = self._used(request, query), self._text(request)
+        self.tier.queries.record(query, unnamed.result, tables, text=text, at=unnamed.at)
+
+    def _text(self, request: Request) -> QueryText:
+        place = (self.warehouse.project, request.project, request.dataset)
+        return QueryText(text_digest(request.sql, request.parameters, *place), request.options.use_query_cache)
 
     def _used(self, request: Request, query: AnalyzedQuery | None) -> tuple[TableId, ...]:
         if query is not None:
             return tuple(query.tables)
         try:
-            return tuple(self.tables_of(request).values()) if googlesql.ready() else ()
-        except (BigPatoError, ValueError):
+            return tuple(self.planner.tables_of(request).values()) if googlesql.ready() else ()
+        except BigPatoError:
             return ()
+
+
+def _ready(runner: weakref.ref[QueryRunner], state: State) -> None:
+    """What the analyzer's thread calls with each of its states; runners come and go."""
+    if state is State.READY and (live := runner()) is not None:
+        live._unnamed.name_all(live._name)
 
 
 def _within(future: Future[Any], seconds: float) -> Any:

@@ -28,13 +28,18 @@ def split(
         quarantined: names of rules that must not be used.
         most: rows that the evaluator takes.
     """
-    from bigpato_magic.sql.halves import Halves, halves  # it loads the rules, as the first compilation does
+    from bigpato_magic.sql.lower_part import (  # it loads the rules, as the first compilation does
+        CompiledSplit,
+        compile_lower,
+    )
 
-    found = halves(query, tables, {t: copies[t].rows for t in query.tables}, most=most, quarantined=quarantined)
-    if not isinstance(found, Halves):
-        return found
+    split_query = compile_lower(
+        query, tables, {t: copies[t].rows for t in query.tables}, most=most, quarantined=quarantined
+    )
+    if not isinstance(split_query, CompiledSplit):
+        return split_query
     try:
-        return Split(found.below, googlesql.prepare_finish(found.cut, query.outputs, most=most))
+        return Split(split_query.lower, googlesql.prepare_upper(split_query.tree, query.outputs, most=most))
     except (QueryError, AnalyzerUnavailable) as error:
         log.debug("a query cannot be finished by the evaluator: %s", error)
         return None

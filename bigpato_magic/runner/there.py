@@ -1,4 +1,4 @@
-"""A run on BigQuery: what it may change is stale from its start on, and what it reads is learned for the books."""
+"""A run on BigQuery: what it may change is stale from its start on, and what it reads is learned for the journal."""
 
 from __future__ import annotations
 
@@ -12,28 +12,33 @@ from typing import TYPE_CHECKING
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import BigPatoError
+from bigpato_magic.runner.narrowed import narrowed
 from bigpato_magic.types import AnalyzedQuery, QueryResult, RunOnBigQuery, TableFacts, TableId
 
 if TYPE_CHECKING:
-    from bigpato_magic.decide import Situation
+    from bigpato_magic.runner.planner import QueryPlanner
     from bigpato_magic.runner.request import Request
-    from bigpato_magic.runner.understand import Understanding
-    from bigpato_magic.tier.tier import Tier
+    from bigpato_magic.tier.query_access import QueryAccess
     from bigpato_magic.warehouse.base import Warehouse, WarehouseResult
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CloudRuns:
     """Runs on BigQuery what has to."""
 
     warehouse: Warehouse
-    tier: Tier
-    understanding: Understanding
+    queries: QueryAccess
+    planner: QueryPlanner
 
     def run(self, request: Request, decision: RunOnBigQuery, started: float) -> QueryResult:
         """BigQuery's answer.
+
+        Args:
+            request: what was asked.
+            decision: why BigQuery is asked.
+            started: by `time.perf_counter`, when the whole run began.
 
         Raises:
             QueryError: the SQL is wrong; as BigQuery says it.
@@ -51,31 +56,34 @@ class CloudRuns:
             )
         return _result(decision, answer, time.perf_counter() - started)
 
-    def learn(self, request: Request, situation: Situation) -> AnalyzedQuery | None:
-        """What a query that BigQuery answers reads of its tables, so that a plan knows what to bring."""
-        if situation.query is not None or not googlesql.ready() or self.understanding.kind(request.sql) != "SELECT":
-            return situation.query
-        try:
-            tables = self.understanding.tables_of(request)
-            found = self.tier.facts.fetch(dict.fromkeys(tables.values()))
-            facts = {path: f for path, table in tables.items() if isinstance(f := found[table], TableFacts)}
-            if len(facts) < len(tables):
-                return None
-            query = googlesql.analyze(request.sql, facts, request.parameters)
-            return self.tier.reads(query, request.parameters, request.hour)
-        except (BigPatoError, ValueError) as error:
-            log.debug("nothing was learned of a query: %s", error)
+    def learn(self, request: Request) -> AnalyzedQuery | None:
+        """What a query that BigQuery answers means over its tables as they are now; None where that is not known."""
+        if not googlesql.ready() or self.planner.kind(request.sql) != "SELECT":
             return None
+        try:
+            return self._analyzed(request)
+        except Exception:  # BigQuery's answer does not wait for what is wrong here
+            log.debug("nothing was learned of a query", exc_info=True)
+            return None
+
+    def _analyzed(self, request: Request) -> AnalyzedQuery | None:
+        """What the query means over its tables as they are now; None where BigQuery does not tell of one."""
+        tables = self.planner.tables_of(request)
+        answers = self.queries.facts.fetch(tables.values())
+        facts = {table: answer for table, answer in answers.items() if isinstance(answer, TableFacts)}
+        if len(facts) < len(answers):
+            return None
+        described = {path: facts[table] for path, table in tables.items()}
+        return narrowed(googlesql.analyze(request.sql, described, request.parameters), request, facts)
 
     @contextmanager
     def _stale_while_running(self, request: Request) -> Iterator[None]:
         """Whatever the statement may change is stale from its start on, also when it fails half-way."""
-        kind = self.understanding.kind(request.sql)
+        kind = self.planner.kind(request.sql)
         if kind == "SELECT":
             yield
             return
-        written = self._written(request)
-        mark = partial(self.tier.mark_stale, written or (), everything=written is None, statement=kind)
+        mark = partial(self.queries.mark_stale, self._written(request), statement=kind)
         mark(running=True)
         try:
             yield
@@ -86,8 +94,8 @@ class CloudRuns:
         """The tables that the statement may change, None where it may be any."""
         try:
             paths = googlesql.written_tables(request.sql) if googlesql.ready() else None
-            return None if paths is None else tuple(self.understanding.resolve(request, path) for path in paths)
-        except (BigPatoError, ValueError):
+            return None if paths is None else tuple(self.planner.resolve(request, path) for path in paths)
+        except BigPatoError:
             return None
 
 
@@ -102,4 +110,5 @@ def _result(decision: RunOnBigQuery, answer: WarehouseResult, seconds: float) ->
         cache_hit=answer.cache_hit,
         statement=answer.statement,
         location=answer.location,
+        affected_rows=answer.affected_rows,
     )

@@ -1,4 +1,4 @@
-"""From GoogleSQL to DuckDB: `read` looks at raw text, `compile` makes DuckDB SQL of a resolved query by rules.
+"""From GoogleSQL to DuckDB: `compile` makes DuckDB SQL of a resolved query by rules.
 
 Importing it loads no rules: the first `compile` does (about 20 ms).
 """
@@ -11,7 +11,11 @@ from bigpato_magic.types import AnalyzedQuery, Compiled, LocalTable, Refused, Ta
 
 
 def compile(  # noqa: A001 - the word of the whole project
-    query: AnalyzedQuery, tables: Mapping[TableId, LocalTable], *, quarantined: frozenset[str] = frozenset()
+    query: AnalyzedQuery,
+    tables: Mapping[TableId, LocalTable],
+    *,
+    quarantined: frozenset[str] = frozenset(),
+    inner: bool = False,
 ) -> Compiled | Refused:
     """DuckDB SQL that gives BigQuery's answer, or why there is none.
 
@@ -19,7 +23,8 @@ def compile(  # noqa: A001 - the word of the whole project
         query: what Google's analyzer says that the text means.
         tables: what each table is in DuckDB.
         quarantined: names of rules (`Compiled.rules`) that must not be used.
+        inner: its rows are no result, see `Compiled`.
     """
     from bigpato_magic.sql.statement import compile_query
 
-    return compile_query(query, tables, quarantined)
+    return compile_query(query, tables, quarantined, inner=inner)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from bigpato_magic.googlesql import tree
-from bigpato_magic.sql.expr import Expr
+from bigpato_magic.resolved import tree
+from bigpato_magic.sql.expr import Expr, column
 from bigpato_magic.sql.physical import full
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.relation import Relation
@@ -30,24 +30,22 @@ NESTED = (Kind.ARRAY, Kind.STRUCT)
 UNGROUPED = (Kind.JSON, Kind.INTERVAL, Kind.RANGE, Kind.GEOGRAPHY)
 
 
-def scan(*kinds: str) -> Callable[[F], F]:
-    """Register the function that compiles scans of these kinds."""
-
+def _registered(table: dict[str, Any], kinds: Iterable[str]) -> Callable[[F], F]:
     def register(function: F) -> F:
-        SCANS.update(dict.fromkeys(kinds, function))
+        table.update(dict.fromkeys(kinds, function))
         return function
 
     return register
+
+
+def scan(*kinds: str) -> Callable[[F], F]:
+    """Register the function that compiles scans of these kinds."""
+    return _registered(SCANS, kinds)
 
 
 def expression(*kinds: str) -> Callable[[F], F]:
     """Register the function that compiles expressions of these kinds."""
-
-    def register(function: F) -> F:
-        EXPRESSIONS.update(dict.fromkeys(kinds, function))
-        return function
-
-    return register
+    return _registered(EXPRESSIONS, kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +64,40 @@ class Cte:
 
 
 @dataclass(slots=True)
+class Seen:
+    """What the texts that are compiled so far, of a query or a subquery, may do.
+
+    Args:
+        can_throw: raise.
+        guarded: call `error`, or a function of this package (`Properties.guarded`).
+        moment: mention the moment of the run.
+        aliases: what of FROM clauses they mention.
+    """
+
+    can_throw: bool = False
+    guarded: bool = False
+    moment: bool = False
+    aliases: set[str] = field(default_factory=set)
+
+    def add(self, e: Expr) -> None:
+        """Let an expression count."""
+        self.can_throw |= e.can_throw
+        self.guarded |= e.properties.guarded
+        self.moment |= e.properties.moment
+        self.aliases |= e.properties.aliases
+
+
+@dataclass(slots=True)
 class Compiler:
     """The state of one compilation. Columns of the resolved tree are numbers, unique in the whole query.
 
     Args:
         tables: what each table that the query reads is in DuckDB.
         quarantined: names of rules that must not be used.
-        condition: a WHERE or an ON is being compiled.
+        condition: what is being compiled is one of the conditions of a WHERE or an ON.
+        seen: what is compiled so far, of the query or of the subquery that is being compiled.
+        constants: arguments without columns that may raise: evaluated once, before the query.
+        names: see `names_of`, by relation.
     """
 
     tables: Mapping[TableId, LocalTable]
@@ -83,6 +108,9 @@ class Compiler:
     used: set[str] = field(default_factory=set)
     count: int = 0
     condition: bool = False
+    seen: Seen = field(default_factory=Seen)
+    constants: dict[str, None] = field(default_factory=dict)
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def fresh(self, prefix: str) -> str:
         """A name that is used nowhere else in the query."""
@@ -94,11 +122,17 @@ class Compiler:
         self.count += 1
         return OWN + self.count
 
+    def names_of(self, table: LocalTable) -> dict[str, str]:
+        """The names of a table's columns by those names in small letters."""
+        if table.relation not in self.names:
+            self.names[table.relation] = {column.name.lower(): column.name for column in table.columns}
+        return self.names[table.relation]
+
     def use(self, rule: str) -> None:
         """Note that the answer rests on a rule.
 
         Raises:
-            Refusal: it is quarantined.
+            Unsupported: it is quarantined.
         """
         if rule in self.quarantined:
             refuse(f"{rule}, which gave another answer than BigQuery once and is quarantined", code="quarantined")
@@ -106,39 +140,46 @@ class Compiler:
 
     def scan(self, message: Node) -> Relation:
         """Compile a scan."""
-        found = tree.node(message)
-        kind = tree.name(found)
+        node = tree.node(message)
+        kind = tree.name(node)
         if kind not in SCANS:
             refuse(f"a query with a {kind}", code="no-node")
         self.use(kind)
-        outside, self.condition = self.condition, False
-        relation = SCANS[kind](self, found)
-        self.condition = outside
-        return relation
+        return SCANS[kind](self, node)
 
-    def expr(self, message: Node) -> Expr:
-        """Compile an expression."""
-        found = tree.node(message)
-        kind = tree.name(found)
+    def expr(self, message: Node, *, condition: bool = False) -> Expr:
+        """Compile an expression; one that may raise is opaque to DuckDB's optimizer.
+
+        Args:
+            message: the expression.
+            condition: it is one of the conditions of a WHERE or an ON.
+        """
+        node = tree.node(message)
+        kind = tree.name(node)
         if kind not in EXPRESSIONS:
             refuse(f"an expression of kind {kind}", code="no-node")
-        return EXPRESSIONS[kind](self, found)
+        outside, self.condition = self.condition, condition
+        e = EXPRESSIONS[kind](self, node)
+        self.condition = outside
+        return self.watched(e, bare=condition and e.joins)
+
+    def watched(self, e: Expr, *, bare: bool = False) -> Expr:
+        """The same; where it may raise, opaque to DuckDB's optimizer, unless it is to stay `bare`."""
+        self.seen.add(e)
+        return e.opaque if e.can_throw and not (e.plain or bare) else e
 
     def filter(self, message: Node) -> str:
-        """The text of a condition that rows must meet."""
-        self.condition = True
-        made = self.expr(message)
-        self.condition = False
-        return made.sql
+        """The text of a condition that rows must meet. Which of its parts are looked at first is left open."""
+        return " AND ".join(self.expr(part, condition=True).sql for part in tree.conjuncts(message))
 
-    def type_of(self, found: Node) -> SqlType:
+    def type_of(self, node: Node) -> SqlType:
         """The type of an expression or a column.
 
         Raises:
-            Refusal: it is one that BigQuery's values do not have.
+            Unsupported: it is one that BigQuery's values do not have.
         """
         try:
-            return tree.type_of(found)
+            return tree.type_of(node)
         except tree.UnknownType as unknown:
             refuse(f"values of type {unknown}", code="type")
 
@@ -158,24 +199,31 @@ class Compiler:
         alias = self.fresh("t")
         inner = relation.select(self.column_list(kept), order=False)
         for i in kept:
-            self.rebind(i, f"{alias}.c{i}")
+            self.rebind(i, alias)
         keys = [i for i in relation.keys if i in kept]
         return Relation(f"({inner}) AS {alias}", kept, hidden=relation.hidden, keys=keys)
 
-    def rebind(self, column: int, sql: str) -> None:
-        """Let a column be a plain reference from now on."""
-        old = self.columns[column]
-        self.columns[column] = Expr(sql, old.type, old.facts, plain=True, folds=old.folds)
+    def rebind(self, column: int, alias: str) -> None:
+        """Let a column be one of what a FROM clause calls `alias`."""
+        self.columns[column] = elsewhere(self.columns[column], alias, f"c{column}")
 
     def opened(self, relation: Relation) -> Relation:
         """The relation, ready for a WHERE, a GROUP BY or a window over its columns."""
         return relation if relation.open and self.simple(relation) else self.wrap(relation)
 
-    def keep(self, relation: Relation, found: Node) -> Relation:
+    def keep(self, relation: Relation, node: Node) -> Relation:
         """The relation with the columns that the scan gives."""
-        wanted = dict.fromkeys(column.column_id for column in tree.get(found, "column_list"))
+        wanted = dict.fromkeys(column.column_id for column in tree.get(node, "column_list"))
         relation.columns = list(wanted | dict.fromkeys(relation.hidden))
         return relation
+
+
+def elsewhere(e: Expr, alias: str, name: str) -> Expr:
+    """A column `name` of a query below, called `alias`, which computes the expression."""
+    there = column(f"{alias}.{name}", alias, e.type, e.facts)
+    if not (e.folds_to_null or e.can_throw):
+        return there
+    return there.with_evaluation((e.can_throw, e.can_throw, False, e.folds_to_null, False))
 
 
 def full_width(exprs: Iterable[Expr]) -> list[Expr]:
@@ -204,10 +252,10 @@ def comparable(type_: SqlType, what: str) -> None:
         refuse(f"{what} over {type_} values", code="type")
 
 
-def no_collation(found: Node, fields: Iterable[str] = ("collation_list",)) -> None:
+def no_collation(node: Node, fields: Iterable[str] = ("collation_list",)) -> None:
     """Refuse a node that compares text by a collation."""
     for name in fields:
-        entries = tree.get(found, name)
+        entries = tree.get(node, name)
         for entry in entries if not hasattr(entries, "collation_name") else [entries]:
             if entry.collation_name or entry.child_list:
                 refuse("collation", code="unsupported")

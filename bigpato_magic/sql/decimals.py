@@ -8,7 +8,6 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#decimal
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -20,7 +19,6 @@ MAX_PRECISION, MAX_SCALE = FULL
 # A sum is taken to have at most so many more digits than what is summed. If it ever has more, DuckDB raises where it
 # has no room for them, and BigQuery answers.
 DIGITS_OF_COUNT = 9
-_FROM_INT64 = re.compile(r'CAST\((\w+\.(?:\w+|"\w+")) AS DECIMAL\(\d+,0\)\)')
 
 
 def width(e: Expr) -> tuple[int, int]:
@@ -54,7 +52,7 @@ def _as(e: Expr, common: tuple[int, int], *, bare: bool) -> Expr:
         return e
     # A cast takes DuckDB longer to bind than digits.
     written = numeric(e.value, common[1]) if bare and e.literal and not e.is_null else None
-    return e.text(written or cast(e.sql, *common)).known(decimal=common)
+    return (e.text(written) if written else e.written(cast("{a}", *common))).known(decimal=common)
 
 
 def add(op: str, a: Expr, b: Expr) -> Expr:
@@ -62,7 +60,7 @@ def add(op: str, a: Expr, b: Expr) -> Expr:
     (p, s), (q, r) = width(a), width(b)
     scale = max(s, r)
     precision = max(p - s, q - r) + scale + 1
-    if precision <= MAX_PRECISION:
+    if fits(precision, scale):
         return Expr(f"({a.sql} {op} {b.sql})", a.type, Facts(decimal=(precision, scale)))
     return Expr(f"({cast(a.sql, *FULL)} {op} {cast(b.sql, *FULL)})", a.type)
 
@@ -72,7 +70,7 @@ def multiply(a: Expr, b: Expr) -> Expr | None:
     (p, s), (q, r) = width(a), width(b)
     if s + r > MAX_PRECISION:
         return None
-    if s + r <= MAX_SCALE and p + q <= MAX_PRECISION:
+    if s + r <= MAX_SCALE and fits(p + q, s + r):
         return Expr(f"({a.sql} * {b.sql})", a.type, Facts(decimal=(p + q, s + r)))
     wide = a.sql if p + q <= MAX_PRECISION else cast(a.sql, MAX_PRECISION, s)
     return Expr(cast(f"{wide} * {b.sql}", *FULL), a.type)
@@ -84,30 +82,34 @@ def total(a: Expr) -> tuple[int, int]:
     return min(MAX_PRECISION, precision + DIGITS_OF_COUNT), scale
 
 
-def quotient(a: str, b: str, held: tuple[int, int], by: tuple[int, int]) -> str | None:
+def fits(precision: int, scale: int) -> bool:
+    """Is any DECIMAL(precision, scale) a NUMERIC too? DuckDB would hold some that overflow for GoogleSQL."""
+    return precision <= MAX_PRECISION and precision - scale <= MAX_PRECISION - MAX_SCALE
+
+
+def quotient(a: Expr, b: Expr, held: tuple[int, int], by: tuple[int, int]) -> str | None:
     """`a / b` to nine places, half away from zero; None where DuckDB has no room for it.
 
     By ten places, cut off, of which DuckDB rounds one away.
 
     Args:
-        a: text of the dividend.
-        b: text of the divisor, not 0 where `a` is not NULL.
+        a: the dividend.
+        b: the divisor, not 0 where `a` is not NULL.
         held: precision and scale of the dividend.
         by: of the divisor.
     """
-    (p, s), (q, r), b = held, by, _whole(b)
+    (p, s), (q, r), below = held, by, _whole(b)
     if max(p, q) + MAX_SCALE + 1 + r > MAX_PRECISION:
         return None
     # A product of two 64-bit DECIMALs would stay one.
-    up = f"CAST({cast(a, MAX_PRECISION, s)} * 1{'0' * (MAX_SCALE + 1 + r)}. AS HUGEINT)"
-    divisor = f"CAST({cast(b, MAX_PRECISION, r)} * 1{'0' * r}. AS HUGEINT)" if r else f"CAST({b} AS HUGEINT)"
+    up = f"CAST({cast(a.sql, MAX_PRECISION, s)} * 1{'0' * (MAX_SCALE + 1 + r)}. AS HUGEINT)"
+    divisor = f"CAST({cast(below, MAX_PRECISION, r)} * 1{'0' * r}. AS HUGEINT)" if r else f"CAST({below} AS HUGEINT)"
     return f"CAST(CAST({up} // {divisor} AS DECIMAL(38,0)) * 0.{'0' * MAX_SCALE}1 AS DECIMAL(38,9))"
 
 
-def _whole(text: str) -> str:
+def _whole(e: Expr) -> str:
     """Of an INT64 that was made a NUMERIC, the INT64: one cast less to bind, wherever it is mentioned."""
-    found = _FROM_INT64.fullmatch(text)
-    return found[1] if found else text
+    return e.integer.sql if e.integer else e.sql
 
 
 def shape_of_quotient(held: tuple[int, int], by: tuple[int, int] = (1, 0)) -> tuple[int, int]:
@@ -116,15 +118,15 @@ def shape_of_quotient(held: tuple[int, int], by: tuple[int, int] = (1, 0)) -> tu
     return min(MAX_PRECISION, p - s + r + MAX_SCALE), MAX_SCALE
 
 
-def near(a: str, b: str, exact: str, *, unless: str = "") -> str:
+def near(a: Expr, b: Expr, exact: str, *, unless: str = "") -> str:
     """`a / b` as a FLOAT64 where that certainly rounds as the exact quotient does, since 128-bit division is slow.
 
     The FLOAT64 is wrong by less than 1e-15 of it, so the exact quotient lies between the two that are rounded, and
     beyond 250,000 these are never the same.
 
     Args:
-        a: text of the dividend, mentioned several times.
-        b: text of the divisor, likewise.
+        a: the dividend, mentioned several times.
+        b: the divisor, likewise.
         exact: the exact quotient, asked also where it is NULL.
         unless: `WHEN … THEN …` of what comes first.
     """

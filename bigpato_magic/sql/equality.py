@@ -50,7 +50,7 @@ def equal(a: Expr, b: Expr) -> str:
     """`a = b`. Both are mentioned once for each field of a STRUCT.
 
     Raises:
-        Refusal: one of the types inside cannot be compared.
+        Unsupported: one of the types inside cannot be compared.
     """
     kind = a.type.kind
     if kind in UNEQUAL:

@@ -7,16 +7,18 @@ at the type's end; so keys are widened first. https://cloud.google.com/bigquery/
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bigpato_magic.googlesql import tree
+from bigpato_magic.resolved import tree
 from bigpato_magic.sql.compiler import Compiler
 from bigpato_magic.sql.decimals import cast, width
 from bigpato_magic.sql.expr import Expr, Facts
 from bigpato_magic.sql.physical import EXACT, FULL, decimal_facts
 from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.sql.relation import OrderItem
 from bigpato_magic.sql.scans import order_item
 from bigpato_magic.types import Kind
 
@@ -28,6 +30,9 @@ BOUNDS = {
 }
 # Twice this fits DECIMAL(38,9); without the point, HUGEINT holds any NUMERIC (1e38) and this more.
 FARTHEST = 10**28
+LARGEST = sys.float_info.max
+# Less than half of what separates the largest FLOAT64 values: a sum with it is no larger.
+HALF_A_STEP = 1e291
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class Distance:
     """What a frame by distance needs of its window: partition keys of its own, the ORDER BY item, the frame's text."""
 
     partition: list[str]
-    order: str
+    order: OrderItem
     frame: str
 
 
@@ -43,7 +48,7 @@ def constant_offset(c: Compiler, bound: Node) -> Expr:
     """The constant of `2 PRECEDING`.
 
     Raises:
-        Refusal: it is none, or negative, infinite or NaN, for BigQuery to complain about.
+        Unsupported: it is none, or negative, infinite or NaN, for BigQuery to complain about.
     """
     offset = c.expr(bound.expression)
     if not offset.literal or offset.value is None or not math.isfinite(offset.value) or offset.value < 0:
@@ -55,7 +60,7 @@ def distance(c: Compiler, items: Sequence[Node], bounds: Sequence[Node]) -> Dist
     """A RANGE frame with at least one distance.
 
     Raises:
-        Refusal: the type of the key, or NaN among its values where all rows before or after it are in the frame.
+        Unsupported: the type of the key, or NaN among its values where all rows before or after it are in the frame.
     """
     key = c.columns[items[0].column_ref.column.column_id]
     if len(items) != 1 or key.literal or key.type.kind not in WIDENED:
@@ -63,6 +68,7 @@ def distance(c: Compiler, items: Sequence[Node], bounds: Sequence[Node]) -> Dist
     kinds = [tree.enum(bound, "boundary_type") for bound in bounds]
     offsets = [constant_offset(c, bound) if bound.HasField("expression") else None for bound in bounds]
     widened, texts = WIDENED[key.type.kind](key, offsets)
+    c.seen.add(widened)
     edges = [BOUNDS.get(k) or f"{text} {k.removeprefix('OFFSET_')}" for k, text in zip(kinds, texts, strict=True)]
     partition = []
     if key.type.kind is Kind.FLOAT64 and key.facts.nan:
@@ -82,10 +88,14 @@ def _whole(key: Expr, offsets: Sequence[Expr | None]) -> Widened:
     low, high = key.facts.low, key.facts.high
     if low is not None and high is not None and low - farthest >= -(2**63) and high + farthest < 2**63:
         return key, [o.sql if o else "" for o in offsets]
-    return key.text(f"CAST({key.sql} AS HUGEINT)"), [f"{o.value}::HUGEINT" if o else "" for o in offsets]
+    return key.written("CAST({a} AS HUGEINT)"), [f"{o.value}::HUGEINT" if o else "" for o in offsets]
 
 
 def _real(key: Expr, offsets: Sequence[Expr | None]) -> Widened:
+    """FLOAT64: a sum that overflows would take in the infinite keys, which GoogleSQL leaves out."""
+    farthest = max(o.value for o in offsets if o)
+    if farthest >= HALF_A_STEP and (key.facts.magnitude is None or key.facts.magnitude + farthest > LARGEST):
+        refuse("a RANGE frame of such a distance")
     return key, [o.sql if o else "" for o in offsets]
 
 
@@ -95,18 +105,18 @@ def _decimal(key: Expr, offsets: Sequence[Expr | None]) -> Widened:
     if any(value is not None and value > FARTHEST for value in values):
         refuse("a RANGE frame of such a distance")
     precision, scale = width(key)
-    full = cast(key.sql, *FULL)
+    full = key.written(cast("{a}", *FULL))
     if precision - scale < FULL[0] - FULL[1]:
-        return key.text(full), ["" if v is None else cast(f"'{v:f}'", *FULL) for v in values]
-    text = f"CAST(replace(CAST({full} AS VARCHAR), '.', '') AS HUGEINT)"
-    return key.text(text), ["" if v is None else f"{int(v.scaleb(FULL[1], EXACT))}::HUGEINT" for v in values]
+        return full, ["" if v is None else cast(f"'{v:f}'", *FULL) for v in values]
+    whole = full.written("CAST(replace(CAST({a} AS VARCHAR), '.', '') AS HUGEINT)")
+    return whole, ["" if v is None else f"{int(v.scaleb(FULL[1], EXACT))}::HUGEINT" for v in values]
 
 
 def _big_decimal(key: Expr, offsets: Sequence[Expr | None]) -> Widened:
-    """BIGNUMERIC: as a NUMERIC, which is found to be exact or stops the run."""
+    """BIGNUMERIC: as a NUMERIC, which is exact, or stops the run."""
     if any(o and decimal_facts(o.value)[1] > FULL[1] for o in offsets):
         refuse("a RANGE frame of such a distance")
-    return _decimal(replace(key, sql=f"bp_big_as_numeric({key.sql})", facts=Facts()), offsets)
+    return _decimal(replace(key.written("bp_big_as_numeric({a})"), facts=Facts()), offsets)
 
 
 WIDENED = {Kind.BIGNUMERIC: _big_decimal, Kind.INT64: _whole, Kind.FLOAT64: _real, Kind.NUMERIC: _decimal}

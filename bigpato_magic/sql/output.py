@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bigpato_magic.sql.compiler import Compiler, is_nested
 from bigpato_magic.sql.expr import Expr
-from bigpato_magic.sql.expressions import field_names, has_struct
+from bigpato_magic.sql.expressions import field_names
 from bigpato_magic.sql.physical import FULL, duck_type, full, identifier
 from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.sql.rules.base import bind
 from bigpato_magic.types import Kind, OutputColumn, SqlType
 
 
@@ -14,11 +15,11 @@ def output_list(c: Compiler, exprs: list[Expr], outputs: tuple[OutputColumn, ...
     """The SELECT list of the whole query.
 
     Raises:
-        Refusal: two columns have one name, which BigQuery itself may refuse.
+        Unsupported: two columns have one name, which BigQuery itself may refuse.
     """
     if len({output.name.lower() for output in outputs}) < len(outputs):
         refuse("two columns of the same name in a result", code="names")
-    if any(inner.kind is Kind.INTERVAL for output in outputs for inner in output.type.walk()):
+    if any(output.type.has(Kind.INTERVAL) for output in outputs):
         # BigQuery's own client gives them as text, months and days, or `relativedelta`, by version.
         refuse("INTERVAL values in a result", code="type")
     pairs = zip(exprs, outputs, strict=True)
@@ -35,12 +36,10 @@ def inner_list(c: Compiler, exprs: list[Expr], outputs: tuple[OutputColumn, ...]
 
 def _value(c: Compiler, e: Expr, type_: SqlType) -> str:
     if is_nested(type_):
-        return _named(c, e.sql, type_)
-    if type_.kind is Kind.NUMERIC and e.facts.decimal not in (None, FULL):
-        return full(e).sql
-    sql = full(e).sql
-    already = e.plain and (type_.kind is not Kind.NUMERIC or e.facts.decimal in (None, FULL))
-    return sql if already and type_.kind is not Kind.NUMERIC else f"CAST({sql} AS {duck_type(type_)})"
+        return _named(c, e.sql, type_) if e.simple else bind(c, e.sql, lambda value: _named(c, value, type_))
+    # A NUMERIC column may be a narrower DECIMAL, which `full` has widened already.
+    already = e.facts.decimal not in (None, FULL) if type_.kind is Kind.NUMERIC else e.plain
+    return full(e).sql if already else f"CAST({full(e).sql} AS {duck_type(type_)})"
 
 
 def _named(c: Compiler, sql: str, type_: SqlType) -> str:
@@ -49,11 +48,12 @@ def _named(c: Compiler, sql: str, type_: SqlType) -> str:
     https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_nulls
     """
     if type_.kind is Kind.ARRAY and type_.element:
+        c.seen.guarded = True
         whole = (
             f"(CASE WHEN len({sql}) <> list_aggregate({sql}, 'count') THEN error('an array with a NULL element') "
             f"ELSE coalesce({sql}, []) END)"
         )
-        if not has_struct(type_.element):
+        if not type_.element.has(Kind.STRUCT):
             return whole
         item = c.fresh("x")
         return f"list_transform({whole}, lambda {item}: {_named(c, item, type_.element)})"

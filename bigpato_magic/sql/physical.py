@@ -13,8 +13,9 @@ from decimal import Context, Decimal
 from typing import Any
 
 from bigpato_magic import bignumeric
-from bigpato_magic.sql.expr import Expr, Facts
+from bigpato_magic.sql.expr import Expr, Facts, assemble
 from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.sql.templates import leaf, parse
 from bigpato_magic.types import ColumnStats, Kind, SqlType
 
 SCALARS = {
@@ -39,13 +40,14 @@ NARROW = 18
 # Python's own context rounds to 28 digits.
 EXACT = Context(prec=100)
 EPOCH = datetime(1970, 1, 1)
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 
 def duck_type(type_: SqlType) -> str:
     """The DuckDB type that holds `type_`. A STRUCT's fields are f0, f1, …; their names return in the output.
 
     Raises:
-        Refusal: DuckDB has no type for it.
+        Unsupported: DuckDB has no type for it.
     """
     if type_.kind is Kind.ARRAY and type_.element is not None:
         return duck_type(type_.element) + "[]"
@@ -69,7 +71,13 @@ def same_physical(one: SqlType, other: SqlType) -> bool:
 
 
 def identifier(name: str) -> str:
-    """A quoted name."""
+    """A quoted name.
+
+    Raises:
+        Unsupported: it holds NUL, which DuckDB's parser does not take.
+    """
+    if "\0" in name:
+        refuse("the character NUL in a name", code="names")
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -77,7 +85,7 @@ def text(value: str) -> str:
     """A VARCHAR literal.
 
     Raises:
-        Refusal: the text holds NUL, which DuckDB's parser does not take.
+        Unsupported: the text holds NUL, which DuckDB's parser does not take.
     """
     if "\0" in value:
         refuse("the character NUL in a literal", code="literal")
@@ -99,38 +107,42 @@ def literal(value: Any, type_: SqlType) -> Expr:
         type_: its type.
 
     Raises:
-        Refusal: DuckDB cannot hold it.
+        Unsupported: DuckDB cannot hold it.
     """
     held = duck_type(type_)
     if value is None:
+        facts = Facts(nan=False, decimal=(1, 0) if type_.kind is Kind.NUMERIC else None)
+        sql = f"CAST(NULL AS {held})"
         return Expr(
-            f"CAST(NULL AS {held})",
-            type_,
-            Facts(nan=False, decimal=(1, 0) if type_.kind is Kind.NUMERIC else None),
-            literal=True,
-            fixed=True,
-            folds=True,
+            sql, type_, facts, literal=True, constant=True, folds_to_null=True, properties=parse(sql).properties({})
         )
+    known: dict[str, Any] = {"literal": True, "value": value, "constant": True}
     if type_.kind is Kind.ARRAY and type_.element is not None:
-        items = ", ".join(full(literal(item, type_.element)).sql for item in value)
-        return Expr(f"CAST([{items}] AS {held})", type_, Facts(nulls=False), literal=True, value=value, fixed=True)
+        items = [full(literal(item, type_.element)) for item in value]
+        return assemble(items, lambda parts: Expr(_list(parts, held), type_, Facts(nulls=False), **known))
     if type_.kind is Kind.STRUCT:
-        items = ", ".join(
-            f"f{i} := {full(literal(v, f.type)).sql}" for i, (v, f) in enumerate(zip(value, type_.fields, strict=True))
-        )
-        return Expr(
-            f"CAST(struct_pack({items}) AS {held})", type_, Facts(nulls=False), literal=True, value=value, fixed=True
-        )
+        items = [full(literal(v, f.type)) for v, f in zip(value, type_.fields, strict=True)]
+        return assemble(items, lambda parts: Expr(_struct(parts, held), type_, Facts(nulls=False), **known))
     sql, facts = LITERALS[type_.kind](value)
-    return Expr(sql, type_, facts, literal=True, value=value, fixed=True)
+    written = TOKENS.get(type_.kind) or parse(sql).tokens
+    return Expr(sql, type_, facts, properties=leaf(written, len(sql)), **known)
+
+
+def _list(items: list[Expr], held: str) -> str:
+    return f"CAST([{', '.join(item.sql for item in items)}] AS {held})"
+
+
+def _struct(items: list[Expr], held: str) -> str:
+    fields = ", ".join(f"f{i} := {item.sql}" for i, item in enumerate(items))
+    return f"CAST(struct_pack({fields}) AS {held})"
 
 
 def full(e: Expr) -> Expr:
     """The same value as DECIMAL(38,9), where it is a NUMERIC held more narrowly."""
     if e.type.kind is not Kind.NUMERIC or e.facts.decimal in (None, FULL):
         return e
-    wide = e.known(decimal=None)
-    return replace(wide, sql=f"CAST({e.sql} AS DECIMAL(38,9))", plain=False)
+    wide = e.written("CAST({a} AS DECIMAL(38,9))").known(decimal=None)
+    return replace(wide, literal=e.literal, value=e.value)
 
 
 def _int64(value: int) -> tuple[str, Facts]:
@@ -220,6 +232,22 @@ LITERALS: dict[Kind, Any] = {
 }
 
 
+# How many tokens a literal has (`Properties.tokens`); of other kinds some have more than others.
+TOKENS = {
+    Kind.BIGNUMERIC: 3,
+    Kind.BOOL: 1,
+    Kind.BYTES: 3,
+    Kind.DATE: 2,
+    Kind.DATETIME: 2,
+    Kind.FLOAT64: 3,
+    Kind.INT64: 3,
+    Kind.JSON: 1,
+    Kind.STRING: 1,
+    Kind.TIME: 2,
+    Kind.TIMESTAMP: 2,
+}
+
+
 # ------------------------------------------------------------------------------- columns of a copy
 
 
@@ -227,27 +255,29 @@ def stored(stats: ColumnStats | None, type_: SqlType) -> Facts:
     """What the statistics of a copy say of a column."""
     if stats is None:
         return Facts()
-    facts = Facts(nulls=stats.nulls, nan=stats.nan, ascii=stats.ascii)
+    nulls, nan, ascii_ = stats.nulls, stats.nan, stats.ascii
     if type_.kind is Kind.NUMERIC:
-        shape = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", stats.physical or "")
-        digits = _digits(stats, int(shape[1]), int(shape[2])) if shape else None
-        return replace(facts, zero=_may_be_zero(stats), decimal=digits)
+        return Facts(nulls, nan, ascii_, zero=_may_be_zero(stats), decimal=_digits(stats))
     if stats.low is None or stats.high is None:
-        return facts
+        return Facts(nulls, nan, ascii_)
     if type_.kind is Kind.INT64:
-        return replace(facts, low=int(stats.low), high=int(stats.high))
-    if type_.kind is Kind.FLOAT64 and not stats.nan:
+        return Facts(nulls, nan, ascii_, int(stats.low), int(stats.high))
+    if type_.kind is Kind.FLOAT64 and not nan:
         size = max(abs(float(stats.low)), abs(float(stats.high)))
-        return replace(facts, magnitude=size if math.isfinite(size) else None)
-    return facts
+        return Facts(nulls, nan, ascii_, magnitude=size if math.isfinite(size) else None)
+    return Facts(nulls, nan, ascii_)
 
 
 def _may_be_zero(stats: ColumnStats) -> bool:
     return stats.low is None or stats.high is None or Decimal(stats.low) <= 0 <= Decimal(stats.high)
 
 
-def _digits(stats: ColumnStats, precision: int, scale: int) -> tuple[int, int]:
-    """As many digits as its largest values have."""
+def _digits(stats: ColumnStats) -> tuple[int, int] | None:
+    """As many digits as its largest values have; None where it is no DECIMAL."""
+    shape = _DECIMAL.fullmatch(stats.physical or "")
+    if not shape:
+        return None
+    precision, scale = int(shape[1]), int(shape[2])
     if stats.low is None or stats.high is None:
         return precision, scale
     before = len(str(int(max(abs(Decimal(stats.low)), abs(Decimal(stats.high))))))

@@ -7,7 +7,7 @@ from typing import NoReturn
 from bigpato_magic.types import Reason
 
 
-class Refusal(Exception):
+class Unsupported(Exception):
     """Something of the query has no faithful DuckDB form."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -19,6 +19,6 @@ def refuse(what: str, *, code: str = "no-rule") -> NoReturn:
     """Refuse the query, because `what` (a noun phrase: "FORMAT with %e") is not known to be the same in DuckDB.
 
     Raises:
-        Refusal: always.
+        Unsupported: always.
     """
-    raise Refusal(code, f"no faithful local form is known for {what}")
+    raise Unsupported(code, f"no faithful local form is known for {what}")

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class OrderItem:
+    """An item of an ORDER BY clause.
+
+    Args:
+        by: the text of what rows are ordered by.
+        direction: `ASC NULLS FIRST`, `DESC`, …, or empty.
+    """
+
+    by: str
+    direction: str
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.direction}" if self.direction else self.by
+
+
+def listed(items: Iterable[OrderItem]) -> str:
+    """The text of an ORDER BY clause's items."""
+    return ", ".join(map(str, items))
 
 
 @dataclass(slots=True)
@@ -28,7 +50,7 @@ class Relation:
     columns: list[int] = field(default_factory=list)
     where: list[str] = field(default_factory=list)
     group: str = ""
-    order: list[str] = field(default_factory=list)
+    order: list[OrderItem] = field(default_factory=list)
     limit: str = ""
     ctes: list[str] = field(default_factory=list)
     recursive: bool = False
@@ -52,7 +74,7 @@ class Relation:
         if self.group:
             parts += [" GROUP BY ", self.group]
         if self.order and (order or self.limit):
-            parts += [" ORDER BY ", ", ".join(self.order)]
+            parts += [" ORDER BY ", listed(self.order)]
         parts.append(self.limit)
         return "".join(parts)
 

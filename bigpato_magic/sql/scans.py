@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bigpato_magic.googlesql import tree
+from bigpato_magic.resolved import tree
 from bigpato_magic.sql.compiler import Compiler, maybe_null, no_collation, scan
 from bigpato_magic.sql.equality import fields
 from bigpato_magic.sql.expr import Expr, between
+from bigpato_magic.sql.expr import column as column_of
 from bigpato_magic.sql.physical import duck_type, identifier, stored
 from bigpato_magic.sql.refusal import refuse
-from bigpato_magic.sql.relation import Relation
+from bigpato_magic.sql.relation import OrderItem, Relation, listed
 from bigpato_magic.types import Kind, TableId
 
 Node = Any
@@ -19,42 +20,43 @@ UNORDERED = (Kind.ARRAY, Kind.STRUCT, Kind.JSON, Kind.RANGE, Kind.GEOGRAPHY)
 
 
 @scan("SingleRowScan")
-def _single_row(_c: Compiler, _found: Node) -> Relation:
+def _single_row(_c: Compiler, _node: Node) -> Relation:
     return Relation()
 
 
 @scan("TableScan")
-def _table(c: Compiler, found: Node) -> Relation:
-    if tree.has(found, "for_system_time_expr") or tree.has(found, "lock_mode"):
+def _table(c: Compiler, node: Node) -> Relation:
+    if tree.has(node, "for_system_time_expr") or tree.has(node, "lock_mode"):
         refuse("FOR SYSTEM_TIME AS OF", code="unsupported")
-    table = c.tables.get(TableId.parse(found.table.full_name))
+    table = c.tables.get(TableId.parse(node.table.full_name))
     if table is None:
-        refuse(f"the table {found.table.full_name}, of which there is no copy", code="not-local")
+        refuse(f"the table {node.table.full_name}, of which there is no copy", code="not-local")
     alias = c.fresh("t")
-    names = {column.name.lower(): column.name for column in table.columns}
+    names = c.names_of(table)
     relation = Relation(f"{table.relation} AS {alias}")
-    for column in tree.get(found, "column_list"):
+    c.seen.guarded |= table.guarded
+    for column in tree.get(node, "column_list"):
         key = column.name.lower()
         if key not in names:
-            refuse(f"the column {column.name}, which the copy of {found.table.full_name} has not", code="not-local")
+            refuse(f"the column {column.name}, which the copy of {node.table.full_name} has not", code="not-local")
         type_ = c.type_of(column)
         duck_type(type_)
         # A copy holds the fields of a STRUCT by position, as expressions do.
         facts = stored(table.stats.get(key), type_)
-        c.columns[column.column_id] = Expr(f"{alias}.{identifier(names[key])}", type_, facts, plain=True)
+        c.columns[column.column_id] = column_of(f"{alias}.{identifier(names[key])}", alias, type_, facts)
         relation.columns.append(column.column_id)
     return relation
 
 
 @scan("ProjectScan")
-def _project(c: Compiler, found: Node) -> Relation:
-    relation = c.scan(found.input_scan)
-    if found.expr_list:
+def _project(c: Compiler, node: Node) -> Relation:
+    relation = c.scan(node.input_scan)
+    if node.expr_list:
         if relation.group or relation.closed or not c.simple(relation):
             relation = _wrap_ordered(c, relation)
-        new = [(item.column.column_id, c.expr(item.expr)) for item in found.expr_list]
+        new = [(item.column.column_id, c.expr(item.expr)) for item in node.expr_list]
         c.columns.update(new)
-    return c.keep(relation, found)
+    return c.keep(relation, node)
 
 
 def _wrap_ordered(c: Compiler, relation: Relation) -> Relation:
@@ -64,18 +66,18 @@ def _wrap_ordered(c: Compiler, relation: Relation) -> Relation:
     rank = c.fresh("o")
     kept = list(dict.fromkeys([*relation.columns, *relation.hidden]))
     alias = c.fresh("t")
-    ranked = f"{c.column_list(kept)}, row_number() OVER (ORDER BY {', '.join(relation.order)}) AS {rank}"
+    ranked = f"{c.column_list(kept)}, row_number() OVER (ORDER BY {listed(relation.order)}) AS {rank}"
     inner = relation.select(ranked)
     for i in kept:
-        c.rebind(i, f"{alias}.c{i}")
-    return Relation(f"({inner}) AS {alias}", kept, order=[f"{alias}.{rank}"], hidden=relation.hidden)
+        c.rebind(i, alias)
+    return Relation(f"({inner}) AS {alias}", kept, order=[OrderItem(f"{alias}.{rank}", "")], hidden=relation.hidden)
 
 
 @scan("FilterScan")
-def _filter(c: Compiler, found: Node) -> Relation:
-    relation = c.opened(c.scan(found.input_scan))
-    relation.where.append(c.filter(found.filter_expr))
-    return c.keep(relation, found)
+def _filter(c: Compiler, node: Node) -> Relation:
+    relation = c.opened(c.scan(node.input_scan))
+    relation.where.append(c.filter(node.filter_expr))
+    return c.keep(relation, node)
 
 
 # --------------------------------------------------------------------------------------------- joins
@@ -95,23 +97,22 @@ def join_side(c: Compiler, relation: Relation, *, preserved: bool) -> Relation:
 
 
 @scan("JoinScan")
-def _join(c: Compiler, found: Node) -> Relation:
-    if found.is_lateral or found.parameter_list:
+def _join(c: Compiler, node: Node) -> Relation:
+    if node.is_lateral or node.parameter_list:
         refuse("a lateral join", code="no-node")
-    kind = tree.enum(found, "join_type")
-    left = join_side(c, c.scan(found.left_scan), preserved=kind in ("INNER", "LEFT"))
-    right = join_side(c, c.scan(found.right_scan), preserved=kind in ("INNER", "RIGHT"))
-    on = c.filter(found.join_expr) if found.HasField("join_expr") else None
+    kind = tree.enum(node, "join_type")
+    left = join_side(c, c.scan(node.left_scan), preserved=kind in ("INNER", "LEFT"))
+    right = join_side(c, c.scan(node.right_scan), preserved=kind in ("INNER", "RIGHT"))
+    on = c.filter(node.join_expr) if node.HasField("join_expr") else None
     _may_miss(c, kind, left, right)
-    cross = kind == "INNER" and on is None
-    right_text = f"({right.source})" if right.joined and not cross else right.source
-    if cross:
-        source = f"{left.source} CROSS JOIN {f'({right.source})' if right.joined else right.source}"
+    right_text = f"({right.source})" if right.joined else right.source
+    if kind == "INNER" and on is None:
+        source = f"{left.source} CROSS JOIN {right_text}"
     else:
         source = f"{left.source} {kind} JOIN {right_text} ON {on or 'true'}"
     joined = Relation(source, left.columns + right.columns, left.where + right.where, joined=True)
     joined.hidden = left.hidden + right.hidden
-    return c.keep(joined, found)
+    return c.keep(joined, node)
 
 
 def _may_miss(c: Compiler, kind: str, left: Relation, right: Relation) -> None:
@@ -121,43 +122,43 @@ def _may_miss(c: Compiler, kind: str, left: Relation, right: Relation) -> None:
 
 
 @scan("ArrayScan")
-def _array(c: Compiler, found: Node) -> Relation:
+def _array(c: Compiler, node: Node) -> Relation:
     """UNNEST, alone or joined to what is on its left."""
-    if len(found.array_expr_list) != 1 or found.HasField("array_zip_mode"):
+    if len(node.array_expr_list) != 1 or node.HasField("array_zip_mode"):
         refuse("UNNEST of several arrays", code="no-node")
-    left = c.scan(found.input_scan) if found.HasField("input_scan") else Relation()
+    left = c.scan(node.input_scan) if node.HasField("input_scan") else Relation()
     if left.source is not None or left.columns or left.ctes:
         left = join_side(c, left, preserved=True)
-    if found.is_outer and (left.where or left.source is None):
+    if node.is_outer and (left.where or left.source is None):
         left = c.wrap(left)
-    unnested, columns = _unnest(c, found)
-    on = c.filter(found.join_expr) if found.HasField("join_expr") else None
+    unnested, columns = _unnest(c, node)
+    on = c.filter(node.join_expr) if node.HasField("join_expr") else None
     relation = Relation(
         unnested, left.columns + columns, left.where, joined=left.source is not None, hidden=left.hidden
     )
-    if found.is_outer:
+    if node.is_outer:
         relation.source = f"{left.source} LEFT JOIN LATERAL {unnested} ON {on or 'true'}"
-        return c.keep(relation, found)
+        return c.keep(relation, node)
     if left.source is not None:
         relation.source = f"{left.source} CROSS JOIN LATERAL {unnested}"
     if on:
         relation.where.append(on)
-    return c.keep(relation, found)
+    return c.keep(relation, node)
 
 
-def _unnest(c: Compiler, found: Node) -> tuple[str, list[int]]:
-    array = c.expr(found.array_expr_list[0]).sql
-    alias, element = c.fresh("t"), found.element_column_list[0]
+def _unnest(c: Compiler, node: Node) -> tuple[str, list[int]]:
+    array = c.expr(node.array_expr_list[0]).sql
+    alias, element = c.fresh("t"), node.element_column_list[0]
     columns = [f"unnest({array}) AS c{element.column_id}"]
     ids = [element.column_id]
     type_ = c.type_of(element)
     duck_type(type_)
-    c.columns[element.column_id] = Expr(f"{alias}.c{element.column_id}", type_, plain=True)
-    if found.HasField("array_offset_column"):
-        offset = found.array_offset_column.column
+    c.columns[element.column_id] = column_of(f"{alias}.c{element.column_id}", alias, type_)
+    if node.HasField("array_offset_column"):
+        offset = node.array_offset_column.column
         columns.append(f"unnest(range(CAST(len({array}) AS BIGINT))) AS c{offset.column_id}")
-        facts = replace(between(0, 2**63 - 1), nulls=bool(found.is_outer))
-        c.columns[offset.column_id] = Expr(f"{alias}.c{offset.column_id}", c.type_of(offset), facts, plain=True)
+        facts = replace(between(0, 2**63 - 1), nulls=bool(node.is_outer))
+        c.columns[offset.column_id] = column_of(f"{alias}.c{offset.column_id}", alias, c.type_of(offset), facts)
         ids.append(offset.column_id)
     return f"(SELECT {', '.join(columns)}) AS {alias}", ids
 
@@ -165,31 +166,35 @@ def _unnest(c: Compiler, found: Node) -> tuple[str, list[int]]:
 # ------------------------------------------------------------------------------------ order and limit
 
 
-def order_items(c: Compiler, items: Any) -> list[str]:
+def order_items(c: Compiler, items: Any) -> list[OrderItem]:
     """ORDER BY items. GoogleSQL puts NULL first where ascending, and NaN before all numbers."""
-    found = []
+    ordered = []
     for item in items:
         no_collation(item, ("collation",))
         if item.HasField("collation_name"):
             refuse("collation", code="unsupported")
-        found += _order_item(c.columns[item.column_ref.column.column_id], item)
-    return found
+        e = c.columns[item.column_ref.column.column_id]
+        c.seen.aliases |= e.properties.aliases
+        ordered += _order_item(e, item)
+    return ordered
 
 
-def _order_item(e: Expr, item: Node) -> list[str]:
+def _order_item(e: Expr, item: Node) -> list[OrderItem]:
     if e.type.kind in UNORDERED:
         refuse(f"ORDER BY {e.type.kind}", code="type")
     if e.literal:
         return []
     if e.type.kind is Kind.FLOAT64 and e.facts.nan:
-        is_null = f"({e.sql} IS NULL) {'DESC' if _nulls_first(item) else 'ASC'}"
-        return [is_null, f"isnan({e.sql}) {'ASC' if item.is_descending else 'DESC'}", order_item(e, item)]
+        is_null = OrderItem(f"({e.sql} IS NULL)", "DESC" if _nulls_first(item) else "ASC")
+        is_nan = OrderItem(f"isnan({e.sql})", "ASC" if item.is_descending else "DESC")
+        return [is_null, is_nan, order_item(e, item)]
     return [order_item(e, item)]
 
 
-def order_item(e: Expr, item: Node) -> str:
-    """An ORDER BY item's text, NaN as DuckDB has it."""
-    return f"{e.sql} {'DESC' if item.is_descending else 'ASC'} NULLS {'FIRST' if _nulls_first(item) else 'LAST'}"
+def order_item(e: Expr, item: Node) -> OrderItem:
+    """An ORDER BY item, NaN as DuckDB has it."""
+    way, nulls = "DESC" if item.is_descending else "ASC", "FIRST" if _nulls_first(item) else "LAST"
+    return OrderItem(e.sql, f"{way} NULLS {nulls}")
 
 
 def _nulls_first(item: Node) -> bool:
@@ -198,33 +203,33 @@ def _nulls_first(item: Node) -> bool:
 
 
 @scan("OrderByScan")
-def _order_by(c: Compiler, found: Node) -> Relation:
-    relation = c.scan(found.input_scan)
+def _order_by(c: Compiler, node: Node) -> Relation:
+    relation = c.scan(node.input_scan)
     if relation.order or relation.limit or relation.ctes:
         relation = c.wrap(relation)
-    relation.order = order_items(c, found.order_by_item_list)
+    relation.order = order_items(c, node.order_by_item_list)
     if relation.order:
         # Groups that the order leaves open come by their keys: the same way each time.
         relation.order += [item for i in relation.keys for item in _ties(c.columns[i]) if item not in relation.order]
-    return c.keep(relation, found)
+    return c.keep(relation, node)
 
 
-def _ties(e: Expr) -> list[str]:
+def _ties(e: Expr) -> list[OrderItem]:
     if e.type.kind is Kind.STRUCT:
         return [item for field in fields(e) for item in _ties(field)]
-    return [] if e.literal or e.type.kind in UNORDERED else [f"{e.sql} ASC NULLS FIRST"]
+    return [] if e.literal or e.type.kind in UNORDERED else [OrderItem(e.sql, "ASC NULLS FIRST")]
 
 
 @scan("LimitOffsetScan")
-def _limit(c: Compiler, found: Node) -> Relation:
-    relation = c.scan(found.input_scan)
+def _limit(c: Compiler, node: Node) -> Relation:
+    relation = c.scan(node.input_scan)
     if relation.limit:
         relation = c.wrap(relation)
     for word in ("limit", "offset"):
-        if found.HasField(word):
-            relation.limit += f" {word.upper()} {_row_count(c, getattr(found, word))}"
+        if node.HasField(word):
+            relation.limit += f" {word.upper()} {_row_count(c, getattr(node, word))}"
     relation.closed = True
-    return c.keep(relation, found)
+    return c.keep(relation, node)
 
 
 def _row_count(c: Compiler, message: Node) -> str:
@@ -233,6 +238,7 @@ def _row_count(c: Compiler, message: Node) -> str:
         return str(e.value)
     if tree.name(tree.node(message)) == "Parameter":
         # DuckDB takes NULL for no limit; BigQuery refuses it.
+        c.seen.guarded = True
         return (
             f"(CASE WHEN {e.sql} < 0 OR {e.sql} IS NULL THEN error('LIMIT must not be negative or NULL') "
             f"ELSE {e.sql} END)"
@@ -241,5 +247,5 @@ def _row_count(c: Compiler, message: Node) -> str:
 
 
 @scan("BarrierScan")
-def _barrier(c: Compiler, found: Node) -> Relation:
-    return c.keep(c.scan(found.input_scan), found)
+def _barrier(c: Compiler, node: Node) -> Relation:
+    return c.keep(c.scan(node.input_scan), node)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bigpato_magic.googlesql import tree
-from bigpato_magic.sql.compiler import Compiler, Cte, comparable, scan
+from bigpato_magic.resolved import tree
+from bigpato_magic.sql import decimals
+from bigpato_magic.sql.compiler import Compiler, Cte, comparable, elsewhere, scan
 from bigpato_magic.sql.expr import Expr, either
-from bigpato_magic.sql.expressions import unify
+from bigpato_magic.sql.expr import column as column_of
 from bigpato_magic.sql.physical import duck_type, full
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.relation import Relation
@@ -23,18 +24,18 @@ INT64 = SqlType(Kind.INT64)
 
 
 @scan("SetOperationScan")
-def _set_operation(c: Compiler, found: Node) -> Relation:
-    kind = tree.enum(found, "op_type")
+def _set_operation(c: Compiler, node: Node) -> Relation:
+    kind = tree.enum(node, "op_type")
     operator = kind.removesuffix("_DISTINCT").replace("_", " ")
-    ids = [column.column_id for column in tree.get(found, "column_list")]
-    types = [c.type_of(column) for column in tree.get(found, "column_list")]
+    ids = [column.column_id for column in tree.get(node, "column_list")]
+    types = [c.type_of(column) for column in tree.get(node, "column_list")]
     for type_ in types if kind != "UNION_ALL" else ():
         comparable(type_, operator)
     relations, rows = [], []
-    for item in found.input_item_list:
+    for item in node.input_item_list:
         relations.append(c.scan(item.scan))
         rows.append([c.columns[column.column_id] for column in item.output_column_list])
-    columns = [unify(list(column)) for column in zip(*rows, strict=True)]
+    columns = [decimals.unify(column) for column in zip(*rows, strict=True)]
     texts = [_term(r, ids, list(row)) for r, row in zip(relations, zip(*columns, strict=True), strict=True)]
     return _combined(c, operator, texts, ids, columns)
 
@@ -51,7 +52,10 @@ def _combined(c: Compiler, operator: str, texts: list[str], ids: list[int], colu
     alias = c.fresh("t")
     for i, column in zip(ids, columns, strict=True):
         facts = replace(either(column), decimal=column[0].facts.decimal)
-        c.columns[i] = Expr(f"{alias}.c{i}", column[0].type, facts, plain=True, folds=any(e.folds for e in column))
+        folds_to_null, can_throw = any(e.folds_to_null for e in column), any(e.can_throw for e in column)
+        c.columns[i] = elsewhere(
+            replace(column[0], facts=facts, folds_to_null=folds_to_null, can_throw=can_throw), alias, f"c{i}"
+        )
     return Relation(f"({_chained(operator, texts)}) AS {alias}", ids)
 
 
@@ -69,16 +73,16 @@ def _chained(operator: str, texts: list[str]) -> str:
 
 
 @scan("WithScan")
-def _with(c: Compiler, found: Node) -> Relation:
+def _with(c: Compiler, node: Node) -> Relation:
     entries, recursive = [], False
-    for entry in found.with_entry_list:
+    for entry in node.with_entry_list:
         texts, again = _entry(c, entry)
         entries += texts
         recursive = recursive or again
-    relation = c.scan(found.query)
+    relation = c.scan(node.query)
     relation.ctes = entries + relation.ctes
     relation.recursive = relation.recursive or recursive
-    return c.keep(relation, found)
+    return c.keep(relation, node)
 
 
 def _entry(c: Compiler, entry: Node) -> tuple[list[str], bool]:
@@ -100,36 +104,37 @@ def _entry(c: Compiler, entry: Node) -> tuple[list[str], bool]:
 
 
 @scan("WithRefScan")
-def _with_ref(c: Compiler, found: Node) -> Relation:
-    return _reference(c, c.ctes[found.with_query_name], found)
+def _with_ref(c: Compiler, node: Node) -> Relation:
+    return _reference(c, c.ctes[node.with_query_name], node)
 
 
-def _reference(c: Compiler, cte: Cte, found: Node) -> Relation:
+def _reference(c: Compiler, cte: Cte, node: Node) -> Relation:
     alias = c.fresh("t")
     relation = Relation(f"{cte.name} AS {alias}")
-    for j, (column, inside) in enumerate(zip(tree.get(found, "column_list"), cte.columns, strict=True)):
-        c.columns[column.column_id] = Expr(f"{alias}.k{j}", inside.type, inside.facts, plain=True, folds=inside.folds)
+    for j, (column, inside) in enumerate(zip(tree.get(node, "column_list"), cte.columns, strict=True)):
+        c.columns[column.column_id] = elsewhere(inside, alias, f"k{j}")
         relation.columns.append(column.column_id)
     if cte.depth:
         hidden = c.own_column()
-        c.columns[hidden] = Expr(f"{alias}.{cte.depth}", INT64, plain=True)
+        c.columns[hidden] = column_of(f"{alias}.{cte.depth}", alias, INT64)
         relation.columns.append(hidden)
         relation.hidden = [hidden]
     return relation
 
 
-def _recursion(c: Compiler, query: str, name: str, found: Node) -> str:
+def _recursion(c: Compiler, query: str, name: str, node: Node) -> str:
     """A recursion over UNION ALL, which counts its iterations: DuckDB would go on for ever."""
-    if tree.enum(found, "op_type") != "UNION_ALL" or found.HasField("recursion_depth_modifier"):
+    if tree.enum(node, "op_type") != "UNION_ALL" or node.HasField("recursion_depth_modifier"):
         refuse("WITH RECURSIVE with a depth")
-    types = [c.type_of(column) for column in tree.get(found, "column_list")]
+    types = [c.type_of(column) for column in tree.get(node, "column_list")]
     columns = tuple(Expr("", type_) for type_ in types)
-    first, start = _term_of_recursion(c, found.non_recursive_term, types)
+    first, start = _term_of_recursion(c, node.non_recursive_term, types)
     c.recursion.append(Cte(name, columns, depth="depth"))
-    again, step = _term_of_recursion(c, found.recursive_term, types)
+    again, step = _term_of_recursion(c, node.recursive_term, types)
     c.recursion.pop()
     if len(again.hidden) != 1:
         refuse("WITH RECURSIVE in such a form")
+    c.seen.guarded = True
     one = first.select(f"{', '.join(start)}, 0::BIGINT", order=False)
     two = again.select(f"{', '.join(step)}, {_next(c.columns[again.hidden[0]].sql)}", order=False)
     c.ctes[query] = Cte(name, columns)
@@ -142,22 +147,22 @@ def _next(depth: str) -> str:
     return f"CASE WHEN {depth} >= {MOST_ITERATIONS} THEN {route('a long recursion')} ELSE {depth} + 1 END"
 
 
-def _distinct_recursion(c: Compiler, query: str, name: str, found: Node) -> str:
+def _distinct_recursion(c: Compiler, query: str, name: str, node: Node) -> str:
     """A recursion over UNION DISTINCT: each row of the CTE is one iteration, with all rows so far and the new ones.
 
     A column that counts iterations would make all rows distinct.
     """
-    if found.HasField("recursion_depth_modifier"):
+    if node.HasField("recursion_depth_modifier"):
         refuse("WITH RECURSIVE with a depth")
-    types = [c.type_of(column) for column in tree.get(found, "column_list")]
+    types = [c.type_of(column) for column in tree.get(node, "column_list")]
     for type_ in types:
         comparable(type_, "UNION")
     columns = tuple(Expr("", type_) for type_ in types)
     keys = [f"k{j}" for j in range(len(types))]
     new, seen = (_unnested(name, field, keys) for field in ("new", "seen"))
-    first, start = _term_of_recursion(c, found.non_recursive_term, types)
+    first, start = _term_of_recursion(c, node.non_recursive_term, types)
     c.recursion.append(Cte(f"({new})", columns))
-    again, step = _term_of_recursion(c, found.recursive_term, types)
+    again, step = _term_of_recursion(c, node.recursive_term, types)
     c.recursion.pop()
     row = f"list(struct_pack({', '.join(f'{k} := {k}' for k in keys)}))"
     one, two = (
@@ -165,6 +170,7 @@ def _distinct_recursion(c: Compiler, query: str, name: str, found: Node) -> str:
         for relation, texts in ((first, start), (again, step))
     )
     c.ctes[query] = Cte(f"({new})", columns)
+    c.seen.guarded = True
     begin = f"SELECT 0::BIGINT AS depth, {row} AS seen, {row} AS new FROM (SELECT DISTINCT * FROM ({one}))"
     fresh = f"SELECT {row} AS new FROM ({two} EXCEPT {seen})"
     go_on = (
@@ -189,7 +195,7 @@ def _term_of_recursion(c: Compiler, term: Node, types: list[SqlType]) -> tuple[R
 
 
 @scan("RecursiveRefScan")
-def _recursive_ref(c: Compiler, found: Node) -> Relation:
+def _recursive_ref(c: Compiler, node: Node) -> Relation:
     if not c.recursion:
         refuse("a recursive reference out of place", code="no-node")
-    return _reference(c, c.recursion[-1], found)
+    return _reference(c, c.recursion[-1], node)

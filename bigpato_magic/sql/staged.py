@@ -6,15 +6,15 @@ There each of the others is a column: cheap to repeat in a text, and computed on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bigpato_magic.sql.compiler import Compiler
-from bigpato_magic.sql.expr import Expr
+from bigpato_magic.sql.expr import Expr, assemble
 from bigpato_magic.sql.relation import Relation
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class PostAggregate:
     """A value that is still to be finished.
 
     Args:
@@ -31,11 +31,11 @@ class Pending:
     """A column whose value is staged, and the columns of its parts."""
 
     column: int
-    staged: Staged
+    staged: PostAggregate
     parts: tuple[int, ...]
 
 
-def place(c: Compiler, results: Iterable[tuple[int, Expr | Staged]]) -> list[Pending]:
+def place(c: Compiler, results: Iterable[tuple[int, Expr | PostAggregate]]) -> list[Pending]:
     """Give the results their columns; of staged ones their parts, which are returned."""
     pending = []
     for column, result in results:
@@ -58,6 +58,8 @@ def finished(c: Compiler, relation: Relation, pending: Iterable[Pending]) -> Rel
     below = [i for i in wanted if i not in later] + [i for each in staged for i in each.parts]
     upper = c.wrap(relation, below)
     for each in staged:
-        c.columns[each.column] = each.staged.finish([c.columns[i] for i in each.parts])
+        parts = [c.columns[i] for i in each.parts]
+        value = assemble(parts, each.staged.finish)
+        c.columns[each.column] = c.watched(replace(value, can_throw=any(part.can_throw for part in parts)))
     upper.columns = wanted
     return upper

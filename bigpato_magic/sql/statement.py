@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
-from bigpato_magic.googlesql import tree
-from bigpato_magic.sql import aggregates, expressions, json_fields, scans, sets, subqueries, windows
-from bigpato_magic.sql.compiler import Compiler
+from bigpato_magic.resolved import tree
+from bigpato_magic.sql import aggregates, expressions, scans, sets, subqueries, windows
+from bigpato_magic.sql.compiler import Compiler, Seen
 from bigpato_magic.sql.expr import Expr
 from bigpato_magic.sql.output import inner_list, output_list
-from bigpato_magic.sql.refusal import Refusal, refuse
+from bigpato_magic.sql.refusal import Unsupported, refuse
+from bigpato_magic.sql.relation import OrderItem
 from bigpato_magic.types import AnalyzedQuery, Compiled, LocalTable, OutputColumn, Refused, TableId
 
 # Importing them fills the tables of node kinds.
-NODES = (aggregates, expressions, json_fields, scans, sets, subqueries, windows)
+NODES = (aggregates, expressions, scans, sets, subqueries, windows)
 
 Columns = Callable[[Compiler, list[Expr], tuple[OutputColumn, ...]], str]
+# What is not a call: it raises nothing of its own. Calls have brackets, and tell by `Expr.can_throw`.
+_CALM = frozenset(
+    """
+    AggregateScan AnalyticScan ArrayScan BarrierScan FilterScan JoinScan LimitOffsetScan OrderByScan ProjectScan
+    SetOperationScan SingleRowScan TableScan WithRefScan WithScan
+    """.split()  # noqa: SIM905 - a list of words is read as one
+) | {"ARRAY subquery", "EXISTS subquery", "IN subquery"}
 
 
 def compile_query(
@@ -29,9 +38,10 @@ def compile_query(
     compiler = Compiler(tables, quarantined)
     try:
         sql = _statement(compiler, query, inner_list if inner else output_list)
-    except Refusal as refusal:
+    except Unsupported as refusal:
         return Refused((refusal.reason,))
-    return Compiled(sql, query.outputs, frozenset(compiler.used), inner)
+    used = frozenset(compiler.used)
+    return Compiled(sql, query.outputs, used, inner, _is_total(compiler.seen, used), tuple(compiler.constants))
 
 
 def _statement(c: Compiler, query: AnalyzedQuery, columns: Columns) -> str:
@@ -40,11 +50,21 @@ def _statement(c: Compiler, query: AnalyzedQuery, columns: Columns) -> str:
         refuse(f"a statement of kind {tree.name(statement)}", code="statement")
     relation = c.scan(statement.query)
     exprs = [c.columns[output.column.column_id] for output in statement.output_column_list]
-    relation.order = [_by_position(item, [e.sql for e in exprs]) for item in relation.order]
+    texts = [e.sql for e in exprs]
+    relation.order = [_by_position(item, texts) for item in relation.order]
     return relation.select(columns(c, exprs, query.outputs))
 
 
-def _by_position(item: str, outputs: list[str]) -> str:
+def _is_total(seen: Seen, used: Collection[str]) -> bool:
+    """Whether SQL is total: certain to give an answer, whatever the rows are. What is not known to be, is not.
+
+    A lazy relation is run by the person, later: an error there would be DuckDB's own, where BigQuery has another one or
+    an answer. So only total SQL may become one; and it has not the moment of the run.
+    """
+    stops = seen.can_throw or seen.guarded or seen.moment
+    return not stops and all(name in _CALM for name in used if not name.endswith(")"))
+
+
+def _by_position(item: OrderItem, outputs: list[str]) -> OrderItem:
     """An ORDER BY item; where it is what a column of the result is, its number: it is not planned a second time."""
-    by, direction, rest = item.partition(" ASC NULLS ") if " ASC NULLS " in item else item.rpartition(" DESC NULLS ")
-    return f"{outputs.index(by) + 1}{direction}{rest}" if by in outputs else item
+    return replace(item, by=str(outputs.index(item.by) + 1)) if item.by in outputs else item

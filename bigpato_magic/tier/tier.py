@@ -1,52 +1,49 @@
 """`Tier`: the whole local store as one object. It owns the settings and wires the parts together; they do the work.
 
-`open` finds the parts when they are first needed: nothing is made on the disk, and nobody is asked, before that.
+`open` gives the parts when they are first needed: nothing is made on the disk, and nobody is asked, before that.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, CaselessStrEnum, Int, List, Unicode, observe
 from traitlets.config import LoggingConfigurable
 
-from bigpato_magic.errors import BigPatoError, TierError
+from bigpato_magic.errors import ConfigurationError, TierError
 from bigpato_magic.status import Cancel, Status
-from bigpato_magic.tier.auto import Auto
-from bigpato_magic.tier.facade import ForQueries, WithWishes
-from bigpato_magic.tier.facts import FreshnessPolicy
-from bigpato_magic.tier.ledger import Entry, Pricing
-from bigpato_magic.tier.score import Prices, query_price, transfer_price
+from bigpato_magic.tier.files import place
+from bigpato_magic.tier.files.locks import FileLock, try_lock
+from bigpato_magic.tier.freshness.settings import FreshnessPolicy
+from bigpato_magic.tier.journal.ledger import Pricing
+from bigpato_magic.tier.keeping.settings import Keep
+from bigpato_magic.tier.lifecycle import Lifecycle
+from bigpato_magic.tier.policy.inputs import Limits
+from bigpato_magic.tier.policy.score import Prices, query_price, transfer_price
+from bigpato_magic.tier.query_access import QueryAccess
+from bigpato_magic.tier.rebalance.background import IdleRebalance
 from bigpato_magic.traits import Size
-from bigpato_magic.types import (
-    Demotion,
-    PartitionFacts,
-    Plan,
-    TableFacts,
-    TableId,
-    TransferEvent,
-)
+from bigpato_magic.types import Demotion, Plan, TableCopy, TableId, TransferEvent
 from bigpato_magic.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
     from bigpato_magic.local.duck import LocalEngine
-    from bigpato_magic.tier.enact import Deed
-    from bigpato_magic.tier.ledger import Ledger
-    from bigpato_magic.tier.opened import Opened
-    from bigpato_magic.tier.store import Cleaned, Finding
-    from bigpato_magic.tier.usage import UsageJournal
+    from bigpato_magic.tier.files.store import Cleaned, Finding
+    from bigpato_magic.tier.freshness.facts import FactsCache
+    from bigpato_magic.tier.journal.ledger import Ledger
+    from bigpato_magic.tier.journal.preferences import Preferences
+    from bigpato_magic.tier.journal.usage import UsageJournal
+    from bigpato_magic.tier.open_tier import OpenTier
 
 log = logging.getLogger("bigpato_magic")
 
-Report = Callable[[TransferEvent], None]
 
-
-class Tier(ForQueries, WithWishes, LoggingConfigurable):
+class Tier(LoggingConfigurable):
     """The local store: which copies there are, what they cost and save, and how they come and go.
 
     Args:
@@ -56,15 +53,24 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         **traits: any setting by name.
     """
 
-    directory = Unicode("", help="Where copies live (made with mode 0700); empty for the user's data directory.").tag(
-        config=True
-    )
+    directory = Unicode(
+        "",
+        help="Where copies live, in a subdirectory `bigpato-magic` made for them (mode 0700); "
+        "empty for the user's data directory.",
+    ).tag(config=True)
     budget = Size(20 << 30, help="Bytes that all copies together may take on the disk.").tag(config=True)
     min_free_disk = Size(2 << 30, help="Bytes of the disk that always stay free.").tag(config=True)
     policy = CaselessStrEnum(
-        ["cost", "lru"], default_value="cost", help="What to hold: what saves most money, or the last used tables."
+        ["cost", "lru"],
+        default_value="cost",
+        help="What to hold: what saves most money and waiting, or the last used tables.",
     ).tag(config=True)
     capacity = Int(10, min=1, help="How many of the last used tables the policy lru holds.").tag(config=True)
+    compared_first = Size(
+        1 << 30,
+        help="Copies up to this size, as a query reads them, are compared with their digests before its answer is given; "
+        "larger ones in the background. Once after each start of the machine (on macOS and Windows: of the kernel).",
+    ).tag(config=True)
     pinned = List(Unicode(), help="Tables that are held whatever they are worth ('dataset.table').").tag(config=True)
     excluded = List(Unicode(), help="Tables that are never held.").tag(config=True)
     append_only = List(Unicode(), help="Tables whose rows never change and never go: only new ones are brought.").tag(
@@ -88,13 +94,17 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
     ) -> None:
         super().__init__(**traits)
         # Made at once: `%config` knows only what there is.
-        self.freshness, self.pricing = FreshnessPolicy(parent=self), Pricing(parent=self)
+        self.freshness, self.pricing, self.keep = FreshnessPolicy(parent=self), Pricing(parent=self), Keep(parent=self)
         self._warehouse, self._engine = warehouse, engine
         self.status = Status() if status is None else status
-        self._lock = threading.RLock()
-        self._opened: Opened | None = None
-        self._trouble = ""
-        self.automatic = Auto(self)
+        self._lifecycle = Lifecycle(self._make, self.status)
+        self.automatic = IdleRebalance(
+            wanted=lambda: self.auto,
+            busy=lambda: self.status.busy,
+            turn=self._turn,
+            rebalance=lambda cancel: self.rebalance(cancel=cancel, background=True),
+        )
+        self.queries = QueryAccess(self._lifecycle, self._now, self.status, self.automatic.touch)
 
     @observe("auto")
     def _switched(self, change: Any) -> None:
@@ -106,36 +116,61 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
 
     @property
     def path(self) -> Path:
-        """The directory."""
-        if self.directory:
-            return Path(self.directory).expanduser()
-        import platformdirs
+        """The directory of the tier's own, below `directory` where that is set."""
+        return place.root_of(self.directory)
 
-        return Path(platformdirs.user_data_dir("bigpato-magic", appauthor=False)) / "tier"
-
-    def open(self) -> Opened:
+    def open(self) -> OpenTier:
         """The parts, made when first needed.
 
         Raises:
             TierError: the directory cannot be used.
             CredentialsError: it is not known whose copies to look for.
         """
-        with self._lock:
-            if self._opened is None:
-                from bigpato_magic.tier.opened import open_tier
+        return self._lifecycle.open()
 
-                self._opened = open_tier(self, self._warehouse, self._engine, self.status)
-            return self._opened
+    def _make(self) -> OpenTier:
+        from bigpato_magic.tier.open_tier import OpenTier
 
-    def _tried(self) -> Opened | None:
-        """The parts, or None with a message to the person: a query then runs on BigQuery."""
+        principal = self._warehouse().principal  # whatever is wrong with it is not the directory's
         try:
-            return self.open()
-        except TierError as error:
-            if str(error) != self._trouble:
-                self._trouble = self.status.message = str(error)
-                log.warning("no local copies: %s", error)
-            return None
+            return OpenTier(
+                self.path,
+                principal,
+                self._warehouse,
+                self._engine,
+                self.status,
+                freshness=self.freshness,
+                pricing=self.pricing,
+                keep=self.keep,
+                limits=self._limits,
+                compared_first=lambda: self.compared_first,
+                listed_above=lambda: self.list_partitions_above,
+                configured=lambda kind: self._ids(getattr(self, kind)),
+            )
+        except OSError as error:
+            message = f"{self.path} cannot be used: {error.strerror}"
+            raise TierError(message, hint="choose another Tier.directory") from error
+
+    def _ids(self, names: Iterable[str]) -> frozenset[TableId]:
+        try:
+            return frozenset(TableId.parse(name, project=self._warehouse().project) for name in names)
+        except ValueError as error:
+            raise ConfigurationError(str(error), hint="'dataset.table' or 'project.dataset.table'") from None
+
+    def _limits(self) -> Limits:
+        return Limits(budget=self.budget, min_free_disk=self.min_free_disk, capacity=self.capacity)
+
+    def _now(self) -> datetime:
+        return self._warehouse().now()
+
+    def _turn(self) -> FileLock | None:
+        """This kernel's turn to rebalance in the background; None while it is another's."""
+        return try_lock(self.open().store.home / "auto.lock")
+
+    @property
+    def facts(self) -> FactsCache:
+        """What BigQuery last said of each table."""
+        return self.open().facts
 
     @property
     def usage(self) -> UsageJournal:
@@ -147,6 +182,15 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         """What was billed, and what was not."""
         return self.open().ledger
 
+    @property
+    def preferences(self) -> Preferences:
+        """What the person has settled: pinned and excluded tables, quarantined rules."""
+        return self.open().preferences
+
+    def copies(self, tables: Iterable[TableId] | None = None) -> Mapping[TableId, TableCopy]:
+        """The newest copy of each of these tables that has one (None: of all). Cheap; none in an unusable tier."""
+        return self.queries.copies(tables)
+
     # ----------------------------------------------------------------------------------- rebalance
 
     def plan(self, tables: Sequence[TableId] | None = None) -> Plan:
@@ -155,9 +199,9 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         Raises:
             TierError: the directory cannot be used.
         """
-        from bigpato_magic.tier.planning import make
+        from bigpato_magic.tier.rebalance.gather import plan_now
 
-        return make(self, self.open(), tables)
+        return plan_now(self.open(), tables, policy=self.policy, limits=self._limits())
 
     def rebalance(
         self,
@@ -165,7 +209,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         *,
         consistent: bool = False,
         cancel: Cancel | None = None,
-        progress: Report | None = None,
+        progress: Callable[[TransferEvent], None] | None = None,
         background: bool = False,
     ) -> Plan:
         """Carry a plan out.
@@ -184,28 +228,24 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
             TierError: the directory cannot be used.
             Cancelled: `cancel` was set.
         """
+        from bigpato_magic.tier.files.quota import Quota
+        from bigpato_magic.tier.rebalance.job import RebalanceJob
+
         with nullcontext() if background else self.automatic.stopped():
             opened = self.open()
+            # Its facts are older than the snapshot: what changes between the two is then seen to have changed.
             plan = tables if isinstance(tables, Plan) else self.plan(tables)
-            enactor = opened.enactor(
+            job = RebalanceJob(
+                opened,
+                self.status,
+                Quota(opened.store, self.budget, self.min_free_disk, opened.eviction.give_way),
+                methods=() if self.method == "auto" else (self.method,),
+                most_bytes=self.max_bytes_per_rebalance,
                 cancel=Cancel() if cancel is None else cancel,
-                report=lambda event: self._hear(event, progress),
-                done=lambda deed: self._brought(opened, deed),
-                snapshot=self._warehouse().now() if consistent else None,
+                snapshot=self._now() if consistent else None,
+                progress=progress,
             )
-            with self._busy():
-                self.clean()
-                return enactor.enact(plan)
-
-    @contextmanager
-    def _busy(self) -> Iterator[None]:
-        """What screens see of a running rebalance."""
-        self.status.busy, self.status.transfers = True, ()
-        try:
-            yield
-        finally:
-            self.status.busy = False
-            self.status.changed()
+            return job.carry_out(plan)
 
     def promote(self, tables: Sequence[TableId], **how: Any) -> Plan:
         """Bring these tables here now."""
@@ -217,44 +257,26 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
 
     def demote(self, tables: Sequence[TableId], reason: str = "you asked for it") -> Plan:
         """Take the copies of these tables away; what another kernel reads just now stays, and is said so."""
-        wanted = frozenset(tables)
-        found = [copy for copy in self.open().catalog.all() if copy.table in wanted]
-        return self.rebalance(Plan(demote=tuple(Demotion(copy, reason) for copy in found)))
+        unwanted = frozenset(tables)
+        copies = [copy for copy in self.open().catalog.all() if copy.table in unwanted]
+        return self.rebalance(Plan(demote=tuple(Demotion(copy, reason) for copy in copies)))
 
-    def _hear(self, event: TransferEvent, progress: Report | None) -> None:
-        self.status.note_event(event)
-        if event.message:
-            log.info("%s", event.message)
-        if event.stage in ("done", "demote"):
-            self.status.changed()
-        if progress is not None:
-            progress(event)
+    def forget(self, tables: Iterable[TableId] | None = None) -> tuple[TableCopy, ...]:
+        """Take the kept answers over any of these tables away (None: all), or those of these names.
 
-    def _brought(self, opened: Opened, deed: Deed) -> None:
-        price = transfer_price(deed.moved, self.prices()) if deed.method == "read" else 0.0
-        opened.usage.brought(deed.copy.table, deed.moved, deed.copy.version.bytes, self.prices())
-        opened.ledger.note(
-            Entry(
-                at=self._warehouse().now(),
-                kind="transfer",
-                route=deed.method,
-                bytes_moved=deed.moved,
-                dollars=price,
-                seconds=deed.seconds,
-                location=deed.copy.location,
-                tables=str(deed.copy.table),
-            )
-        )
+        Returns:
+            Those that have gone: what a kernel reads just now stays.
 
-    def partitions(self, facts: TableFacts) -> tuple[PartitionFacts, ...]:
-        """The partitions of a table as of these facts, asked once for each version; () for small ones, or in doubt."""
-        if facts.partitioning is None or facts.version.bytes < self.list_partitions_above:
-            return ()
-        try:
-            return self.open().partitions(facts)
-        except BigPatoError as error:
-            log.warning("the partitions of %s could not be listed: %s", facts.id, error)
-            return ()
+        Raises:
+            TierError: the directory cannot be used.
+        """
+        if tables is None:
+            return self.queries.forget()
+        among = frozenset(tables)
+        kept = (copy for copy in self.open().catalog.all() if copy.source is not None)
+        return self.queries.forget([c for c in kept if among & {c.table, *(basis.table for basis in c.bases)}])
+
+    # --------------------------------------------------------------------------------------- prices
 
     def prices(self) -> Prices:
         """What things cost now."""
@@ -272,19 +294,18 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
 
     def used_bytes(self) -> int:
         """Bytes on the disk of all copies and drafts; 0 where the tier is unusable."""
-        opened = self._tried()
+        opened = self._lifecycle.usable()
         return 0 if opened is None else opened.store.used_bytes()
 
     def clean(self) -> Cleaned:
-        """Remove what crashed kernels left, and older versions of copies that nobody reads any more; what it was."""
-        log.info("Removing orphaned files")
+        """Remove what crashed kernels left, older versions of copies that nobody reads, kept answers that nobody asks for.
+
+        Returns:
+            What crashed kernels left.
+        """
         opened = self.open()
-        for copy in opened.catalog.all():
-            newest = opened.catalog.copies([copy.table])[copy.table]
-            if newest.id != copy.id:
-                opened.leases.release_idle([copy.id])
-                opened.store.remove(copy.id)
-        return opened.store.clean()
+        opened.eviction.clean()
+        return opened.upkeep.clean()
 
     def verify_files(self, cancel: Cancel | None = None) -> list[Finding]:
         """Read every file of every copy and compare it with its checksum; damaged copies are taken away.
@@ -292,15 +313,7 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
         Raises:
             Cancelled: `cancel` was set.
         """
-        opened = self.open()
-        token = Cancel() if cancel is None else cancel
-        findings = opened.store.verify(opened.catalog.all(), token.check)
-        for id_ in {finding.copy.id for finding in findings if finding.copy is not None}:
-            opened.leases.release_idle([id_])
-            opened.store.remove(id_)
-        if findings:
-            self.status.changed()
-        return findings
+        return self.open().upkeep.verify(Cancel() if cancel is None else cancel)
 
     def write_views(self, path: Path) -> None:
         """Write the DuckDB file in which plain DuckDB finds the local tables.
@@ -309,32 +322,32 @@ class Tier(ForQueries, WithWishes, LoggingConfigurable):
             ConfigurationError: there is another file at `path`, or it cannot be written.
         """
         from bigpato_magic.local.views import write_views
-        from bigpato_magic.tier.steps import at
+        from bigpato_magic.tier.files.crashpoints import at
 
         log.info("Populating metadata from duckDB")
         write_views(path, list(self.copies().values()), at)
 
+    def keep_mismatch_report(self, text: str) -> Path:
+        """Keep the record of an answer that differed, as a file that only you can read; the last hundred are kept."""
+        from bigpato_magic.tier.files import mismatch_reports
+
+        return mismatch_reports.keep(self.open().store.directory / "cases", text)
+
     def purge(self) -> list[Path]:
-        """Remove every copy, journal, case and setting of this tier, of every principal.
+        """Remove every copy, journal, mismatch report and setting of this tier, of every principal.
 
         Returns:
             What could not be removed, or is not ours: nothing, where all went well.
-        """
-        self.automatic.stop()
-        with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
-        from bigpato_magic.tier import disk
 
-        found = disk.purge(self.path)
+        Raises:
+            TierError: what is there is no tier.
+        """
+        self.close()
+        left = place.purge(self.path)
         self.status.changed()
-        return found
+        return left
 
     def close(self) -> None:
-        """Let go of files, leases and threads; the tier opens again when it is needed."""
+        """Close files, leases and threads; the tier opens again when it is needed."""
         self.automatic.stop()
-        with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
+        self._lifecycle.close()

@@ -3,29 +3,34 @@
 Sizes are bytes, times are seconds, instants are timezone-aware UTC `datetime`s.
 """
 
-from bigpato_magic.types.copies import ColumnStats, Freshness, Holding, Part, TableCopy
+from bigpato_magic.types.copies import Basis, ColumnStats, Freshness, Holding, Part, QuerySource, TableCopy
 from bigpato_magic.types.plans import Demotion, Plan, Promotion, Refresh, RefreshKind, Refusal, TableUsage
 from bigpato_magic.types.queries import (
+    MOMENT,
     AnalyzedQuery,
     Compiled,
     Decision,
-    Finish,
     LocalTable,
+    Look,
     OutputColumn,
     Parameter,
     QueryResult,
     Reason,
     Refused,
     Route,
+    RunInEvaluator,
     RunLocal,
     RunOnBigQuery,
-    RunOnReference,
-    RunWithFinish,
+    RunRead,
+    RunSplit,
     Split,
     TableRead,
+    UpperPart,
+    held_name,
 )
-from bigpato_magic.types.sql import Kind, SqlType, StructField, array_of, struct_of
+from bigpato_magic.types.sql import FIXED_BYTES, Kind, SqlType, StructField, array_of, struct_of
 from bigpato_magic.types.tables import (
+    STORED,
     Column,
     PartitionFacts,
     Partitioning,
@@ -39,17 +44,21 @@ from bigpato_magic.types.tables import (
 from bigpato_magic.types.transfers import TransferEvent, TransferRequest
 
 __all__ = [
+    "FIXED_BYTES",
+    "MOMENT",
+    "STORED",
     "AnalyzedQuery",
+    "Basis",
     "Column",
     "ColumnStats",
     "Compiled",
     "Decision",
     "Demotion",
-    "Finish",
     "Freshness",
     "Holding",
     "Kind",
     "LocalTable",
+    "Look",
     "OutputColumn",
     "Parameter",
     "Part",
@@ -59,16 +68,18 @@ __all__ = [
     "Plan",
     "Promotion",
     "QueryResult",
+    "QuerySource",
     "Reason",
     "Refresh",
     "RefreshKind",
     "Refusal",
     "Refused",
     "Route",
+    "RunInEvaluator",
     "RunLocal",
     "RunOnBigQuery",
-    "RunOnReference",
-    "RunWithFinish",
+    "RunRead",
+    "RunSplit",
     "Split",
     "SqlType",
     "StructField",
@@ -81,7 +92,9 @@ __all__ = [
     "TableVersion",
     "TransferEvent",
     "TransferRequest",
+    "UpperPart",
     "array_of",
+    "held_name",
     "schema_digest",
     "struct_of",
 ]

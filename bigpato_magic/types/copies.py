@@ -1,4 +1,4 @@
-"""Copies: what a local version of a table is and holds. Sizes are bytes, instants UTC."""
+"""Copies: what a local version of a table (or of a query's answer) is and holds. Sizes are bytes, instants UTC."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Part:
         path: the file; it has one table, `rows`.
         rows: in it.
         bytes: on disk.
-        checksum: SHA-256 of the file, hexadecimal.
+        checksum: digest of the file, see `tier.files.disk.checksum`.
         partitions: whose rows it has, None where the table is not partitioned or all are in it.
     """
 
@@ -74,8 +74,69 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """A state of a table that an answer rests on: while the table is in it, the answer holds.
+
+    Args:
+        facts: of the table in that state: schema, version, location.
+        columns: lower-case names of those that were read; a policy tag on one of them takes the answer away.
+        as_of: an instant at which the table is known to have been in that state.
+    """
+
+    facts: TableFacts
+    columns: frozenset[str]
+    as_of: datetime
+
+    @property
+    def table(self) -> TableId:
+        """Whose state it is."""
+        return self.facts.id
+
+    @property
+    def version(self) -> TableVersion:
+        """The evidence of the state."""
+        return self.facts.version
+
+    @property
+    def location(self) -> str:
+        """Of the table."""
+        return self.facts.location
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySource:
+    """The query that a kept relation is a copy of.
+
+    Args:
+        digest: of the relation's meaning: tables, operators, typed values; not names, not the order of rows, nor which
+            columns go on.
+        columns: canonical name of each stored column, in order.
+        order: digest of its ORDER BY: the rows lie in that order; None where it has none.
+        bases: the state of every table that it read.
+        sql: as asked, for screens.
+        bytes_billed: by the job that gave it.
+        seconds: that the job took.
+    """
+
+    digest: str
+    columns: tuple[str, ...]
+    order: str | None
+    bases: tuple[Basis, ...]
+    sql: str
+    bytes_billed: int
+    seconds: float
+
+    def covers(self, other: QuerySource) -> bool:
+        """Whether an answer to this query has all that one to the other has: its rows, columns and order."""
+        columns = frozenset(other.columns) <= frozenset(self.columns)
+        return self.digest == other.digest and columns and other.order in (None, self.order)
+
+
+@dataclass(frozen=True, slots=True)
 class TableCopy:
-    """A published, immutable copy of one version of a table (or of a part of it).
+    """A published, immutable copy of one version of a table (or of a part of it), or of a query: a kept relation.
+
+    A kept relation lies over an invented table (`kept-answers.kept_…`), whose facts are those of its rows.
 
     Args:
         id: short and unique (hexadecimal); names the copy's manifest and its DuckDB relation.
@@ -90,6 +151,7 @@ class TableCopy:
         location: of the table.
         facts: of the table as it was copied: its whole schema and partitioning.
         partitions: all partitions of the *table* at that instant (held or not); () where not partitioned or unknown.
+        source: the query that it is a copy of; None for a table's copy.
     """
 
     id: str
@@ -104,20 +166,29 @@ class TableCopy:
     location: str = "US"
     facts: TableFacts | None = None
     partitions: tuple[PartitionFacts, ...] = ()
+    source: QuerySource | None = None
+
+    @property
+    def bases(self) -> tuple[Basis, ...]:
+        """The states of tables that it rests on: of a table's copy its own, of a kept relation those its query read."""
+        if self.source is not None:
+            return self.source.bases
+        facts = self.facts or TableFacts(self.table, self.version, self.columns, self.as_of, location=self.location)
+        return (Basis(facts, self.holding.columns, self.as_of),)
 
     @property
     def rows(self) -> int:
-        """Rows held."""
+        """How many rows it holds, over all parts."""
         return sum(part.rows for part in self.parts)
 
     @property
     def bytes(self) -> int:
-        """Bytes on disk."""
+        """Bytes that its parts take on disk."""
         return sum(part.bytes for part in self.parts)
 
     @property
     def relation(self) -> str:
-        """The DuckDB relation that local SQL reads it by: its only file's table, or a view that `local.duck` makes."""
+        """The DuckDB relation that local SQL reads it by: its only file's table, or a view that `local.attach` makes."""
         return f'"copy_{self.id}"' if self.needs_view else f"{self.parts[0].database}.rows"
 
     @property

@@ -19,7 +19,7 @@ class TableUsage:
         table: which.
         uses: queries that read it, ever.
         last_used: instant of the last one.
-        score: decayed bytes that its queries would bill (or did), see `tier.score`.
+        score: decayed bytes that its queries would bill (or did), see `tier.policy.score`.
         columns: lower-case names of the columns that queries read, all together.
         partitions: partition ids that queries read, None where some query read all.
         seconds_per_query: that a typical query takes on BigQuery.
@@ -28,11 +28,11 @@ class TableUsage:
         recent_weight: as `weight`, with a half-life of hours.
         paid: bytes billed for it by BigQuery since it was last brought here (ever, if it never was).
         paid_uses: queries behind `paid`.
-        saved: bytes that local answers have saved since it was last brought here, and what was left then after its price.
+        saved: bytes that local answers have saved since it was last brought here.
         saved_uses: queries behind `saved`.
+        credit: dollars, time included, that were left after its price when it was last brought here.
         not_billed: bytes that its local answers did not bill, ever.
         bursts: how often it was taken up, first or again after an hour or more without it.
-        since: instant of the first use that is remembered, None where it is not known.
     """
 
     table: TableId
@@ -51,7 +51,7 @@ class TableUsage:
     saved_uses: int = 0
     not_billed: float = 0.0
     bursts: int = 0
-    since: datetime | None = None
+    credit: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class Promotion:
         reason: one sentence.
         bytes: logical bytes to transfer, estimated.
         price: dollars of the transfer, estimated.
-        gain: dollars that it is expected to save (see `tier.score`).
+        gain: dollars that are expected not to be billed (see `tier.policy.score`).
+        gain_seconds: that nobody is expected to wait.
     """
 
     facts: TableFacts
@@ -75,6 +76,7 @@ class Promotion:
     bytes: int = 0
     price: float = 0.0
     gain: float = 0.0
+    gain_seconds: float = 0.0
 
 
 class RefreshKind(StrEnum):
@@ -99,7 +101,8 @@ class Refresh:
         reason: one sentence.
         bytes: logical bytes to transfer, estimated.
         price: dollars, estimated.
-        gain: dollars that it is expected to save.
+        gain: dollars that are expected not to be billed.
+        gain_seconds: that nobody is expected to wait.
     """
 
     copy: TableCopy
@@ -111,6 +114,7 @@ class Refresh:
     bytes: int = 0
     price: float = 0.0
     gain: float = 0.0
+    gain_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from bigpato_magic.types.copies import ColumnStats, TableCopy
 from bigpato_magic.types.sql import SqlType
-from bigpato_magic.types.tables import Column, TableId
+from bigpato_magic.types.tables import Column, TableFacts, TableId
 
 
 class Route(StrEnum):
@@ -35,6 +35,23 @@ class Parameter:
     name: str | None
     type: SqlType
     value: Any
+
+
+def held_name(name: str | None, position: int) -> str:
+    """What a query parameter is called in compiled SQL, without `$`: `p_since`, or `p1` for the first `?`.
+
+    No name that a person can give is one of this package's own (`MOMENT`).
+
+    >>> held_name("Since", 1), held_name(None, 1), held_name("p1", 1), held_name("bp_now", 1)
+    ('p_since', 'p1', 'p_p1', 'p_bp_now')
+    """
+    return f"p{position}" if name is None else f"p_{name.lower()}"
+
+
+_COLUMNS_SHOWN = 8
+
+MOMENT = "bp_now"
+"""The parameter of compiled SQL that is the moment of the run: microseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +101,7 @@ class AnalyzedQuery:
 
     Args:
         sql: the text that was analyzed.
-        tree: the resolved statement (a protobuf message; read through `googlesql.tree`).
+        tree: the resolved statement (a protobuf message; read through `resolved.tree`).
         tables: what it reads, by full name.
         outputs: names and types of the result, in order.
         parameters: types of the parameters used, by lower-case name, or by 1-based position as text.
@@ -99,29 +116,41 @@ class AnalyzedQuery:
 
 @dataclass(frozen=True, slots=True)
 class LocalTable:
-    """A table as compiled SQL sees it: the relation's name in DuckDB (already quoted) and its column facts."""
+    """A table as compiled SQL sees it.
+
+    Args:
+        relation: its name in DuckDB, already quoted, or a query in parentheses.
+        columns: that it has.
+        stats: facts of its columns, by lower-case name.
+        guarded: reading it may stop the run: the query in parentheses calls `error` or a function of this package.
+    """
 
     relation: str
     columns: tuple[Column, ...]
     stats: Mapping[str, ColumnStats] = field(default_factory=dict)
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """DuckDB SQL that gives BigQuery's answer. Parameters are `$name` (or `$p1` … for positional ones).
+    """DuckDB SQL that gives BigQuery's answer. Parameters are called as `held_name` says, and `MOMENT`.
 
     Args:
         sql: one SELECT.
         outputs: names and types of the result, in order.
         rules: the names of the rules that it rests on, for explanation, verification and quarantine.
-        inner: its rows are no result but go on to a `Finish`: fields of a STRUCT are told by position, NULL arrays and
+        inner: its rows are no result but go on to an `UpperPart`: fields of a STRUCT are told by position, NULL arrays and
             NULLs in arrays stay what they are.
+        total: it is certain that no row stops it: it raises nothing, and nowhere needs BigQuery after all.
+        constants: expressions without columns that may raise, and of which DuckDB may not look at all.
     """
 
     sql: str
     outputs: tuple[OutputColumn, ...]
     rules: frozenset[str] = frozenset()
     inner: bool = False
+    total: bool = False
+    constants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +165,8 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
-    """What is left of a query above a part that DuckDB computes: a query over that part's rows.
+class UpperPart:
+    """What is left of a query above the part that DuckDB computes: a query over that part's rows.
 
     Args:
         sql: GoogleSQL over the one table of that name.
@@ -145,7 +174,7 @@ class Finish:
         columns: of the part's rows, in order, with GoogleSQL's own types.
         outputs: names and types of the result.
         most: rows of the part that the evaluator takes.
-        effort: rows that it looks at for each of them.
+        cost: rows that it looks at for each of them.
     """
 
     sql: str
@@ -153,30 +182,44 @@ class Finish:
     columns: tuple[OutputColumn, ...]
     outputs: tuple[OutputColumn, ...]
     most: int
-    effort: int = 1
+    cost: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A query in two: the part that DuckDB begins with, and the rest."""
+    """A query in two.
+
+    Args:
+        compiled: the lower part, which DuckDB runs.
+        upper: the rest, which the evaluator runs over its rows.
+    """
 
     compiled: Compiled
-    finish: Finish
+    upper: UpperPart
 
 
 @dataclass(frozen=True, slots=True)
 class RunLocal:
     """Run `compiled` over `copies`, whose freshness must still hold when the frame is shown."""
 
-    where: ClassVar[str] = "local"
     sql: str
     compiled: Compiled
     copies: tuple[TableCopy, ...]
 
+    @property
+    def where(self) -> str:
+        """`kept` where all that it reads is an answer of BigQuery that was kept, `local` otherwise."""
+        return "kept" if self.kept and len(self.kept) == len(self.copies) else "local"
+
+    @property
+    def kept(self) -> tuple[TableCopy, ...]:
+        """The kept relations among the copies."""
+        return tuple(copy for copy in self.copies if copy.source is not None)
+
 
 @dataclass(frozen=True, slots=True)
-class RunOnReference:
-    """Let Google's reference implementation evaluate it over the small contents of `copies`.
+class RunInEvaluator:
+    """Let Google's evaluator answer it over the small contents of `copies`.
 
     Args:
         sql: the person's text.
@@ -185,7 +228,7 @@ class RunOnReference:
         reasons: why DuckDB does not run it.
     """
 
-    where: ClassVar[str] = "reference"
+    where: ClassVar[str] = "evaluator"
     sql: str
     copies: tuple[TableCopy, ...]
     outputs: tuple[OutputColumn, ...]
@@ -193,28 +236,70 @@ class RunOnReference:
 
 
 @dataclass(frozen=True, slots=True)
-class RunWithFinish:
-    """Run the lower part over `copies` in DuckDB, and let Google's reference implementation finish its rows.
+class RunSplit:
+    """Run the lower part over `copies` in DuckDB, and let Google's evaluator finish its rows.
 
     Args:
         sql: the person's text.
         compiled: the lower part, whose rows are few, or the query goes to BigQuery.
-        finish: the rest.
+        upper: the rest.
         copies: whose freshness must still hold when the frame is shown.
         reasons: why DuckDB does not run all of it.
     """
 
-    where: ClassVar[str] = "finish"
+    where: ClassVar[str] = "split"
     sql: str
     compiled: Compiled
-    finish: Finish
+    upper: UpperPart
     copies: tuple[TableCopy, ...]
     reasons: tuple[Reason, ...]
 
     @property
     def outputs(self) -> tuple[OutputColumn, ...]:
         """Names and types of the result."""
-        return self.finish.outputs
+        return self.upper.outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A query that is some rows of one table, as Storage Read gives them.
+
+    Args:
+        query: what the text means.
+        facts: of the table, as BigQuery has just told them.
+        columns: of its schema that are read: those of the result, and those of the filter.
+        places: of each column of the result, its place among `columns`.
+        restriction: GoogleSQL that is true for the rows wanted, '' for all; values of parameters are in it.
+        limit: so many of them are enough, and any are right; None for all.
+    """
+
+    query: AnalyzedQuery
+    facts: TableFacts
+    columns: tuple[Column, ...]
+    places: tuple[int, ...]
+    restriction: str = field(default="", repr=False)
+    limit: int | None = None
+
+    @property
+    def table(self) -> TableId:
+        """Whose rows they are."""
+        return self.facts.id
+
+
+@dataclass(frozen=True, slots=True)
+class RunRead:
+    """Read the rows of a look from BigQuery's storage: no query job, nothing billed for a query.
+
+    Args:
+        sql: the person's text.
+        look: what is read.
+        reasons: why it does not run on this machine.
+    """
+
+    where: ClassVar[str] = "read"
+    sql: str
+    look: Look
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +315,7 @@ class RunOnBigQuery:
             raise ValueError("a query goes to BigQuery for at least one reason")
 
 
-Decision = RunLocal | RunWithFinish | RunOnReference | RunOnBigQuery
+Decision = RunLocal | RunSplit | RunInEvaluator | RunRead | RunOnBigQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,15 +327,19 @@ class QueryResult:
         outputs: names and BigQuery types of the columns.
         decision: where it ran and why.
         seconds: from text to Arrow.
-        bytes_billed: by BigQuery for this query; 0 for a local run.
-        bytes_saved: that BigQuery would have billed; 0 for a run on BigQuery.
+        bytes_billed: by BigQuery for this query; 0 where it ran none.
+        bytes_saved: that BigQuery would have billed; 0 for a run on BigQuery, and where its cache would have answered.
+        bytes_read: of the table, by Storage Read in place of a query.
+        read_price: dollars for these, beyond the month's free allowance.
         job_id: BigQuery's, None for a local run.
-        fresh_as_of: the instant up to which the local answer is known to be the table's; None on BigQuery.
+        fresh_as_of: the instant up to which the answer is known to be the table's; None on BigQuery.
         unverified_since: set where a copy answered offline: its last check.
-        cache_hit: BigQuery answered from its own result cache.
+        cache_hit: BigQuery answered from its own result cache; of a local run: it would have.
         statement: `SELECT`, `INSERT`, `CREATE_TABLE`, … as BigQuery names kinds.
         location: of the job.
         sql: the person's own text.
+        affected_rows: by a statement that changes rows, None otherwise.
+        starting: seconds of these that Google's analyzer took to start.
         relation: the answer as a lazy DuckDB relation, where one was asked for and can be; `arrow` then has no rows.
     """
 
@@ -260,6 +349,8 @@ class QueryResult:
     seconds: float
     bytes_billed: int = 0
     bytes_saved: int = 0
+    bytes_read: int = 0
+    read_price: float = 0.0
     job_id: str | None = None
     fresh_as_of: datetime | None = None
     unverified_since: datetime | None = None
@@ -267,4 +358,13 @@ class QueryResult:
     statement: str = "SELECT"
     location: str | None = None
     sql: str = ""
+    affected_rows: int | None = None
+    starting: float = 0.0
     relation: Any = None
+
+    def __repr__(self) -> str:
+        """One line; Arrow would print all of its columns."""
+        rows = "lazy" if self.relation is not None or self.arrow is None else f"{len(self.arrow):,} rows"
+        columns = ", ".join(f"{o.name} {o.type}" for o in self.outputs[:_COLUMNS_SHOWN])
+        more = ", …" if len(self.outputs) > _COLUMNS_SHOWN else ""
+        return f"<QueryResult {self.decision.where}, {rows} of ({columns}{more})>"

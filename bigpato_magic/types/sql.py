@@ -29,6 +29,25 @@ class Kind(StrEnum):
     STRUCT = "STRUCT"
 
 
+FIXED_BYTES = {
+    Kind.INT64: 8,
+    Kind.FLOAT64: 8,
+    Kind.BOOL: 1,
+    Kind.DATE: 8,
+    Kind.DATETIME: 8,
+    Kind.TIMESTAMP: 8,
+    Kind.TIME: 8,
+    Kind.NUMERIC: 16,
+    Kind.BIGNUMERIC: 32,
+    Kind.INTERVAL: 16,
+    Kind.RANGE: 16,
+}
+"""Logical bytes of a value that is not NULL, of the kinds whose values are all of one size.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#data_type_sizes
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SqlType:
     """A BigQuery type.
@@ -54,6 +73,10 @@ class SqlType:
         for inner in (self.element, *(f.type for f in self.fields)):
             if inner is not None:
                 yield from inner.walk()
+
+    def has(self, kind: Kind) -> bool:
+        """Whether it, or a type in it, is of a kind."""
+        return any(inner.kind is kind for inner in self.walk())
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,19 @@ class TableId:
     def parse(cls, name: str, *, project: str | None = None, dataset: str | None = None) -> TableId:
         """Read `t`, `ds.t` or `p.ds.t` (backquotes allowed; a project may hold dots, as `x.com:p`).
 
+        A kept relation, `p..kept_…`, has no dataset.
+
+        Args:
+            name: of the table.
+            project: where the name has none.
+            dataset: where the name has none.
+
         Raises:
             ValueError: the name has no dataset or project and no default was given.
         """
         parts = name.replace("`", "").rsplit(".", 2)
         parts = [part for part in (project, dataset)[: 3 - len(parts)] if part] + parts
-        if len(parts) != 3 or not all(parts):
+        if len(parts) != 3 or not all((*parts[::2], parts[1] or parts[2].startswith("kept_"))):
             raise ValueError(f"{name!r} needs a dataset and a project")
         return cls(*parts)
 
@@ -69,6 +76,10 @@ class TableKind(StrEnum):
     EXTERNAL = "EXTERNAL"
     SNAPSHOT = "SNAPSHOT"
     CLONE = "CLONE"
+
+
+STORED = frozenset({TableKind.TABLE, TableKind.SNAPSHOT, TableKind.CLONE})
+"""Kinds whose rows are stored: only these can have copies, and be read without a query."""
 
 
 class PartitionUnit(StrEnum):

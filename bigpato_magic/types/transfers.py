@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bigpato_magic.types.tables import Column, TableFacts, TableId
@@ -17,12 +17,16 @@ class TransferRequest:
         columns: schema columns to bring, in schema order.
         partitions: partition ids, None for all.
         snapshot: read the table as of this instant (`read` only), None for now.
+        restriction: only rows for which this predicate in GoogleSQL is true (`read` only); '' for all.
+        limit: so many rows are enough, and the receiver will take no more (`read` only); None for all.
     """
 
     facts: TableFacts
     columns: tuple[Column, ...]
     partitions: frozenset[str] | None = None
     snapshot: datetime | None = None
+    restriction: str = field(default="", repr=False)
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class TransferEvent:
 
     Args:
         table: which.
-        stage: `extract`, `download`, `read`, `write`, `verify`, `publish`, `demote`, `done`, `failed`.
+        stage: `wait` (for another notebook), `extract`, `download`, `read`, `write`, `verify`, `publish`, `demote`,
+            `done`, `failed`.
         done: bytes or rows so far.
         total: of them, None where unknown.
         message: one line for a log.

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from bigpato_magic.errors import Cancelled
 from bigpato_magic.status import Cancel
+from bigpato_magic.threads import begin
 
 T = TypeVar("T")
 
 _TICK_SECONDS = 0.2
-
-
-class _Call(Generic[T]):
-    """One call in a thread of its own, and what became of it."""
-
-    def __init__(self, work: Callable[[], T], wake: threading.Event) -> None:
-        self._work = work
-        self._wake = wake
-        self._value: T
-        self._error: BaseException | None = None
-        self.done = False
-
-    def run(self) -> None:
-        try:
-            self._value = self._work()
-        except BaseException as error:
-            self._error = error
-        self.done = True
-        self._wake.set()
-
-    def result(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return self._value
 
 
 def interruptible(
@@ -57,11 +35,12 @@ def interruptible(
         Cancelled: `cancel` was set.
     """
     wake = threading.Event()
-    call = _Call(work, wake)
+    call: Future[T] = Future()
+    call.add_done_callback(lambda _: wake.set())
     if cancel is not None:
         cancel.check()
         cancel.on_set(wake.set)
-    threading.Thread(target=call.run, name="bigpato-call", daemon=True).start()
+    begin(call, work, "bigpato-call")
     try:
         _wait(call, wake, cancel, tick)
     except BaseException:
@@ -71,10 +50,10 @@ def interruptible(
     return call.result()
 
 
-def _wait(call: _Call[T], wake: threading.Event, cancel: Cancel | None, tick: Callable[[], None] | None) -> None:
-    while not call.done:
+def _wait(call: Future[Any], wake: threading.Event, cancel: Cancel | None, tick: Callable[[], None] | None) -> None:
+    while not call.done():
         wake.wait(_TICK_SECONDS)
-        if call.done:
+        if call.done():
             return
         if cancel:
             raise Cancelled

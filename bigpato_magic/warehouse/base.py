@@ -137,10 +137,17 @@ class Warehouse(Protocol):
         """The server's clock as last seen, UTC: the local clock may be wrong by an hour."""
 
     def facts(self, tables: Sequence[TableId]) -> Mapping[TableId, TableFacts | BigPatoError]:
-        """What is true of each table now, asked in parallel; an error in place of facts where one is met."""
+        """What is true of each table now, asked in parallel; an error in place of facts where one is met.
+
+        Each of the tables is a key of what is returned.
+        """
 
     def tables(self, project: str | None = None, dataset: str | None = None) -> list[TableId]:
-        """All tables of a dataset.
+        """All tables of a dataset, or of all datasets of the project.
+
+        Args:
+            project: of the dataset, None for the warehouse's own.
+            dataset: whose tables, None for those of all datasets.
 
         Raises:
             WarehouseError: the dataset does not exist or may not be listed.
@@ -162,7 +169,18 @@ class Warehouse(Protocol):
         cancel: Cancel | None = None,
         progress: Progress | None = None,
     ) -> WarehouseResult:
-        """Run any statement; `dataset` is the (project, dataset) of unqualified names.
+        """Run any statement.
+
+        Args:
+            sql: GoogleSQL, also a script of several statements.
+            parameters: typed values, all of them with names or none.
+            dataset: the (project, dataset) of unqualified table names, None where the text has none.
+            options: limit in bytes, caches, labels and place of the job.
+            cancel: asks the job to stop, and ends the wait within a second.
+            progress: called a few times a second while the job runs.
+
+        Returns:
+            All rows, typed by `frames.arrow_schema(outputs)`, with what the job read and billed in bytes.
 
         Raises:
             QueryError: the SQL is wrong (line and column where the server gives them).
@@ -178,7 +196,7 @@ class Warehouse(Protocol):
         dataset: tuple[str, str] | None = None,
         options: QueryOptions = QueryOptions(),
     ) -> DryRun:
-        """What the statement would read. Raises as `query` does."""
+        """What the statement would read, in bytes, free of charge; arguments and errors as of `query`."""
 
     def transfers(self) -> Mapping[str, Transfer]:
         """The ways to bring a table here, by method name (`read`, `extract`), the preferred one first."""
@@ -195,12 +213,14 @@ class Fetched:
         batches: `pyarrow.RecordBatch`es, to be consumed once, with bounded memory.
         snapshot: the instant whose content it is, None where only the version before and after can tell.
         rows: that are to be expected, None where unknown.
+        scanned: logical bytes that the whole transfer reads of the table, as the server told them; None where it did not.
     """
 
     files: tuple[Path, ...] | None = None
     batches: Iterator[Any] | None = None
     snapshot: datetime | None = None
     rows: int | None = None
+    scanned: int | None = None
 
 
 class Transfer(Protocol):

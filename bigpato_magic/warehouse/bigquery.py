@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from bigpato_magic.errors import BigPatoError, QueryError, WarehouseError
 from bigpato_magic.status import Cancel
+from bigpato_magic.system import elapsed
 from bigpato_magic.types import (
     Kind,
     Parameter,
@@ -19,9 +20,8 @@ from bigpato_magic.types import (
     SqlType,
     TableFacts,
     TableId,
-    TableKind,
 )
-from bigpato_magic.warehouse import clock, failures, jobs, schema
+from bigpato_magic.warehouse import failures, jobs, schema
 from bigpato_magic.warehouse.base import (
     DryRun,
     Progress,
@@ -31,11 +31,9 @@ from bigpato_magic.warehouse.base import (
 )
 from bigpato_magic.warehouse.connection import REQUEST_SECONDS, Connection
 from bigpato_magic.warehouse.extract import ExtractTransfer
-from bigpato_magic.warehouse.read import ReadTransfer
+from bigpato_magic.warehouse.read import READABLE, ReadTransfer
 
 T = TypeVar("T")
-
-_HAS_ROWS_OF_ITS_OWN = (TableKind.TABLE, TableKind.SNAPSHOT, TableKind.CLONE)
 
 _PARTITIONS = """\
 SELECT partition_id, total_rows, total_logical_bytes, last_modified_time
@@ -135,21 +133,21 @@ class BigQueryWarehouse:
         wanted = list(dict.fromkeys(tables))
         policies = [self._connection.pool.submit(self._row_policies, table) for table in wanted]
         resources = [self._connection.pool.submit(self._resource, table) for table in wanted]
-        found: dict[TableId, TableFacts | BigPatoError] = {}
+        answers: dict[TableId, TableFacts | BigPatoError] = {}
         for table, policy, resource in zip(wanted, policies, resources, strict=True):
             try:
                 asked, content = resource.result()
                 checked_at = self._connection.clock.at(asked)
-                found[table] = schema.facts(
+                answers[table] = schema.facts(
                     content, checked_at=checked_at, row_policies=_applies(content, policy.result)
                 )
             except Exception as error:
-                found[table] = _about(table, error)
-        return found
+                answers[table] = _about(table, error)
+        return answers
 
     def _resource(self, table: TableId) -> tuple[float, dict[str, Any]]:
         """`tables.get`, and when it was asked: what it says was true then or later."""
-        asked = clock.elapsed()
+        asked = elapsed()
         return asked, self._connection.request("GET", _path(table))
 
     def _row_policies(self, table: TableId) -> bool:
@@ -294,7 +292,7 @@ def _quoted(name: str) -> str:
 
 def _applies(resource: Mapping[str, Any], row_policies: Callable[[], bool]) -> bool:
     """Views and external tables have no row policies of their own, and are never copied as they are."""
-    return schema.table_kind(resource) in _HAS_ROWS_OF_ITS_OWN and row_policies()
+    return schema.table_kind(resource) in READABLE and row_policies()
 
 
 def _is_refused(error: Exception) -> bool:
@@ -313,12 +311,14 @@ def _asked(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except Exception as error:
-        found = failures.translate(error)
-        raise WarehouseError(found.message, hint=found.hint) if isinstance(found, QueryError) else found from error
+        failure = failures.translate(error)
+        raise (
+            WarehouseError(failure.message, hint=failure.hint) if isinstance(failure, QueryError) else failure
+        ) from error
 
 
 def _about(table: TableId, error: Exception) -> BigPatoError:
-    found = failures.translate(error)
-    if type(found) is WarehouseError and str(table.table) not in found.message:
-        return WarehouseError(f"{table}: {found.message}", hint=found.hint)
-    return found
+    failure = failures.translate(error)
+    if type(failure) is WarehouseError and str(table.table) not in failure.message:
+        return WarehouseError(f"{table}: {failure.message}", hint=failure.hint)
+    return failure

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from bigpato_magic.system import elapsed
+
 # An answer may be this much behind the best estimate and still agree with it: headers are cut to whole seconds,
 # and come late by the time of their way.
 _TOLERANCE = timedelta(seconds=2)
-
-
-def elapsed() -> float:
-    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
-    clock = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class ServerClock:

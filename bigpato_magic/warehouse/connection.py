@@ -7,15 +7,17 @@ Emulators are honoured as Google's clients do it: `BIGQUERY_EMULATOR_HOST` and `
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bigpato_magic import forks
 from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.warehouse import answers, failures
 from bigpato_magic.warehouse import credentials as creds
-from bigpato_magic.warehouse import failures
 from bigpato_magic.warehouse.clock import ServerClock
 
 # Seconds to wait for an answer, on top of what the server was asked to wait.
@@ -38,19 +40,7 @@ def _is_foreign(endpoint: str | None) -> bool:
 class Connection:
     """The clients, the credentials and the clock that the warehouse and its transfers share.
 
-    Args:
-        project: that is billed; None for the key's or the environment's.
-        key: a service-account key file; None for Application Default Credentials.
-        location: of jobs; None lets BigQuery find it.
-        credentials: ready ones of `google.auth`, instead of `key`.
-        endpoint: URL of the REST API, None for BigQuery or `BIGQUERY_EMULATOR_HOST`.
-        read_endpoint: `host:port` of an emulator's Storage Read API, None for BigQuery's or
-            `BIGQUERY_STORAGE_GRPC_ENDPOINT`.
-        storage_endpoint: URL of Cloud Storage, None for Google's or `STORAGE_EMULATOR_HOST`.
-        emulated: whether an emulator answers; None tells it by the endpoint: any that is not Google's.
-
-    Raises:
-        CredentialsError: the key file is missing or is not one.
+    What it takes, and what it raises, is said of `BigQueryWarehouse`.
     """
 
     def __init__(
@@ -74,9 +64,25 @@ class Connection:
         self._told_emulator = not endpoint and bool(os.environ.get("BIGQUERY_EMULATOR_HOST"))
         self._read_endpoint = read_endpoint or os.environ.get("BIGQUERY_STORAGE_GRPC_ENDPOINT") or None
         self._storage_endpoint = storage_endpoint or _emulator("STORAGE_EMULATOR_HOST")
+        self._grpc_is_the_parents = False
+        self._begin()
+        forks.register(self)
+
+    def _begin(self) -> None:
         self.clock = ServerClock()
         # Threads for short requests in parallel; none is started before the first one.
         self.pool = ThreadPoolExecutor(_PARALLEL_REQUESTS, thread_name_prefix="bigpato-bigquery")
+
+    def begin_anew(self) -> None:
+        """In a forked child: sessions of its own, but no gRPC where the parent has used it: it would hang.
+
+        https://github.com/grpc/grpc/blob/master/doc/fork_support.md
+        """
+        clients = ("session", "bigquery", "reader", "storage")
+        mine = {name: self.__dict__.pop(name) for name in clients if name in self.__dict__}
+        self._grpc_is_the_parents |= "reader" in mine
+        forks.abandon(mine, self.pool)
+        self._begin()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(project={self._project!r}, endpoint={self.endpoint!r})"
@@ -109,7 +115,7 @@ class Connection:
         project = self._project or self._identity[1]
         if not project:
             raise ConfigurationError(
-                "No project is set.", hint='%config BigPato.project = "…", or GOOGLE_CLOUD_PROJECT'
+                "No project is set.", hint=f'%config BigPato.project = "…", or GOOGLE_CLOUD_PROJECT; {creds.DEMO}'
             )
         return project
 
@@ -120,12 +126,19 @@ class Connection:
 
     @cached_property
     def session(self) -> Any:
-        """One authorized HTTP session for all requests to BigQuery; the clock learns from every answer."""
-        from google.auth.transport.requests import AuthorizedSession
+        """One authorized HTTP session for all requests to BigQuery: its answers are whole, and the clock learns from them.
+
+        Raises, beside what `requests` does: `answers.IncompleteAnswer`, `answers.ForeignAnswer`.
+        """
+        from google.auth.transport.requests import AuthorizedSession, Request
+        from requests import Session
         from requests.adapters import HTTPAdapter
 
-        session = AuthorizedSession(self._identity[0])
-        session.hooks["response"].append(self.clock.note)
+        tokens = Session()
+        tokens.mount("https://", HTTPAdapter(max_retries=3))
+        tokens.hooks["response"].append(answers.check_token)
+        session = AuthorizedSession(self._identity[0], auth_request=Request(tokens))
+        session.hooks["response"] += [answers.check, self.clock.note]
         session.mount("https://", HTTPAdapter(pool_maxsize=2 * _PARALLEL_REQUESTS))
         session.mount("http://", HTTPAdapter(pool_maxsize=2 * _PARALLEL_REQUESTS))
         return session
@@ -145,8 +158,15 @@ class Connection:
 
     @property
     def can_read(self) -> bool:
-        """Whether there is a Storage Read API: always on BigQuery, with an emulator only where its address is known."""
-        return not self.emulated or self._read_endpoint is not None
+        """Whether there is a Storage Read API."""
+        return not self.why_no_read
+
+    @property
+    def why_no_read(self) -> str:
+        """Why there is no Storage Read API; nothing where there is one."""
+        if self._grpc_is_the_parents:
+            return "this process was forked from one that has used it"
+        return "the emulator has none" if self.emulated and self._read_endpoint is None else ""
 
     @cached_property
     def reader(self) -> Any:
@@ -154,7 +174,7 @@ class Connection:
         from google.cloud import bigquery_storage_v1 as storage_read
 
         if self._read_endpoint is None:
-            return storage_read.BigQueryReadClient(credentials=self._identity[0])
+            return storage_read.BigQueryReadClient(credentials=self._identity[0], transport=_kept_alive)
         return storage_read.BigQueryReadClient(transport=_plaintext(self._read_endpoint))
 
     @cached_property
@@ -167,31 +187,63 @@ class Connection:
         options = {"api_endpoint": self._storage_endpoint}
         return storage.Client(self.project, credentials=creds.anonymous(), client_options=options)
 
-    def request(self, method: str, path: str, body: Any = None, *, seconds: float = REQUEST_SECONDS) -> dict[str, Any]:
-        """One call of BigQuery's REST API, retried while its errors are passing ones.
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        seconds: float = REQUEST_SECONDS,
+        check: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    ) -> dict[str, Any]:
+        """One call of BigQuery's REST API, retried while its errors are passing ones, and while its answer is not whole.
 
         Args:
             method: of HTTP.
             path: after `/bigquery/v2`.
             body: to be sent as JSON.
             seconds: to wait for one answer; all retries together take at most twice as long.
+            check: raises `answers.IncompleteAnswer` where an answer is not one to this request.
 
         Raises:
+            answers.IncompleteAnswer: there was no whole answer.
+            answers.ForeignAnswer: something else than BigQuery answered with an error.
             google.api_core.exceptions.GoogleAPICallError: the server answered with an error.
             requests.exceptions.RequestException: it did not answer.
         """
-        return dict(failures.retry(2 * seconds)(self._request_once)(method, path, body, seconds))
+        base = self.endpoint or "https://bigquery.googleapis.com"
 
-    def _request_once(self, method: str, path: str, body: Any, seconds: float) -> dict[str, Any]:
+        def once() -> dict[str, Any]:
+            answer = self._request_once(method, f"{base}/bigquery/v2{path}", body, seconds)
+            check(answer)
+            return answer
+
+        return dict(failures.retry(2 * seconds)(once)())
+
+    def _request_once(self, method: str, url: str, body: Any, seconds: float) -> dict[str, Any]:
         from google.api_core.exceptions import from_http_response
 
-        base = self.endpoint or "https://bigquery.googleapis.com"
         response = self.session.request(
-            method, f"{base}/bigquery/v2{path}", json=body, timeout=(10.0, seconds), params={"prettyPrint": "false"}
+            method, url, json=body, timeout=(10.0, seconds), params={"prettyPrint": "false"}
         )
         if not response.ok:
             raise from_http_response(response)
         return dict(response.json()) if response.content else {}
+
+
+# These pings find out a connection that went without a word (after sleep, on another network), as often as Google's own
+# client of BigQuery sends them; their servers take no more than one every 30 s.
+_KEEP_ALIVE = [("grpc.keepalive_time_ms", 60_000), ("grpc.keepalive_timeout_ms", 20_000)]
+
+
+def _kept_alive(**given: Any) -> Any:
+    """Google's own transport of the Storage Read API, with a channel that is kept alive."""
+    from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+
+    def channel(host: str, *, options: list[tuple[str, int]], **more: Any) -> Any:
+        return BigQueryReadGrpcTransport.create_channel(host, options=[*options, *_KEEP_ALIVE], **more)
+
+    return BigQueryReadGrpcTransport(channel=channel, **given)
 
 
 def _plaintext(address: str) -> Any:

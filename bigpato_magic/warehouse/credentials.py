@@ -15,6 +15,7 @@ from bigpato_magic.errors import CredentialsError
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
+DEMO = "without an account, `from bigpato_magic import demo, use; use(demo.start())` gives a warehouse to try it on"
 _LOGIN_HINT = "run `gcloud auth application-default login`, or give a service-account key"
 
 
@@ -66,7 +67,7 @@ def from_environment() -> tuple[Any, str | None]:
     try:
         credentials, project = google.auth.default(scopes=SCOPES)
     except GoogleAuthError:
-        raise CredentialsError("There are no credentials for BigQuery here.", hint=_LOGIN_HINT) from None
+        raise CredentialsError("There are no credentials for BigQuery here.", hint=f"{_LOGIN_HINT}; {DEMO}") from None
     return credentials, project
 
 
@@ -121,5 +122,5 @@ def _digest(credentials: Any) -> str:
         "_credential_source",
         "_target_principal",
     )
-    found = [f"{name}={getattr(credentials, name, None)!r}" for name in lasting]
-    return hashlib.sha256("\n".join([type(credentials).__name__, *found]).encode()).hexdigest()[:24]
+    labels = [f"{name}={getattr(credentials, name, None)!r}" for name in lasting]
+    return hashlib.sha256("\n".join([type(credentials).__name__, *labels]).encode()).hexdigest()[:24]

@@ -29,7 +29,9 @@ from bigpato_magic.warehouse.read import as_transfer_error, check_readable
 log = logging.getLogger(__name__)
 
 _PREFIX = "bigpato-magic"
-_BUCKET_HINT = '%config BigPato.bucket = "…", or the method `read`, which needs none'
+_BUCKET_HINT = '%config BigPato.bucket = "…"'
+_READ_HINT = ", or the method `read`, which needs none"
+_NO_READ_HINT = "; the method `read`, which needs none, is not to be had here: "
 _POLL_SECONDS = 0.5
 # After a stop, files that the dying job still writes are waited for in the background.
 _LAST_WORDS_SECONDS = 60.0
@@ -78,8 +80,13 @@ class ExtractTransfer:
 
     def _check(self, request: TransferRequest) -> None:
         check_readable(request.facts)
+        if request.restriction:
+            raise TransferError("An extract brings all rows, and takes no filter.", hint="use the method `read`")
         if not self._bucket:
-            raise TransferError("No bucket is set for extract jobs.", hint=_BUCKET_HINT)
+            why = self._connection.why_no_read
+            raise TransferError(
+                "No bucket is set for extract jobs.", hint=_BUCKET_HINT + (_NO_READ_HINT + why if why else _READ_HINT)
+            )
         if request.partitions is not None and self._connection.emulated:
             # Emulators take `table$20240131` for the name of another table, and may make it.
             raise TransferError("An emulator cannot extract single partitions.", hint="use the method `read`")
@@ -204,6 +211,9 @@ class _Run:
         finally:
             for target in targets:
                 target.close()
+        for blob, path in zip(blobs, paths, strict=True):
+            if blob.size is not None and path.stat().st_size != int(blob.size):
+                raise TransferError(f"{blob.name} came with {path.stat().st_size:,} bytes of {int(blob.size):,}.")
         return paths
 
     def _count(self, size: int) -> None:
@@ -232,8 +242,8 @@ class _Run:
             # There is no such bucket, so nothing was written.
             return
         except Exception as error:
-            found = failures.translate(error)
-            log.warning("Files under gs://%s/%s could not be deleted: %s", self._bucket, self._prefix, found.message)
+            failure = failures.translate(error)
+            log.warning("Files under gs://%s/%s could not be deleted: %s", self._bucket, self._prefix, failure.message)
 
     def _delete(self) -> None:
         blobs = self._blobs()

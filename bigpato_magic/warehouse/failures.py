@@ -6,9 +6,11 @@ https://cloud.google.com/bigquery/docs/error-messages
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bigpato_magic import places
 from bigpato_magic.errors import (
     BigPatoError,
     Cancelled,
@@ -20,8 +22,10 @@ from bigpato_magic.errors import (
     WarehouseError,
     WarehouseUnavailable,
 )
+from bigpato_magic.warehouse.answers import ForeignAnswer, IncompleteAnswer
 
-_PLACE = re.compile(r"\s*(?:;|,)?\s*at \[(\d+):(\d+)\]")
+_PLACE = re.compile(r"(?<!\s)\s*+[;,]?+\s*+at \[(\d+):(\d+)\]")
+_REQUEST = re.compile(r"^[A-Z]+ https?://\S+: ")
 _MISSING_TABLE = re.compile(r"Not found: (Table|Dataset|Project|View) ([^\s;]+)")
 _PARAMETER = re.compile(r"[Qq]uery parameter|Undeclared parameter|Invalid value for type|[Pp]arameter '", re.ASCII)
 
@@ -36,6 +40,7 @@ _TRANSIENT_REASONS = frozenset(
         "rateLimitExceeded",
     )
 )
+_PASSING_CODES = (408, 429)
 _REASON_OF_CODE = {
     400: "invalid",
     401: "authError",
@@ -60,32 +65,59 @@ def translate(error: BaseException, *, sql: str | None = None, job_id: str | Non
 
     if isinstance(error, BigPatoError):
         return error
+    if isinstance(error, IncompleteAnswer):
+        return WarehouseUnavailable(str(error), hint=_BETWEEN)
+    if isinstance(error, ForeignAnswer):
+        return WarehouseUnavailable(f"What answers is not BigQuery ({error}).", hint=_BETWEEN)
     if isinstance(error, RetryError) and error.cause is not None:
         return translate(error.cause, sql=sql, job_id=job_id)
     if isinstance(error, RefreshError):
-        return CredentialsError(
-            "The credentials were refused: they have expired or were revoked.",
-            hint="run `gcloud auth application-default login`, or give another key",
-        )
+        return _no_token(error)
     if isinstance(error, GoogleAuthError | RequestException | ConnectionError | TimeoutError):
         return _unreachable(error)
     if isinstance(error, GoogleAPICallError):
         return by_reason(_reason(error), _message(error), sql=sql, job_id=job_id)
-    return WarehouseError(f"BigQuery's client failed: {type(error).__name__}: {error}")
+    if isinstance(error, LookupError | TypeError | ValueError | AttributeError | ArithmeticError):
+        return WarehouseError(f"BigQuery's answer cannot be read ({type(error).__name__}).", hint=_BETWEEN)
+    return WarehouseError(f"BigQuery's client failed ({type(error).__name__}).", hint=_LATER)
+
+
+def _no_token(error: Any) -> BigPatoError:
+    """Only what OAuth calls an error is the credentials' fault; no word of the endpoint's own text is shown."""
+    told = next((detail for detail in error.args if isinstance(detail, Mapping)), {})
+    if error.retryable or (not told and any(str(detail).lstrip()[:1] == "<" for detail in error.args)):
+        return WarehouseUnavailable("Google's token endpoint gives no token now.", hint=_BETWEEN)
+    if error.args[:1] == ("No access token in response.",):
+        return WarehouseUnavailable("The token endpoint's answer has no token in it.", hint=_BETWEEN)
+    return CredentialsError("The credentials were refused: they have expired or were revoked.", hint=_LOGIN)
 
 
 def _unreachable(error: BaseException) -> BigPatoError:
+    """What stands in the way, as far as the network's errors tell it."""
+    from requests.exceptions import ProxyError
+    from urllib3.exceptions import NameResolutionError
+
+    causes = list(_chain(error))
+    for inner in causes:
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            untrusted = f"the certificate of what answers is not trusted ({inner.verify_message})"
+            return WarehouseUnavailable(f"BigQuery cannot be reached: {untrusted}.", hint=_CERTIFICATE)
+        if isinstance(inner, NameResolutionError):
+            return WarehouseUnavailable("BigQuery cannot be reached: its name is not found.", hint="is the network up?")
+    if any(isinstance(inner, ProxyError) for inner in causes):
+        return WarehouseUnavailable("BigQuery cannot be reached: the proxy lets nothing through.", hint=_PROXY)
     if never_connected(error):
         return WarehouseUnavailable("BigQuery cannot be reached: there is no connection.", hint="is the network up?")
-    return WarehouseUnavailable(f"BigQuery did not answer ({type(error).__name__}).", hint="try again in a moment")
+    return WarehouseUnavailable(f"BigQuery did not answer ({type(error).__name__}).", hint=_LATER)
 
 
 def _reason(error: Any) -> str:
-    for detail in error.errors:
-        if isinstance(detail, Mapping) and detail.get("reason"):
-            return str(detail["reason"])
     code = int(error.code or 500)
-    return _REASON_OF_CODE.get(code, "backendError" if code >= 500 else "invalid")
+    told = next((str(d["reason"]) for d in error.errors if isinstance(d, Mapping) and d.get("reason")), None)
+    # What the service says of itself is never about the SQL, whatever word it has for it.
+    if code >= 500 or code in _PASSING_CODES:
+        return told if told in _TRANSIENT_REASONS else _REASON_OF_CODE.get(code, "backendError")
+    return "authError" if code == 401 else told or _REASON_OF_CODE.get(code, "invalid")
 
 
 def _message(error: Any) -> str:
@@ -93,12 +125,13 @@ def _message(error: Any) -> str:
         if isinstance(detail, Mapping) and detail.get("message"):
             return str(detail["message"])
     # Without details the client puts the request in front: "GET https://…: what went wrong".
-    return re.sub(r"^[A-Z]+ https?://\S+: ", "", str(error.message or ""))
+    text = _REQUEST.sub("", str(error.message or "")).strip()
+    return "" if text.startswith("<") else text
 
 
 def by_reason(reason: str, message: str, *, sql: str | None = None, job_id: str | None = None) -> BigPatoError:
     """Our error for one of BigQuery's reasons, as HTTP errors and failed jobs give them."""
-    text, place = _without_place(message)
+    text, place = _without_place(message, sql)
     if reason == "stopped":
         return Cancelled("The BigQuery job was stopped.")
     if reason == "notFound" and (missing := _MISSING_TABLE.search(text)):
@@ -113,28 +146,42 @@ def by_reason(reason: str, message: str, *, sql: str | None = None, job_id: str 
     return kind_of_query(text, sql=sql, line=line, column=column, job_id=job_id, hint=_HINTS.get(reason))
 
 
-def _without_place(message: str) -> tuple[str, tuple[int | None, int | None]]:
+Place = tuple[int | None, int | None]
+
+
+def _without_place(message: str, sql: str | None) -> tuple[str, Place]:
+    """The message, and its line and character in the text."""
     match = _PLACE.search(message)
     if match is None:
         return message.strip(), (None, None)
-    return (message[: match.start()] + message[match.end() :]).strip(), (int(match[1]), int(match[2]))
+    text = (message[: match.start()] + message[match.end() :]).strip()
+    return text, (int(match[1]), _character(sql or "", int(match[1]), int(match[2])))
 
 
-def _not_found(
-    missing: re.Match[str], sql: str | None, place: tuple[int | None, int | None], job_id: str | None
-) -> TableNotFound:
-    name = missing[2].replace(":", ".", 1).rstrip(".")
+def _character(sql: str, line: int, column: int) -> int:
+    lines = places.lines(sql)
+    return places.characters_before(lines[line - 1], column) + 1 if line <= len(lines) and sql else column
+
+
+def _not_found(missing: re.Match[str], sql: str | None, place: Place, job_id: str | None) -> TableNotFound:
+    # The last colon ends the project, whose own name has one where it is of a domain: `example.com:sales:shop.orders`.
+    name = ".".join(missing[2].rstrip(".").rsplit(":", 1 if missing[1] != "Project" else 0))
     return TableNotFound(
         f"{missing[1]} {name} was not found in BigQuery.",
         sql=sql,
         line=place[0],
         column=place[1],
         job_id=job_id,
+        path=tuple(name.rsplit(".", 1 if missing[1] == "Dataset" else 2)) if missing[1] != "Project" else (),
         hint="names are case-sensitive; is the location right?",
     )
 
 
 _LATER = "try again in a moment"
+_BETWEEN = "a proxy or the network's login page may stand between; try again in a moment"
+_CERTIFICATE = "a proxy that reads TLS needs its certificate in REQUESTS_CA_BUNDLE"
+_PROXY = "HTTPS_PROXY must name it, with the name and the password that it wants"
+_LOGIN = "run `gcloud auth application-default login`, or give another key"
 _OTHERS: dict[str, tuple[type[WarehouseError], str | None]] = {
     "accessDenied": (PermissionDenied, "ask for the permission, or use other credentials"),
     "authError": (CredentialsError, "the credentials were not accepted"),
@@ -160,17 +207,23 @@ _HINTS = {
 }
 
 
+# How often an answer that is not whole is asked for again.
+_INCOMPLETE_RETRIES = 3
+
+
 def transient(error: BaseException) -> bool:
     """Whether the same request may succeed a moment later. A network that is away is not waited for."""
     from google.api_core.exceptions import GoogleAPICallError
-    from requests.exceptions import ChunkedEncodingError, Timeout
+    from requests.exceptions import ChunkedEncodingError, ProxyError, SSLError, Timeout
     from requests.exceptions import ConnectionError as Broken
 
-    if never_connected(error):
+    if never_connected(error) or isinstance(error, ProxyError | SSLError):
         return False
     if isinstance(error, GoogleAPICallError):
         return _reason(error) in _TRANSIENT_REASONS
-    return isinstance(error, Broken | ChunkedEncodingError | ConnectionError | Timeout)
+    if isinstance(error, ForeignAnswer):
+        return error.status >= 500 or error.status in _PASSING_CODES
+    return isinstance(error, IncompleteAnswer | Broken | ChunkedEncodingError | ConnectionError | Timeout)
 
 
 # What gRPC says of an address where nobody answers.
@@ -181,17 +234,41 @@ def never_connected(error: BaseException) -> bool:
     """Whether no connection was ever made: no network, no such name, or nobody listens."""
     from urllib3.exceptions import NewConnectionError
 
-    if isinstance(error, NewConnectionError | ConnectionRefusedError) or _NOT_DIALLED in str(error):
-        return True
-    inner = [getattr(error, "reason", None), error.__cause__, *error.args]
-    return any(isinstance(e, BaseException) and e is not error and never_connected(e) for e in inner)
+    return any(
+        isinstance(inner, NewConnectionError | ConnectionRefusedError) or _NOT_DIALLED in str(inner)
+        for inner in _chain(error)
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it was made of."""
+    seen: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        cause = waiting.pop()
+        if not any(cause is one for one in seen):
+            seen.append(cause)
+            yield cause
+            inner = [getattr(cause, "reason", None), cause.__cause__, *cause.args]
+            waiting += [one for one in inner if isinstance(one, BaseException)]
 
 
 def retry(seconds: float = 60.0) -> Any:
-    """Google's retry with exponential back-off for `transient` errors, for at most `seconds`."""
+    """Google's retry with exponential back-off for `transient` errors, for at most `seconds`; for one call."""
     from google.api_core.retry import Retry
 
-    return Retry(predicate=transient, initial=0.5, maximum=8.0, multiplier=2.0, timeout=seconds)
+    return Retry(predicate=_Patience(), initial=0.5, maximum=8.0, multiplier=2.0, timeout=seconds)
+
+
+class _Patience:
+    """`transient`, but for answers that are not whole: what stands between goes on for long, or soon no more."""
+
+    def __init__(self) -> None:
+        self._incomplete = 0
+
+    def __call__(self, error: BaseException) -> bool:
+        self._incomplete += isinstance(error, IncompleteAnswer)
+        return transient(error) and self._incomplete <= _INCOMPLETE_RETRIES
 
 
 def retry_lost_jobs(seconds: float = 120.0) -> Any:

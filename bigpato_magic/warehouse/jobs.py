@@ -11,7 +11,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,9 +20,11 @@ from urllib.parse import urlencode
 
 from bigpato_magic import frames
 from bigpato_magic.errors import Cancelled, ConfigurationError
+from bigpato_magic.googlesql import lexer
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import OutputColumn, Parameter, TableId
-from bigpato_magic.warehouse import failures, schema
+from bigpato_magic.warehouse import failures, pages, schema
+from bigpato_magic.warehouse.answers import IncompleteAnswer, count
 from bigpato_magic.warehouse.background import interruptible
 from bigpato_magic.warehouse.base import Progress, QueryOptions, QueryProgress, WarehouseResult
 from bigpato_magic.warehouse.connection import REQUEST_SECONDS, Connection
@@ -36,11 +38,8 @@ _POLL_SECONDS = (0.1, 1.0)
 _CANCEL_SECONDS = 0.7
 _RESULT_STREAMS = 4
 _LABEL = re.compile(r"[^a-z0-9_-]")
-_READS_ONLY = re.compile(r"(\s|\(|--[^\n]*\n|#[^\n]*\n|/\*.*?\*/)*(SELECT|WITH|FROM)\b", re.IGNORECASE | re.DOTALL)
-_ORDERS = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 Dataset = tuple[str, str]
-Rows = tuple[tuple[OutputColumn, ...], Any]
 
 
 def request_body(
@@ -122,6 +121,8 @@ class QueryRun:
     ) -> None:
         self._connection = connection
         self._body = body
+        self._sql = str(body["query"])
+        self._is_query = lexer.statement_kind(self._sql).is_query
         self._storage_api = storage_api and connection.can_read
         self._cancel = cancel
         self._progress = progress
@@ -167,13 +168,12 @@ class QueryRun:
     # ------------------------------------------------------------------------------ the working thread
 
     def _work(self) -> WarehouseResult:
-        sql = str(self._body["query"])
         # A job that BigQuery itself lost is run again, but only where running it twice changes nothing.
-        run = failures.retry_lost_jobs()(self._run) if _READS_ONLY.match(sql) else self._run
+        run = failures.retry_lost_jobs()(self._run) if self._is_query else self._run
         try:
             return run()
         except Exception as error:
-            raise failures.translate(error, sql=sql, job_id=self._name.id if self._name else None) from error
+            raise failures.translate(error, sql=self._sql, job_id=self._name.id if self._name else None) from error
 
     def _run(self) -> WarehouseResult:
         if self._stop.is_set():
@@ -185,7 +185,7 @@ class QueryRun:
             self._cancel_job()
             raise Cancelled
         if self._name is None:
-            return _jobless(response, *_of_pages([response]))
+            return _jobless(response, *pages.arrow([response]))
         complete = bool(response.get("jobComplete"))
         job = self._finished(self._name, complete=complete)
         return _of_job(job, *self._rows(job, response if complete else self._page(self._name)))
@@ -198,10 +198,13 @@ class QueryRun:
             "maxResults": _PAGE_ROWS,
             "formatOptions": {"useInt64Timestamp": True},
         }
-        if _READS_ONLY.match(str(self._body["query"])):
+        if self._is_query:
             extra["jobCreationMode"] = "JOB_CREATION_OPTIONAL"
         return self._connection.request(
-            "POST", f"/projects/{self._connection.project}/queries", {**self._body, **extra}
+            "POST",
+            f"/projects/{self._connection.project}/queries",
+            {**self._body, **extra},
+            check=partial(pages.check_first, is_query=self._is_query),
         )
 
     def _finished(self, name: JobName, *, complete: bool) -> Any:
@@ -222,87 +225,59 @@ class QueryRun:
             raise failures.by_reason(
                 job.error_result.get("reason", ""),
                 job.error_result.get("message", ""),
-                sql=str(self._body["query"]),
+                sql=self._sql,
                 job_id=name.id,
             )
         return job
 
-    def _page(self, name: JobName, token: str | None = None) -> dict[str, Any]:
+    def _page(self, name: JobName, before: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """`jobs.getQueryResults`: schema, rows, and whether there are more."""
         wanted = {"maxResults": _PAGE_ROWS, "formatOptions.useInt64Timestamp": "true"}
         wanted |= {"location": name.location} if name.location else {}
-        wanted |= {"pageToken": token} if token else {}
-        return self._connection.request("GET", f"/projects/{name.project}/queries/{name.id}?{urlencode(wanted)}")
+        wanted |= {"pageToken": before[-1]["pageToken"]} if before else {}
+        path = f"/projects/{name.project}/queries/{name.id}?{urlencode(wanted)}"
+        return self._connection.request("GET", path, check=partial(pages.check_next, before, is_query=self._is_query))
 
-    def _rows(self, job: Any, first: Mapping[str, Any]) -> Rows:
+    def _rows(self, job: Any, first: Mapping[str, Any]) -> pages.Rows:
         """All rows: those of the first page if that is all, else by the Storage Read API where that is possible."""
         if (job.statement_type or "").startswith("CREATE"):
             return (), frames.empty(())
+        # A text of several statements may be one query with its functions: the job tells.
+        pages.check_first(first, is_query=job.statement_type == "SELECT")
         if not first.get("pageToken"):
-            return _of_pages([first])
+            return pages.arrow([first])
         fields = schema.outputs(first["schema"])
         table = self._by_storage_api(job, fields) if self._storage_api and job.destination else None
-        return _of_pages(list(self._pages(first))) if table is None else (fields, frames.conform(table, fields))
+        # Short of rows, it is asked for in another way.
+        if table is not None and table.num_rows == count(first["totalRows"]):
+            return fields, frames.conform(table, fields)
+        return pages.arrow(self._pages(first))
 
-    def _pages(self, page: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        yield page
-        while self._name and (token := page.get("pageToken")):
+    def _pages(self, first: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        pages = [first]
+        while self._name and pages[-1].get("pageToken"):
             if self._stop.is_set():
                 raise Cancelled
-            page = self._page(self._name, token)
-            yield page
+            pages.append(self._page(self._name, pages))
+        return pages
 
     def _by_storage_api(self, job: Any, fields: tuple[OutputColumn, ...]) -> Any:
         """The rows as an Arrow table, None where the API is not to be had."""
         import pyarrow as pa
         from google.api_core.exceptions import GoogleAPICallError, RetryError
 
-        # Rows keep their order within a stream only.
-        streams = 1 if _ORDERS.search(str(self._body["query"])) else _RESULT_STREAMS
+        # Rows keep their order within a stream only; what a script or a call runs, its text does not tell.
+        streams = _RESULT_STREAMS if self._is_query and not lexer.orders(self._sql) else 1
         wanted = Wanted(job.destination.path.removeprefix("/"), [f.name for f in fields], streams)
         try:
             session = open_session(self._connection, wanted)
-        except (GoogleAPICallError, RetryError):
+        except (GoogleAPICallError, RetryError, IncompleteAnswer):
             # It is a permission of its own (bigquery.readsessions.create), some networks let no gRPC through, and not
             # every emulator keeps results as tables.
             return None
         with closing(Streams(self._connection.reader, session, wanted.columns, self._stop.is_set)) as batches:
             kept = list(batches)
         return pa.Table.from_batches(kept) if kept else frames.empty(fields)
-
-
-def _of_pages(pages: Sequence[Mapping[str, Any]]) -> Rows:
-    """Rows that came as JSON, as Arrow; the client's own `to_arrow` knows no INTERVAL."""
-    import pyarrow as pa
-
-    # DML and DDL have no rows, though some answers carry the schema of the table that they made.
-    resource = pages[0].get("schema") if pages[0].get("totalRows") is not None else None
-    fields = schema.outputs(resource)
-    if resource is None or not any(page.get("rows") for page in pages):
-        return fields, frames.empty(fields)
-    parsed = [_as_text(field) for field in resource["fields"]]
-    columns = zip(*(tuple(row) for page in pages for row in _parse(page, parsed)), strict=True)
-    arrow = frames.arrow_schema(fields)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, arrow, strict=True)]
-    return fields, pa.Table.from_arrays(arrays, schema=arrow)
-
-
-def _parse(page: Mapping[str, Any], fields: list[Any]) -> Iterable[Any]:
-    from google.cloud.bigquery.table import RowIterator
-
-    alone = {key: value for key, value in page.items() if key != "pageToken"}
-    return RowIterator(None, None, None, fields, total_rows=len(page.get("rows", ())), first_page_response=alone)
-
-
-def _as_text(field: Mapping[str, Any]) -> Any:
-    """A field whose JSON the client leaves as BigQuery wrote it: parsed and printed again, numbers would change."""
-    from google.cloud.bigquery import SchemaField
-
-    def text(field: Mapping[str, Any]) -> dict[str, Any]:
-        kind = "STRING" if field["type"] == "JSON" else field["type"]
-        return {**field, "type": kind, "fields": [text(inner) for inner in field.get("fields", ())]}
-
-    return SchemaField.from_api_repr(text(field))
 
 
 def _progress(job: Any) -> QueryProgress:
@@ -319,6 +294,7 @@ def _jobless(response: Mapping[str, Any], fields: tuple[OutputColumn, ...], arro
         bytes_billed=int(response.get("totalBytesBilled") or 0),
         location=response.get("location"),
         cache_hit=bool(response.get("cacheHit")),
+        affected_rows=int(response["numDmlAffectedRows"]) if response.get("numDmlAffectedRows") else None,
     )
 
 

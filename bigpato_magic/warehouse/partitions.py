@@ -6,24 +6,17 @@ https://cloud.google.com/bigquery/docs/querying-partitioned-tables#query_an_inge
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from bigpato_magic.errors import TransferError
+from bigpato_magic.pruning.partition_ids import NULL, UNPARTITIONED, span
 from bigpato_magic.types import Kind, Partitioning, PartitionUnit, TableFacts
 
-NULLS = "__NULL__"
-UNPARTITIONED = "__UNPARTITIONED__"
+_EPOCH = datetime(1970, 1, 1)
 
-_FORMATS = {
-    PartitionUnit.HOUR: "%Y%m%d%H",
-    PartitionUnit.DAY: "%Y%m%d",
-    PartitionUnit.MONTH: "%Y%m",
-    PartitionUnit.YEAR: "%Y",
-}
-
-# Half-open: [first, end) as SQL literals would sort, by datetime or int.
-Span = tuple[datetime, datetime] | tuple[int, int]
+# Half-open: [first, end) as SQL literals would sort: microseconds since 1970, or values of a range.
+Span = tuple[int, int]
 
 
 def row_restriction(facts: TableFacts, partitions: Iterable[str]) -> str:
@@ -39,8 +32,12 @@ def row_restriction(facts: TableFacts, partitions: Iterable[str]) -> str:
     if not wanted:
         return "FALSE"
     column = f"`{by.column}`" if by.column else "_PARTITIONTIME"
-    predicates = [_literal_span(column, span, _kind(facts, by)) for span in _merged(_spans(by, wanted, facts))]
-    if NULLS in wanted:
+    try:
+        spans = _merged(_spans(by, wanted))
+        predicates = [_literal_span(column, bounds, by, _kind(facts, by)) for bounds in spans]
+    except (ValueError, OverflowError):
+        raise TransferError(f"{facts.id} cannot have all of the partitions {', '.join(wanted[:5])}…") from None
+    if NULL in wanted:
         predicates.append(f"{column} IS NULL")
     if UNPARTITIONED in wanted:
         predicates.append(_outside(column, by, facts))
@@ -56,51 +53,40 @@ def _kind(facts: TableFacts, by: Partitioning) -> Kind:
     return column.type.kind
 
 
-def _spans(by: Partitioning, ids: Iterable[str], facts: TableFacts) -> list[Span]:
-    plain = [p for p in ids if p not in (NULLS, UNPARTITIONED)]
-    try:
-        if by.unit is PartitionUnit.RANGE:
-            return [(int(p), min(int(p) + by.interval, by.end)) for p in plain]
-        return [_time_span(by.unit, p) for p in plain]
-    except ValueError:
-        raise TransferError(f"{facts.id} cannot have all of the partitions {', '.join(plain[:5])}…") from None
+def _spans(by: Partitioning, ids: Iterable[str]) -> Iterator[Span]:
+    for each in ids:
+        if each not in (NULL, UNPARTITIONED):
+            bounds = span(each, by, Kind.TIMESTAMP)
+            if bounds is None:
+                raise ValueError(each)
+            yield bounds[0], bounds[1] + 1
 
 
-def _time_span(unit: PartitionUnit, partition: str) -> tuple[datetime, datetime]:
-    start = datetime.strptime(partition, _FORMATS[unit])
-    if unit is PartitionUnit.HOUR:
-        return start, start + timedelta(hours=1)
-    if unit is PartitionUnit.DAY:
-        return start, start + timedelta(days=1)
-    if unit is PartitionUnit.MONTH:
-        return start, start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-    return start, start.replace(year=start.year + 1)
-
-
-def _merged(spans: list[Span]) -> list[Span]:
+def _merged(spans: Iterable[Span]) -> list[Span]:
     """Neighbours become one, so that a year of days is one short predicate."""
     merged: list[Span] = []
-    for span in sorted(spans):
-        if merged and merged[-1][1] == span[0]:
-            merged[-1] = (merged[-1][0], span[1])  # type: ignore[assignment]
+    for first, end in sorted(spans):
+        if merged and merged[-1][1] == first:
+            merged[-1] = (merged[-1][0], end)
         else:
-            merged.append(span)
+            merged.append((first, end))
     return merged
 
 
-def _literal_span(column: str, span: Span, kind: Kind) -> str:
-    first, end = (_literal(bound, kind) for bound in span)
+def _literal_span(column: str, bounds: Span, by: Partitioning, kind: Kind) -> str:
+    first, end = (_literal(bound, by, kind) for bound in bounds)
     return f"{column} >= {first} AND {column} < {end}"
 
 
-def _literal(bound: datetime | int, kind: Kind) -> str:
-    if isinstance(bound, int):
+def _literal(bound: int, by: Partitioning, kind: Kind) -> str:
+    if by.unit is PartitionUnit.RANGE:
         return str(bound)
+    moment = _EPOCH + timedelta(microseconds=bound)
     if kind is Kind.DATE:
-        return f"DATE '{bound:%Y-%m-%d}'"
+        return f"DATE '{moment:%Y-%m-%d}'"
     if kind is Kind.DATETIME:
-        return f"DATETIME '{bound:%Y-%m-%d %H:%M:%S}'"
-    return f"TIMESTAMP '{bound:%Y-%m-%d %H:%M:%S}+00'"
+        return f"DATETIME '{moment:%Y-%m-%d %H:%M:%S}'"
+    return f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S}+00'"
 
 
 def _outside(column: str, by: Partitioning, facts: TableFacts) -> str:

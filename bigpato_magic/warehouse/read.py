@@ -12,7 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bigpato_magic.errors import BigPatoError, Cancelled, TransferError
+from bigpato_magic.errors import (
+    BigPatoError,
+    Cancelled,
+    CredentialsError,
+    PermissionDenied,
+    TransferError,
+    WarehouseUnavailable,
+)
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import TableFacts, TableKind, TransferEvent, TransferRequest
 from bigpato_magic.warehouse import failures
@@ -60,15 +67,19 @@ class ReadTransfer:
         stopped = partial(bool, cancel)
         with closing(Streams(self._connection.reader, session, wanted.columns, stopped)) as streams:
             batches = _counted(streams, request, progress)
-            yield Fetched(batches=batches, snapshot=_snapshot(session), rows=_expected_rows(request))
+            scanned = int(session.estimated_total_bytes_scanned) or None
+            yield Fetched(batches=batches, snapshot=_snapshot(session), rows=_expected_rows(request), scanned=scanned)
 
     def _wanted(self, request: TransferRequest) -> Wanted:
         table, partitions = request.facts.id, request.partitions
         return Wanted(
             table=f"projects/{table.project}/datasets/{table.dataset}/tables/{table.table}",
             columns=[column.name for column in request.columns],
-            streams=self._max_streams,
-            restriction="" if partitions is None else row_restriction(request.facts, partitions),
+            # Of several streams, more than the first rows would be on their way when there are enough.
+            streams=self._max_streams if request.limit is None else 1,
+            restriction=_both(
+                "" if partitions is None else row_restriction(request.facts, partitions), request.restriction
+            ),
             # No emulator reads as of an instant: asking would make a promise that nobody keeps.
             snapshot=None if self._connection.emulated else request.snapshot,
         )
@@ -92,10 +103,18 @@ def check_readable(facts: TableFacts) -> None:
 
 def as_transfer_error(request: TransferRequest, error: BaseException) -> BigPatoError:
     """A `TransferError` that names the table; `Cancelled` stays what it is."""
-    found = failures.translate(error)
-    if isinstance(found, Cancelled | TransferError):
-        return found
-    return TransferError(f"{request.facts.id} could not be brought here: {found.message}", hint=found.hint)
+    failure = failures.translate(error)
+    if isinstance(failure, Cancelled | TransferError):
+        return failure
+    lasting = isinstance(failure, PermissionDenied | CredentialsError | WarehouseUnavailable)
+    message = f"{request.facts.id} could not be brought here: {failure.message}"
+    return TransferError(message, lasting=lasting, hint=failure.hint)
+
+
+def _both(*predicates: str) -> str:
+    """One predicate of those that are not empty."""
+    said = [predicate for predicate in predicates if predicate]
+    return " AND ".join(f"({predicate})" for predicate in said) if said[1:] else "".join(said)
 
 
 def _snapshot(session: Any) -> datetime | None:
@@ -106,17 +125,19 @@ def _snapshot(session: Any) -> datetime | None:
 
 def _expected_rows(request: TransferRequest) -> int | None:
     """The table's row count, where it is that of the instant that is read."""
-    whole = request.partitions is None and request.snapshot is None and not request.facts.streaming
+    asked = request.partitions is None and not request.restriction
+    whole = asked and request.snapshot is None and not request.facts.streaming
     return request.facts.version.rows if whole else None
 
 
 def _counted(streams: Streams, request: TransferRequest, progress: Callable[[TransferEvent], None]) -> Iterator[Any]:
-    total = request.facts.version.bytes if request.partitions is None else None
-    done = 0
+    """Tells of each batch: its bytes, and how many there will be by the rows that are still to come."""
+    expected, done, rows = _expected_rows(request), 0, 0
     try:
         for batch in streams:
-            done += batch.nbytes
-            progress(TransferEvent(request.facts.id, "read", done, None if total is None else max(total, done)))
+            done, rows = done + batch.nbytes, rows + batch.num_rows
+            total = int(done * max(1.0, expected / rows)) if expected and rows else None
+            progress(TransferEvent(request.facts.id, "read", done, total))
             yield batch
     except Exception as error:
         raise as_transfer_error(request, error) from error

@@ -5,15 +5,13 @@ Pure: dictionaries in, dataclasses out. https://cloud.google.com/bigquery/docs/r
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
-from reprlib import repr as shortened
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bigpato_magic.errors import ParameterError
+from bigpato_magic.parameters import check
 from bigpato_magic.types import (
     Column,
     Kind,
@@ -41,7 +39,7 @@ _LEGACY_NAMES = {
     "INTEGER": Kind.INT64,
     "RECORD": Kind.STRUCT,
 }
-_TYPE = re.compile(r"\s*(\w+)\s*(?:<\s*(\w+)\s*>|\(([\d\s,]*)\))?\s*")
+_TYPE = re.compile(r"\s*+(\w++)\s*+(?:<\s*+(\w++)\s*+>|\(([\d\s,]*+)\))?\s*+")
 _PARAMETER_NAMES = {"maxLength": "max_length", "precision": "precision", "scale": "scale"}
 _MICROSECONDS = 6
 
@@ -189,16 +187,12 @@ def query_parameters(parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
     Raises:
         ParameterError: a value does not fit its type.
     """
-    return [_query_parameter(p) for p in parameters]
+    return [_query_parameter(check(p)) for p in parameters]
 
 
 def _query_parameter(parameter: Parameter) -> dict[str, Any]:
-    try:
-        value = _value(parameter.type, parameter.value)
-    except (TypeError, ValueError, KeyError, AttributeError, InvalidOperation) as error:
-        name = "A positional parameter" if parameter.name is None else f"Parameter @{parameter.name}"
-        raise ParameterError(f"{name} is {shortened(parameter.value)}, which is no {parameter.type}.") from error
     named = {} if parameter.name is None else {"name": parameter.name}
+    value = _value(parameter.type, parameter.value)
     return {**named, "parameterType": _type(parameter.type), "parameterValue": value}
 
 
@@ -214,9 +208,8 @@ def _type(of: SqlType) -> dict[str, Any]:
 
 def _value(of: SqlType, value: Any) -> dict[str, Any]:
     if of.kind is Kind.ARRAY and of.element:
-        # A NULL array is sent as an empty one: BigQuery has no other way to write it.
         element = of.element
-        return {"arrayValues": [_value(element, v) for v in _items(value)]}
+        return {"arrayValues": [_value(element, v) for v in value]}
     if value is None:
         return {} if of.kind in (Kind.STRUCT, Kind.RANGE) else {"value": None}
     if of.kind is Kind.STRUCT:
@@ -224,52 +217,18 @@ def _value(of: SqlType, value: Any) -> dict[str, Any]:
     if of.kind is Kind.RANGE and of.element:
         element = of.element
         return {"rangeValue": {bound: _value(element, value[bound]) for bound in ("start", "end")}}
-    return {"value": _scalar(of.kind, value)}
+    return {"value": _TEXTS.get(of.kind, str)(value)}
 
 
-def _items(value: Any) -> Iterable[Any]:
-    if isinstance(value, str | bytes | Mapping):
-        raise TypeError("an ARRAY needs a list")
-    return () if value is None else value
-
-
-_PYTHON: dict[Kind, tuple[type, ...]] = {
-    Kind.BOOL: (bool,),
-    Kind.BYTES: (bytes, bytearray),
-    Kind.DATE: (date, str),
-    Kind.DATETIME: (datetime, str),
-    Kind.TIME: (time, str),
-    Kind.TIMESTAMP: (datetime, str),
-    Kind.STRING: (str,),
+# https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types, "canonical format"
+_TEXTS: dict[Kind, Callable[[Any], str]] = {
+    Kind.BIGNUMERIC: lambda value: f"{value:f}",
+    Kind.BOOL: lambda value: "true" if value else "false",
+    Kind.BYTES: lambda value: b64encode(value).decode("ascii"),
+    Kind.DATE: lambda value: str(value.isoformat()),
+    Kind.DATETIME: lambda value: str(value.isoformat("T", "microseconds")),
+    Kind.FLOAT64: repr,
+    Kind.NUMERIC: lambda value: f"{value:f}",
+    Kind.TIME: lambda value: str(value.isoformat("microseconds")),
+    Kind.TIMESTAMP: lambda value: str(value.isoformat(" ", "microseconds")),
 }
-
-
-def _scalar(kind: Kind, value: Any) -> Any:
-    from google.cloud.bigquery import ScalarQueryParameter
-
-    if (kind in _PYTHON and not isinstance(value, _PYTHON[kind])) or _is_other(kind, value):
-        raise TypeError(kind)
-    if kind is Kind.JSON:
-        return value if isinstance(value, str) else json.dumps(value)
-    if kind is Kind.INT64:
-        value = _whole(value)
-    if kind in (Kind.INTERVAL, Kind.GEOGRAPHY):
-        return str(value)
-    if kind is Kind.TIMESTAMP and isinstance(value, datetime) and value.tzinfo is not None:
-        value = value.astimezone(UTC)
-    return ScalarQueryParameter(None, str(kind), value).to_api_repr()["parameterValue"]["value"]
-
-
-def _is_other(kind: Kind, value: Any) -> bool:
-    """A Python `datetime` is a `date` too, which a DATE is not; a NUMERIC must be a number."""
-    if kind is Kind.DATE:
-        return isinstance(value, datetime)
-    if kind in (Kind.NUMERIC, Kind.BIGNUMERIC):
-        return isinstance(value, bool) or not Decimal(str(value)).is_finite()
-    return False
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, str | bool) or int(value) != value:
-        raise TypeError("an INT64 needs a whole number")
-    return int(value)

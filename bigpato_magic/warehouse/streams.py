@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from bigpato_magic.errors import Cancelled
+from bigpato_magic.system import elapsed
 from bigpato_magic.warehouse import failures
+from bigpato_magic.warehouse.answers import require
 from bigpato_magic.warehouse.connection import REQUEST_SECONDS, Connection
 
 # A batch is at most 10 MiB on the wire, so this bounds what waits for the receiver.
@@ -21,6 +23,10 @@ from bigpato_magic.warehouse.connection import REQUEST_SECONDS, Connection
 _BATCHES_WAITING_PER_STREAM = 2
 _LOOK_SECONDS = 0.1
 _RESUMES_WITHOUT_PROGRESS = 5
+# Seconds that a stream may bring nothing while it is waited for; then it is asked anew, from where it stands. As many
+# times in a row, and it is given up: a minute and a half, as long as a request and its retries may take.
+STALL_SECONDS = 30.0
+STALLS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ def open_session(connection: Connection, wanted: Wanted) -> Any:
 
     Raises:
         google.api_core.exceptions.GoogleAPICallError: the server refuses, or cannot be reached.
+        answers.IncompleteAnswer: it opened a session that nothing can be read from.
     """
     from google.cloud.bigquery_storage_v1 import types
 
@@ -63,7 +70,7 @@ def open_session(connection: Connection, wanted: Wanted) -> Any:
     )
     if wanted.snapshot is not None:
         session.table_modifiers = types.ReadSession.TableModifiers(snapshot_time=wanted.snapshot)
-    return connection.reader.create_read_session(
+    opened = connection.reader.create_read_session(
         parent=f"projects/{connection.project}",
         read_session=session,
         # Left out, the server was seen to give one stream only.
@@ -71,10 +78,15 @@ def open_session(connection: Connection, wanted: Wanted) -> Any:
         retry=failures.retry(),
         timeout=REQUEST_SECONDS,
     )
+    require(not opened.streams or opened.arrow_schema.serialized_schema, "the session has no schema")
+    require(opened.streams or wanted.restriction or not opened.estimated_row_count, "the session has no streams")
+    return opened
 
 
 class Streams:
     """Batches of all streams of a session, in no order; readers wait when the receiver is slow.
+
+    A stream that breaks, or brings nothing for `STALL_SECONDS`, is resumed at its offset.
 
     Args:
         reader: a `BigQueryReadClient`.
@@ -90,6 +102,7 @@ class Streams:
         self._names = list(names)
         self._stopped = stopped
         self._closed = threading.Event()
+        self._calls: dict[str, _Call] = {}
         self._open = len(session.streams)
         self._queue: queue.Queue[Any] = queue.Queue(max(1, self._open) * _BATCHES_WAITING_PER_STREAM)
         if self._open:
@@ -100,6 +113,8 @@ class Streams:
     def close(self) -> None:
         """Stop the readers; what they still hold is dropped."""
         self._closed.set()
+        for call in list(self._calls.values()):
+            call.cancel()
 
     def _done(self) -> bool:
         return self._closed.is_set() or self._stopped()
@@ -110,6 +125,7 @@ class Streams:
         while self._open:
             if self._done():
                 raise Cancelled
+            self._end_stalled()
             try:
                 item = self._queue.get(timeout=_LOOK_SECONDS)
             except queue.Empty:
@@ -120,6 +136,11 @@ class Streams:
                 self._open -= 1
             else:
                 yield item
+
+    def _end_stalled(self) -> None:
+        for call in list(self._calls.values()):
+            if call.waits > STALL_SECONDS:
+                call.stall()
 
     # ---------------------------------------------------------------------------- the readers' threads
 
@@ -152,18 +173,69 @@ class Streams:
     def _messages(self, stream: str) -> Iterator[Any]:
         """All messages of a stream. A cut one goes on where it was cut, also where Google's client would give up."""
         offset = failures_in_a_row = 0
-        while True:
+        while not self._done():
+            call = self._calls[stream] = _Call(self._reader, stream, offset)
             try:
-                for message in self._reader.read_rows(stream, offset=offset, retry=None):
+                for message in call:
                     yield message
                     offset += message.row_count
                     failures_in_a_row = 0
                 return  # noqa: TRY300 - the stream is at its end
             except Exception as error:
                 failures_in_a_row += 1
+                most = STALLS - 1 if call.stalled else _RESUMES_WITHOUT_PROGRESS
                 passing = failures.transient(error) or failures.never_connected(error)
-                if failures_in_a_row > _RESUMES_WITHOUT_PROGRESS or not passing:
+                if failures_in_a_row > most or not passing:
                     raise
                 self._closed.wait(min(8.0, 0.2 * 2**failures_in_a_row))
-                if self._done():
-                    return
+
+
+class _Call:
+    """One call of ReadRows, that tells how long it has been waited for.
+
+    Google's client would wait for the first message where no other thread can end it, so its stub is called.
+    """
+
+    def __init__(self, reader: Any, stream: str, offset: int) -> None:
+        from google.api_core.gapic_v1 import routing_header
+        from google.cloud.bigquery_storage_v1 import types
+
+        request = types.ReadRowsRequest(read_stream=stream, offset=offset)
+        header = routing_header.to_grpc_metadata((("read_stream", stream),))
+        self.stalled = False
+        self._since: float | None = None
+        self._call = reader.transport.read_rows(request, metadata=(header,))
+
+    @property
+    def waits(self) -> float:
+        """Seconds since a message is waited for; 0 while none is."""
+        since = self._since
+        return 0.0 if since is None else elapsed() - since
+
+    def stall(self) -> None:
+        """End it, because it brings nothing."""
+        self.stalled = True
+        self._call.cancel()
+
+    def cancel(self) -> None:
+        """End it, because nobody wants it."""
+        self._call.cancel()
+
+    def __iter__(self) -> Iterator[Any]:
+        import grpc
+        from google.api_core.exceptions import DeadlineExceeded, from_grpc_error
+
+        messages = iter(self._call)
+        while True:
+            self._since = elapsed()
+            try:
+                message = next(messages, None)
+            except grpc.RpcError as error:
+                if self.stalled:
+                    raise DeadlineExceeded(f"BigQuery sent no rows for {STALL_SECONDS:.0f} s.") from error
+                raise from_grpc_error(error) from error
+            finally:
+                self._since = None
+            if message is None:
+                return
+            yield message

@@ -205,6 +205,7 @@ def shop_template(tmp_path_factory):
     warehouse = demo.open_warehouse(folder, datasets=("samples",))
     for statement in SHOP:
         warehouse.execute(statement)
+    warehouse.close()  # SQLite's journal goes with it, and not while the folder is copied
     return folder
 
 

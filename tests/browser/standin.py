@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from traitlets import Bool, CaselessStrEnum, HasTraits
 
 from bigpato_magic.errors import TransferError
-from bigpato_magic.overview import TableRow
+from bigpato_magic.overview import KeptRow, TableRow
 from bigpato_magic.status import Status
 from bigpato_magic.traits import Duration, Size
 from bigpato_magic.types import (
@@ -42,6 +42,11 @@ class _Freshness(HasTraits):
     max_staleness = Duration("0 s", help="A copy this much older than its table may still answer.")
 
 
+class _Keep(HasTraits):
+    on = Bool(True, help="Keep answers.")
+    share = 0.25
+
+
 class _Tier(HasTraits):
     budget = Size("10 GiB", help="Disk that copies may use.")
     policy = CaselessStrEnum(["cost", "lru"], "cost", help="Which tables are held.")
@@ -50,6 +55,7 @@ class _Tier(HasTraits):
     def __init__(self, client):
         super().__init__()
         self.facts = SimpleNamespace(policy=_Freshness())
+        self.keep = _Keep()
         self.ledger = SimpleNamespace(days=lambda since: [_saved(n) for n in range(30)])
         self._client = client
 
@@ -65,17 +71,26 @@ class StandIn(HasTraits):
     footnote = Bool(True, help="Show a footnote.")
     project = "acme"
 
-    def __init__(self, tables=200, step=0.05):
+    def __init__(self, tables=200, step=0.05, answers=30):
         super().__init__()
         self.status = Status()
         self.tier = _Tier(self)
         self.step = step
         self._tables = {t.id: t for t in _tables(tables)}
+        self._kept = {row.id: row for row in _kept(answers)}
         for n in range(12):
             self.status.note_query(_query(n))
 
     def tables(self):
         return list(self._tables.values())
+
+    def kept(self):
+        return list(self._kept.values())
+
+    def forget(self, what=None):
+        gone = [self._kept.pop(table) for table in (list(self._kept) if what is None else what) if table in self._kept]
+        self.status.changed()
+        return gone
 
     def savings(self, since=None):
         days = [
@@ -86,7 +101,7 @@ class StandIn(HasTraits):
         size, dollars = sum(t.not_billed_bytes for t in tables), sum(t.not_billed_dollars for t in tables)
         return SimpleNamespace(days=days, bytes_saved=size, dollars_saved=dollars)
 
-    def plan(self, tables=None):
+    def plan(self, tables=None, cancel=None, say=None):
         away = [t for t in self.tables() if t.where == "bigquery"]
         return Plan(
             promote=tuple(_promotion(t) for t in away[:5]),
@@ -107,6 +122,9 @@ class StandIn(HasTraits):
         for table in tables:
             self._put(table, where="bigquery", lru=None, local_bytes=0, held="")
         return Plan()
+
+    def check_copies(self):
+        """They are as fresh as they are."""
 
     def pin(self, tables):
         for table in tables:
@@ -159,8 +177,25 @@ def _tables(count):
             freshness=r.choice([Freshness.FRESH, Freshness.STALE]) if here else Freshness.UNKNOWN,
             fresh_as_of=NOW - timedelta(minutes=r.randint(0, 900)) if here else None,
             not_billed_bytes=int(dollars / 6.25 * 2**40), not_billed_dollars=dollars, score=dollars * 1.5 - 1,
-            score_parts={"scan": dollars * 1.2, "waiting": dollars * 0.3, "disk": -1.0},
+            score_dollars=dollars * 1.2, score_seconds=dollars * 54,
             held=r.choice(["all", "3 of 10 columns, 12 partitions"]) if here else "", pinned=here and n % 9 == 0,
+        )  # fmt: skip
+
+
+def _kept(count):
+    r = random.Random(2)
+    for n in range(count):
+        tables = tuple(TableId("acme", "shop", name) for name in (["orders"] if n % 3 else ["orders", "items"]))
+        fresh = [Freshness.FRESH, Freshness.UNKNOWN, Freshness.STALE, Freshness.FRESH][n % 4]
+        size = r.randint(0, 40) << 30
+        yield KeptRow(
+            TableId("acme", "kept-answers", f"kept_{n:016x}"),
+            f"SELECT country, day, COUNT(*) AS n{n}, SUM(amount) AS total FROM orders "
+            f"WHERE day >= DATE '2026-01-{n % 28 + 1:02d}' GROUP BY country, day",
+            tables, rows=10 ** (n % 5), local_bytes=int(10 ** r.uniform(4, 7)), answered=NOW - timedelta(hours=n),
+            uses=n % 7, last_used=NOW - timedelta(minutes=7 * n), not_billed_bytes=size * (n % 7 > 0),
+            not_billed_dollars=size * (n % 7 > 0) / 2**40 * 6.25, freshness=fresh,
+            fresh_as_of=NOW - timedelta(minutes=3 * n), reason="orders has changed" if fresh is Freshness.STALE else "",
         )  # fmt: skip
 
 
@@ -173,7 +208,7 @@ def _promotion(row):
     version = TableVersion("e", NOW, NOW, 10, row.bytes, "d")
     facts = TableFacts(row.id, version, columns, NOW)
     return Promotion(
-        facts, columns, None, f"{row.uses} queries of it were billed", row.bytes, row.bytes / 2**40 * 1.1, 3.0
+        facts, columns, None, f"{row.uses} queries of it were billed", row.bytes, row.bytes / 2**40 * 1.1, 3.0, 90.0
     )
 
 

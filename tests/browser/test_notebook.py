@@ -33,7 +33,7 @@ def test_a_query_runs_there_then_here_and_the_footnote_says_so(notebook, shop, s
     page = notebook(shop, QUERY, "%bp_rebalance orders", QUERY)
     expect(note(page, 1)).to_contain_text("local · ", timeout=60_000)
     expect(note(page, 0)).to_contain_text("orders is not local yet")
-    expect(note(page, 1)).to_contain_text("not billed")
+    expect(note(page, 1)).to_contain_text("BigQuery's cache would have had it too")
     tables = page.locator(".jp-OutputArea table.dataframe")
     assert tables.nth(0).inner_text() == tables.nth(1).inner_text()
     page.set_viewport_size({"width": 1150, "height": 1100})
@@ -49,6 +49,19 @@ def test_a_click_on_the_footnote_tells_why(notebook, shop, shoot):
     expect(note(page, 1).locator("pre")).to_contain_text("SELECT")
     page.set_viewport_size({"width": 1150, "height": 1300})
     shoot(page, "footnote")
+
+
+def test_keys_that_a_focused_footnote_gets_do_nothing_to_the_cell(notebook, shop):
+    page = notebook(shop, QUERY, NEXT)
+    expect(note(page)).to_be_visible(timeout=60_000)
+    done(page)
+    cells = page.locator(".jp-CodeCell").count()
+    note(page).locator("summary").focus()
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.keyboard.press("Enter")
+    expect(note(page).locator("li").first).to_be_visible()  # it is still there, and Enter opens it
+    assert page.locator(".jp-CodeCell").count() == cells
 
 
 def test_a_mistake_is_a_short_card_and_run_all_stops_there(notebook, shop, shoot):

@@ -141,10 +141,10 @@ def test_a_narrow_cell_shows_what_matters_and_does_not_spill(open_panel, shoot):
 def test_the_score_tells_its_parts(open_panel):
     page = open_panel()
     expect(rows(page).first.locator("td.score")).to_have_attribute(
-        "title", re.compile(r"score .* = scan .* · waiting .* · disk")
+        "title", re.compile(r"score \$.* for three days: \$.* not billed, .* not waited")
     )
     rows(page).first.hover()
-    expect(page.locator(".bp-details")).to_contain_text("= scan $")
+    expect(page.locator(".bp-details")).to_contain_text("for three days: $")
 
 
 # ------------------------------------------------------------------------------------------ the actions
@@ -273,6 +273,98 @@ def test_savings_and_last_queries_unfold(open_panel, shoot):
     shoot(page, "panel-folds")
     query.click()
     expect(page.locator(".bp-queries pre:visible")).to_have_count(0)
+
+
+# ---------------------------------------------------------------------------------- kept answers
+
+
+@pytest.fixture
+def kept(open_panel):
+    """A panel with its kept answers unfolded, and the table of them."""
+    page = open_panel()
+    page.locator("summary", has_text="Kept answers: 30").click()
+    return page, page.locator(".bp-kept-grid")
+
+
+def answers(table):
+    return table.locator("tbody tr")
+
+
+def test_kept_answers_unfold_to_what_they_are_and_did(kept, shoot):
+    page, table = kept
+    expect(page.locator(".bp-kept > summary")).to_have_text(
+        re.compile(r"Kept answers: 30 · \S+ MiB of 2\.5 GiB · not billed: \S+ GiB \(\$\S+\)")
+    )
+    expect(answers(table)).to_have_count(30)
+    expect(answers(table).first).to_contain_text("SELECT country, day, COUNT(*) AS n0")
+    assert {cell.inner_text().split()[0] for cell in table.locator("td.fresh").all()} == {"fresh", "stale", "unchecked"}
+    answers(table).nth(2).hover()
+    expect(page.locator(".bp-kept-details")).to_contain_text(
+        re.compile("100 rows, .* on disk · answered 2 h ago · 2 uses, .* not billed")
+    )
+    expect(page.locator(".bp-kept-details")).to_contain_text("orders has changed")
+    page.set_viewport_size({"width": 1150, "height": 1000})
+    page.locator(".bp-kept").scroll_into_view_if_needed()
+    shoot(page, "panel-kept")
+
+
+def test_kept_answers_fit_into_a_narrow_cell(kept, shoot):
+    page, table = kept
+    page.evaluate("() => { document.querySelector('.bp').style.width = '400px'; }")
+    expect(table.get_by_role("columnheader", name="Tables")).to_be_hidden()
+    expect(table.get_by_role("columnheader", name="Fresh")).to_be_visible()
+    expect(answers(table).first.get_by_role("button", name="Forget")).to_be_visible()
+    assert page.locator(".bp").evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert page.locator(".bp-kept-box").evaluate("box => box.scrollWidth <= box.clientWidth")
+    page.locator(".bp-kept").scroll_into_view_if_needed()
+    shoot(page, "panel-kept-narrow")
+
+
+def test_one_answer_is_forgotten_by_its_button(kept):
+    page, table = kept
+    answers(table).nth(1).get_by_role("button", name="Forget").click()
+    expect(answers(table)).to_have_count(29, timeout=SHORTLY)
+    expect(page.get_by_role("status").filter(has_text=re.compile(r"1 kept answer forgotten, .* freed"))).to_be_visible()
+    expect(table.get_by_role("rowheader", name="AS n1,")).to_have_count(0)
+    expect(table).to_be_focused()
+
+
+def test_the_keyboard_moves_among_answers_and_forgets_one(kept):
+    page, table = kept
+    table.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    active = table.locator("tr.bp-active")
+    expect(active).to_have_attribute("aria-rowindex", "3")
+    expect(table).to_have_attribute("aria-activedescendant", active.get_attribute("id"))
+    expect(page.locator(".bp-kept-details")).to_contain_text("AS n1,")
+    page.keyboard.press("Delete")
+    expect(answers(table)).to_have_count(29, timeout=SHORTLY)
+    expect(active.get_by_role("rowheader")).to_contain_text("AS n2,")
+    page.keyboard.press("d")  # twice would delete the cell, were the key the notebook's
+    page.keyboard.press("d")
+    assert page.locator(".jp-CodeCell").count() == 1
+
+
+def test_all_answers_go_only_when_that_was_said_twice(kept, shoot):
+    page, table = kept
+    everything = page.get_by_role("button", name="Forget all…")
+    everything.click()
+    dialog = page.get_by_role("dialog", name="Forget all kept answers")
+    expect(dialog).to_contain_text("30 kept answers (")
+    expect(dialog).to_be_focused()
+    dialog.scroll_into_view_if_needed()
+    shoot(page, "panel-forget")
+    dialog.focus()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(everything).to_be_focused()
+    expect(answers(table)).to_have_count(30)
+    everything.click()
+    dialog.get_by_role("button", name="Forget all").click()
+    expect(page.locator(".bp-kept > summary")).to_have_text("Kept answers", timeout=SHORTLY)
+    expect(page.locator(".bp-kept-details")).to_contain_text("None yet")
+    expect(everything).to_be_hidden()
 
 
 # ----------------------------------------------------------------------- where there is no live kernel

@@ -6,5 +6,5 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def analyzer(ready_analyzer):
-    """Ready."""
+def ready(analyzer):
+    """The analyzer is."""

@@ -19,7 +19,7 @@ def facts_of(warehouse: DemoWarehouse, name: str) -> TableFacts:
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path):
+def warehouse(tmp_path: Path, analyzer):
     made = DemoWarehouse(tmp_path / "warehouse", dataset="shop", threads=2)
     made.execute(
         """
@@ -27,7 +27,7 @@ def warehouse(tmp_path: Path):
         CREATE TABLE orders (id INT64, amount NUMERIC, country STRING, day DATE);
         INSERT INTO orders VALUES (1, 10.5, 'CH', DATE '2024-01-01'), (2, 20, 'DE', DATE '2024-01-02'),
           (3, NULL, NULL, DATE '2024-01-02');
-        CREATE TABLE visits (at TIMESTAMP, page STRING) PARTITION BY TIMESTAMP_TRUNC(at, DAY);
+        CREATE TABLE visits (seen TIMESTAMP, page STRING) PARTITION BY TIMESTAMP_TRUNC(seen, DAY);
         INSERT INTO visits SELECT TIMESTAMP_ADD(TIMESTAMP '2024-01-01', INTERVAL h HOUR), CONCAT('p', CAST(h AS STRING))
           FROM UNNEST(GENERATE_ARRAY(0, 71)) AS h;
         """

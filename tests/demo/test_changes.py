@@ -42,7 +42,7 @@ def test_rows_that_no_version_has_any_more_leave_the_disk_when_it_is_opened_agai
         os.utime(path, (0, 0))  # what is young may belong to a change that is not finished
     DemoWarehouse(warehouse.directory)
     left = {path.name for path in (warehouse.directory / "data").glob("*.parquet")}
-    assert left == warehouse._catalogue.files()
+    assert left == warehouse._history.files()
     assert len(left) < len(files)
 
 
@@ -91,8 +91,10 @@ def test_dropped_and_made_again_is_another_table(warehouse):
 def test_only_the_partitions_that_changed_are_newer(warehouse):
     before = {p.id: p for p in warehouse.partitions(table("visits"))}
     assert {p: f.rows for p, f in before.items()} == {"20240101": 24, "20240102": 24, "20240103": 24}
-    warehouse.execute("UPDATE visits SET page = 'x' WHERE at >= TIMESTAMP '2024-01-02' AND at < TIMESTAMP '2024-01-03'")
-    warehouse.execute("DELETE FROM visits WHERE at < TIMESTAMP '2024-01-02'")
+    warehouse.execute(
+        "UPDATE visits SET page = 'x' WHERE seen >= TIMESTAMP '2024-01-02' AND seen < TIMESTAMP '2024-01-03'"
+    )
+    warehouse.execute("DELETE FROM visits WHERE seen < TIMESTAMP '2024-01-02'")
     after = {p.id: p for p in warehouse.partitions(table("visits"))}
     assert set(after) == {"20240102", "20240103"}
     assert after["20240103"] == before["20240103"]

@@ -129,7 +129,6 @@ def test_a_view_reads_its_tables_with_full_names(warehouse):
         ("SELECT * FROM INFORMATION_SCHEMA.TABLES", "INFORMATION_SCHEMA"),
         ("DECLARE x INT64", "cannot run"),
         ("EXPORT DATA OPTIONS(uri='gs://b/*') AS SELECT 1", "cannot run"),
-        ("SELECT CAST('1' AS BIGNUMERIC) + 1", "BIGNUMERIC"),
         ("", "empty"),
     ],
 )
@@ -138,12 +137,13 @@ def test_what_it_cannot_run_is_an_error(warehouse, sql, message):
         warehouse.query(sql)
 
 
-def test_computing_with_a_bignumeric_column_is_refused_and_reading_it_is_not(warehouse):
+def test_what_compiled_sql_does_not_hold_is_computed_by_googles_evaluator(warehouse):
     make_samples(warehouse)
-    assert warehouse.query("SELECT bignumeric FROM samples.all_types WHERE id = 1").arrow.num_rows == 1
-    for computed in ("MAX(bignumeric)", "bignumeric > 1", "bignumeric + 1"):
-        with pytest.raises(QueryError, match="BIGNUMERIC"):
-            warehouse.query(f"SELECT {computed} FROM samples.all_types")
+    found = warehouse.execute(
+        "SELECT MAX(bignumeric) AS most, COUNTIF(bignumeric > 1) AS n, MAX(ARRAY_LENGTH(`array`)) AS longest "
+        "FROM samples.all_types"
+    )
+    assert found.to_pylist() == [{"most": Decimal(10) ** 37, "n": 2, "longest": 3}]
 
 
 def test_errors_tell_their_place(warehouse):
@@ -233,3 +233,139 @@ def test_another_project_is_another_place(warehouse):
     with pytest.raises(TableNotFound):
         warehouse.query("SELECT * FROM `other-project.shop.orders`")
     assert warehouse.facts([TableId("other-project", "shop", "orders")])
+
+
+@pytest.mark.parametrize("query", ["SELECT 1 / 0", "SELECT id / (id - id) FROM orders", "SELECT DIV(1, 0)"])
+def test_a_division_by_zero_fails_as_on_bigquery(warehouse, query):
+    with pytest.raises(QueryError, match="division by zero"):
+        warehouse.query(query)
+
+
+def test_a_division_that_is_not_reached_does_not_fail(warehouse):
+    query = "SELECT IF(n = 0, NULL, 10 / n) AS a, SAFE_DIVIDE(10, n) AS b FROM UNNEST([0, 4]) AS n ORDER BY n"
+    assert warehouse.query(query).arrow.to_pylist() == [{"a": None, "b": None}, {"a": 2.5, "b": 2.5}]
+
+
+@pytest.mark.parametrize(
+    ("query", "message", "place", "hint"),
+    [
+        ("SELECT COUTN(id) FROM orders", "Function not found: COUTN", (1, 8), "did you mean cot?"),
+        ("SELECT id FROM orders WHERE", "Syntax error: Unexpected end of script", (1, 28), None),
+        ("SELECT contry FROM orders", "Unrecognized name: contry", (1, 8), "did you mean country?"),
+        (
+            "SELECT id + country FROM orders",
+            "No matching signature for operator + for argument types: INT64, STRING",
+            (1, 8),
+            None,
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_googles_words_once_the_analyzer_is_ready(
+    warehouse, analyzer, query, message, place, hint
+):
+    with pytest.raises(QueryError) as caught:
+        warehouse.query(query)
+    error = caught.value
+    assert error.message == message
+    assert ((error.line, error.column), error.hint) == (place, hint)
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ("SELECT d.os, COUNT(*) AS n FROM (SELECT STRUCT('a' AS os) AS d) GROUP BY os", [{"os": "a", "n": 1}]),
+        ("SELECT ARRAY_AGG(x LIMIT 3) AS a FROM UNNEST([1, 2, 3, 4]) AS x", [{"a": [1, 2, 3]}]),
+        (
+            "SELECT FORMAT('%05.1f', 3.14159) AS f, EXTRACT(DAYOFWEEK FROM DATE '2024-01-07') AS d",
+            [{"f": "003.1", "d": 1}],
+        ),
+        ("SELECT COUNTIF(x > 1) AS n, SUM(x) AS s FROM UNNEST(CAST([] AS ARRAY<INT64>)) AS x", [{"n": 0, "s": None}]),
+        (
+            "SELECT x, i FROM UNNEST(['a', 'b']) AS x WITH OFFSET AS i ORDER BY i",
+            [{"x": "a", "i": 0}, {"x": "b", "i": 1}],
+        ),
+        ("SELECT NUMERIC '1' / 3 AS third", [{"third": Decimal("0.333333333")}]),
+        ("CREATE TEMP FUNCTION twice(x INT64) AS (2 * x); SELECT twice(id) AS t FROM orders WHERE id = 2", [{"t": 4}]),
+    ],
+)
+def test_a_query_is_answered_as_bigquery_answers_it(warehouse, query, answer):
+    assert warehouse.query(query).arrow.to_pylist() == answer
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELECT 1/0", "division by zero: 1 / 0"),
+        ("SELECT [1][OFFSET(9)]", "Array index 9 is out of bounds"),
+        ("SELECT CONUT(*) FROM orders", "Function not found: CONUT"),
+        ("SELECT country.oss FROM orders", "Cannot access field oss on a value with type STRING"),
+        ("SELECT 1 AS a WHERE FALSE", "Query without FROM clause cannot have a WHERE clause"),
+        ("SELECT [1, NULL]", "Array cannot have a null element; error in writing field f0_"),
+        ("SELECT [STRUCT([1] AS a), NULL]", "Array cannot have a null element; error in writing field f0_"),
+        ("SELECT SUM(x) FROM UNNEST([9223372036854775807, 1]) AS x", "int64 overflow"),
+        ("CREATE TABLE t AS SELECT 1/0 AS x", "division by zero: 1 / 0"),
+    ],
+)
+def test_a_query_fails_as_on_bigquery(warehouse, query, message):
+    with pytest.raises(QueryError) as caught:
+        warehouse.query(query)
+    assert caught.value.message == message
+
+
+def test_what_is_known_to_be_translated_wrongly_is_refused_while_the_analyzer_is_not_ready(
+    warehouse, monkeypatch, caplog
+):
+    monkeypatch.setattr("bigpato_magic.googlesql.ready", lambda: False)
+    assert warehouse.execute("SELECT MAX(id) AS m FROM orders").to_pylist() == [{"m": 3}]
+    later = "DATE_ADD(DATE_SUB(MAX(day), INTERVAL 1 DAY), INTERVAL 2 DAY)"
+    assert warehouse.execute(f"SELECT {later} AS d, 1.5 AS f FROM orders").to_pylist() == [
+        {"d": date(2024, 1, 3), "f": 1.5}
+    ]
+    for query in ("SELECT [1][OFFSET(9)]", "SELECT FORMAT('%d', 1)", "SELECT EXTRACT(WEEK FROM DATE '2024-01-01')"):
+        with pytest.raises(QueryError, match="The demo warehouse cannot run this statement"):
+            warehouse.query(query)
+
+
+def test_a_view_is_read_less_the_columns_that_nobody_asks_for(warehouse):
+    warehouse.execute("CREATE VIEW wide AS SELECT id, country, amount, id / (id - 1) AS bad FROM orders")
+    assert warehouse.execute("SELECT SUM(id) AS s FROM wide WHERE country = 'DE'").to_pylist() == [{"s": 2}]
+    assert warehouse.dry_run("SELECT SUM(id) FROM wide").bytes_processed == 3 * 8
+    warehouse.execute("CREATE VIEW twice AS SELECT w.id FROM wide AS w JOIN orders AS o ON w.id = o.id")
+    assert warehouse.execute("SELECT COUNT(*) AS n FROM twice").to_pylist() == [{"n": 3}]
+    with pytest.raises(QueryError, match="division by zero"):
+        warehouse.query("SELECT bad FROM wide")
+
+
+def test_a_views_rows_are_no_result_yet(warehouse):
+    """Arrays of a result are never NULL and have no NULL elements; those of a view may be and have."""
+    warehouse.execute(
+        "CREATE VIEW arrays AS SELECT id, IF(id > 1, [id], NULL) AS a, ARRAY_AGG(country) AS c "
+        "FROM (SELECT id, NULLIF(country, 'DE') AS country FROM orders) GROUP BY id"
+    )
+    sql = "SELECT id, a IS NULL AS n, ARRAY_LENGTH(a) AS l, IFNULL(a, [7]) AS f, ARRAY_LENGTH(c) AS m FROM arrays ORDER BY id"
+    first, second = warehouse.execute(sql).to_pylist()[:2]
+    assert first == {"id": 1, "n": True, "l": None, "f": [7], "m": 1}
+    assert second == {"id": 2, "n": False, "l": 1, "f": [2], "m": 1}
+
+
+def test_what_a_view_may_stop_is_not_mixed_with_other_rows(warehouse):
+    warehouse.execute(
+        "CREATE TABLE u AS SELECT 1 AS i, CAST(NULL AS INT64) AS j UNION ALL SELECT 2, 5 UNION ALL SELECT 2, 6"
+    )
+    warehouse.execute("CREATE VIEW guarded AS SELECT i, ASCII(CAST(j AS STRING)) + 0 AS j FROM u")
+    sql = "SELECT id, id IN (SELECT g.j FROM guarded AS g WHERE g.i = o.id) AS x FROM orders AS o ORDER BY id"
+    assert [row["x"] for row in warehouse.execute(sql).to_pylist()] == [None, False, False]
+
+
+def test_a_failure_in_a_script_is_shown_where_it_stands(warehouse):
+    with pytest.raises(QueryError) as caught:
+        warehouse.execute("INSERT INTO orders (id) VALUES (7);\nSELECT nope FROM orders")
+    assert (caught.value.line, caught.value.column) == (2, 8)
+    assert caught.value.excerpt()[0].endswith("SELECT nope FROM orders")
+
+
+@pytest.mark.parametrize("sql", ["DECLARE x INT64 DEFAULT 1", "SELECT ST_AREA(ST_GEOGPOINT(1, 2))", "CALL p()"])
+def test_no_librarys_warning_reaches_a_person(warehouse, sql, capfd):
+    with pytest.raises(QueryError):
+        warehouse.query(sql)
+    assert capfd.readouterr() == ("", "")

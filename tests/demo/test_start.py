@@ -60,7 +60,7 @@ def test_half_made_data_are_made_again(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             samples(tmp_path)
     assert not list(tmp_path.glob("warehouse*"))
-    (tmp_path / "warehouse.killed.part").mkdir()
+    (tmp_path / f"warehouse.{'0a' * 16}.part").mkdir()
     (tmp_path / "warehouse").mkdir()
     assert TableId(demo.PROJECT, "samples", "events") in samples(tmp_path).tables()
     assert [p.name for p in tmp_path.glob("warehouse*")] == ["warehouse"]
@@ -119,3 +119,16 @@ def test_tpc_has_bigquerys_types(tmp_path):
     columns = warehouse.facts([id_])[id_].columns
     assert {str(c.type) for c in columns} == {"INT64", "NUMERIC", "STRING", "DATE"}
     assert len(warehouse.tables(dataset="tpch")) == 8
+
+
+def test_without_the_demos_packages_one_sentence_says_what_to_install(tmp_path):
+    script = (
+        "import sys; sys.modules['sqlglot'] = None\n"
+        "from importlib import util; util.find_spec, found = (lambda n: None if n == 'sqlglot' else found(n)), util.find_spec\n"
+        "from bigpato_magic import BigPato, demo\n"
+        f"demo.start({str(tmp_path)!r}, datasets=('samples',))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith(
+        "The demo warehouse needs sqlglot, which is not installed (pip install 'bigpato-magic[demo]')"
+    )

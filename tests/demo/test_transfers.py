@@ -100,7 +100,7 @@ def test_an_extract_has_several_shards_and_leaves_no_objects(warehouse, tmp_path
         assert sum(pq.read_metadata(f).num_rows for f in got.files) == 72
         assert any(warehouse.bucket.iterdir())
         # BigQuery's Parquet does not tell TIMESTAMP from DATETIME.
-        assert pq.read_schema(got.files[0]).field("at").type == pa.timestamp("us")
+        assert pq.read_schema(got.files[0]).field("seen").type == pa.timestamp("us")
     assert not any(warehouse.bucket.iterdir())
 
 

@@ -11,7 +11,10 @@ import pytest
 MODULES = (
     "bigpato_magic.local.relation",
     "bigpato_magic.traits",
-    "bigpato_magic.notebook.parameters",
+    "bigpato_magic.parameters.given",
+    "bigpato_magic.parameters.typenames",
+    "bigpato_magic.places",
+    "bigpato_magic.notebook.values",
     "bigpato_magic.demo",
 )
 

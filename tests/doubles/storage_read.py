@@ -28,6 +28,8 @@ class StorageRead:
         cuts: how often that happens, over all streams.
         cut_with: status of the cut.
         refuse_with: status that a session is refused with.
+        refuse_saying: what is said then, of the session that was asked for.
+        spoil: changes a session on its way out.
     """
 
     table: pa.Table
@@ -37,6 +39,8 @@ class StorageRead:
     cuts: int = 0
     cut_with: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE
     refuse_with: grpc.StatusCode | None = None
+    refuse_saying: Callable[[Any], str] = lambda _: "refused on purpose"
+    spoil: Callable[[Any], Any] = lambda session: session
     before_message: Callable[[], None] = lambda: None
     sessions: list[Any] = field(default_factory=list)
     reads: list[tuple[str, int]] = field(default_factory=list)
@@ -47,7 +51,7 @@ class StorageRead:
         """CreateReadSession."""
         self.sessions.append(request)
         if self.refuse_with is not None:
-            context.abort(self.refuse_with, "refused on purpose")
+            context.abort(self.refuse_with, self.refuse_saying(request.read_session))
         wanted = request.read_session
         names = list(wanted.read_options.selected_fields) or self.table.column_names
         # BigQuery keeps the table's order, whatever order was asked for.
@@ -56,7 +60,7 @@ class StorageRead:
         self._options = pa.ipc.IpcWriteOptions(compression=codec)
         count = min(self.streams, request.max_stream_count or 1) if self.table.num_rows else 0
         self._count = count
-        return types.ReadSession(
+        session = types.ReadSession(
             name="projects/p/locations/eu/sessions/s",
             table=wanted.table,
             table_modifiers=wanted.table_modifiers,
@@ -64,6 +68,7 @@ class StorageRead:
             arrow_schema=types.ArrowSchema(serialized_schema=self._served.schema.serialize().to_pybytes()),
             streams=[types.ReadStream(name=f"streams/{i}") for i in range(count)],
         )
+        return self.spoil(session)
 
     def read(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         """ReadRows."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -12,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from bigpato_magic.tier.files.locks import locked
 
 CACHE = Path(__file__).resolve().parents[2] / ".emulators"
 BUILD_SECONDS = 600
@@ -52,7 +53,7 @@ class Environment:
         """
         done = self._directory / "complete"
         CACHE.mkdir(exist_ok=True)
-        with _locked(CACHE / f"{self.name}.lock"):
+        with locked(CACHE / f"{self.name}.lock"):
             if not done.exists():
                 shutil.rmtree(self._directory, ignore_errors=True)
                 _make(self._directory, find_python(self.python), self.packages)
@@ -107,13 +108,6 @@ def _make(directory: Path, python: Path, packages: tuple[str, ...]) -> None:
         done = subprocess.run(step, capture_output=True, text=True, timeout=BUILD_SECONDS)
         if done.returncode:
             raise Unavailable(f"{' '.join(step[:3])} failed: {(done.stderr or done.stdout).strip()[-500:]}")
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 LOCAL_BIGQUERY = Environment(

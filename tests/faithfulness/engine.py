@@ -1,4 +1,4 @@
-"""The product's own way from text to answer, for the scorer: analyze → compile → DuckDB, never the reference evaluator.
+"""The product's own way from text to answer, for the scorer: analyze → compile → DuckDB, never the evaluator.
 
 answer("SELECT 1 AS x") → ("local", pyarrow.Table) | ("routed", "why")
 """
@@ -16,10 +16,10 @@ from typing import Any
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, Cancelled, QueryError
+from bigpato_magic.googlesql import lexer
 from bigpato_magic.local.duck import LocalEngine
-from bigpato_magic.local.write import Source
+from bigpato_magic.local.write import RowSource
 from bigpato_magic.sql import compile as compile_query
-from bigpato_magic.sql import read
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import (
     Column,
@@ -70,7 +70,7 @@ def ready() -> None:
 
 def answer(sql: str, tables: dict[str, Any] | None = None) -> tuple[str, Any]:
     """What the product does with a query over tables (`{"ds.name": pyarrow.Table}`), loaded as published copies."""
-    kind = read.statement_kind(sql)
+    kind = lexer.statement_kind(sql)
     if not kind.is_query:
         return "routed", f"not-a-query: a {kind} statement runs on BigQuery"
     ready()
@@ -118,7 +118,10 @@ def run(compiled: Any, copies: list[TableCopy], parameters: Sequence[Parameter] 
 
 
 def table_of(name: str, table: Any) -> Described:
-    columns = tuple(Column(field.name, type_of(field.type)) for field in table.schema)
+    return describe(name, tuple(Column(field.name, type_of(field.type)) for field in table.schema))
+
+
+def describe(name: str, columns: tuple[Column, ...]) -> Described:
     return Described(TableId(PROJECT, *name.split(".")), columns)
 
 
@@ -127,7 +130,7 @@ def publish(table: Described, rows: Any) -> TableCopy:
     path = directory() / f"{len(PUBLISHED)}.duckdb"
     PUBLISHED.append(path)
     try:
-        written = local_engine().write_copy(path, table.columns, Source(batches=iter(rows.to_batches())))
+        written = local_engine().write_copy(path, table.columns, RowSource(batches=iter(rows.to_batches())))
     except BigPatoError:
         path.unlink(missing_ok=True)
         raise

@@ -106,7 +106,7 @@ def _with_fewer(query: Query, place: Place) -> Place:
 
 
 def left_out(verdict: Verdict, query: Query, place: Place) -> bool:
-    """Does the reference raise only for a row that a LIMIT, another part of a WHERE, a HAVING or an INTERSECT leaves out?
+    """Does the evaluator raise only for a row that a LIMIT, another part of a WHERE, a HAVING or an INTERSECT leaves out?
 
     No page of BigQuery's says that such rows are computed, and DuckDB may not compute them: both are right.
     """

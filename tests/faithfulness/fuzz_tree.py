@@ -61,7 +61,7 @@ class Query:
         return f"WITH q AS ({self.inner.needed(text)}) {text}" if self.inner else text
 
     def needed(self, outside: str) -> Query:
-        """The same, with NULL for what is not mentioned outside: BigQuery leaves it out, the reference computes it."""
+        """The same, with NULL for what is not mentioned outside: BigQuery leaves it out, the evaluator computes it."""
         places = enumerate(self.outputs, len(self.keys))
         kept = (tree if re.search(rf"\b[qp]\.c{i}\b", outside) else Tree("NULL", tree.type) for i, tree in places)
         return replace(self, outputs=tuple(kept))

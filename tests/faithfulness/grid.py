@@ -5,8 +5,8 @@
     python -m tests.faithfulness.grid --seconds 60 --seed 7   a sample
     python -m tests.faithfulness.grid --part 1/2         every second batch, for two processes
 
-The queries are made from the tables of rules themselves: a rule without a grid cannot be forgotten. Many combinations
-of values are tried in one query; where it fails on either side, it is halved until one row is left.
+The queries are made from the tables of rules themselves, with what `trials` adds: a rule cannot be forgotten. Many
+combinations of values are tried in one query; where it fails on either side, it is halved until one row is left.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bigpato_magic.googlesql import vocabulary
+from bigpato_magic.resolved import vocabulary
 from bigpato_magic.sql.rules import FUNCTIONS
 from bigpato_magic.sql.rules.base import LETTERS, Rule
 from tests.faithfulness.judge import Verdict, judge
+from tests.faithfulness.trials import patterns_of, values_of
 
 LONG_TEXT = "REPEAT('xyz', 500)"
 VALUES: dict[str, tuple[str, ...]] = {
@@ -225,9 +226,9 @@ def query(batch: list[Trial]) -> str:
 
 
 def patterns(rule: Rule) -> tuple[str, ...]:
-    """What to try for a rule: its own hints, or the function itself."""
-    if rule.grid:
-        return rule.grid
+    """What to try for a rule: what `trials` says, or the function itself."""
+    if said := patterns_of(rule):
+        return said
     if rule.name == "cast":
         target = rule.signature.partition(" AS ")[2]
         return (f"CAST(a AS {target})", f"SAFE_CAST(a AS {target})")
@@ -237,7 +238,11 @@ def patterns(rule: Rule) -> tuple[str, ...]:
     if rule.name in OPERATORS:
         return (f" {OPERATORS[rule.name]} ".join(letters),)
     call = f"{rule.name}({', '.join(letters)})"
-    return (call, f"SAFE.{call}") if rule.safe is not None and not rule.name.startswith("safe_") else (call,)
+    return (
+        (call, f"SAFE.{call}")
+        if (rule.safe is not None or rule.same_if_safe) and not rule.name.startswith("safe_")
+        else (call,)
+    )
 
 
 def types(rule: Rule) -> tuple[str, ...]:
@@ -251,7 +256,7 @@ def types(rule: Rule) -> tuple[str, ...]:
 def trials(rule: Rule, random_: random.Random, most: int = MOST) -> Iterator[Trial]:
     """Up to `most` trials for each pattern of a rule."""
     names = types(rule)
-    grids = [rule.values.get(letter) or VALUES.get(name, ()) for letter, name in zip(LETTERS, names, strict=False)]
+    grids = [values_of(rule).get(letter) or VALUES.get(name, ()) for letter, name in zip(LETTERS, names, strict=False)]
     if not all(grids):
         return
     combinations = list(itertools.islice(itertools.product(*grids), 20_000))
@@ -261,16 +266,16 @@ def trials(rule: Rule, random_: random.Random, most: int = MOST) -> Iterator[Tri
 
 
 def without_grid() -> list[str]:
-    """Rules that nothing can be tried for: each needs `grid`, or edge values of its types."""
+    """Rules that nothing can be tried for: each needs an entry in `trials`, or edge values of its types."""
     return [rule.id for rule in FUNCTIONS if rule.template is not None and not any(trials(rule, random.Random(0), 1))]
 
 
-# The reference has no answer (CURRENT_DATE, TO_BASE32), the answer is an error, or no function is spelled so.
+# The evaluator has no answer (CURRENT_DATE, TO_BASE32), the answer is an error, or no function is spelled so.
 UNPROVABLE = frozenset({*vocabulary.OTHER, "error", "$with_side_effects"})
 
 
 def unproven(seed: int) -> list[str]:
-    """Rules of which no trial is answered here as the reference answers it: what is tried is no trial then."""
+    """Rules of which no trial is answered here as the evaluator answers it: what is tried is no trial then."""
     random_ = random.Random(seed)
     rules = [rule for rule in FUNCTIONS if rule.template is not None and rule.name not in UNPROVABLE]
     return [r.id for r in rules if not any(judge(query([trial])).kind == "same" for trial in trials(r, random_))]

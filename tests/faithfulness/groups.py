@@ -1,4 +1,4 @@
-"""The grid of aggregates and window functions: each rule over groups of edge values, judged by the reference.
+"""The grid of aggregates and window functions: each rule over groups of edge values, judged by the evaluator.
 
 Groups: one value, several, all NULL, none; DISTINCT where the rule has it; frames of one row, of all rows, and between.
 """
@@ -119,7 +119,7 @@ def _windowed(rule: AggregateRule, arguments: str, rows: str) -> Iterator[str]:
 
 
 def unproven(seed: int) -> list[str]:
-    """Rules of which no query is answered here as the reference answers it: what is tried is no trial then."""
+    """Rules of which no query is answered here as the evaluator answers it: what is tried is no trial then."""
     proven: set[str] = set()
     for rule, sql in sample([], seed, 1):
         if rule not in proven and judge(sql).kind == "same":

@@ -1,4 +1,4 @@
-"""Is a local answer the reference's? Two Arrow tables, or an error on either side."""
+"""Is a local answer the evaluator's? Two Arrow tables, or an error on either side."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class Verdict:
         kind: of these.
         sql: the query.
         local: the answer here, or why there is none.
-        reference: the reference's answer, or its error.
+        reference: the evaluator's answer, or its error.
         rules: what the answer rests on.
-        answered: the reference has an answer.
+        answered: the evaluator has an answer.
+        table: the answer here.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Verdict:
     reference: str = ""
     rules: frozenset[str] = frozenset()
     answered: bool = True
+    table: Any = None
 
 
 def judge(sql: str, world: World = NOWHERE, *, ordered: bool = False, either_zero: bool = False) -> Verdict:
@@ -65,7 +67,8 @@ def judge(sql: str, world: World = NOWHERE, *, ordered: bool = False, either_zer
     equal = not isinstance(expected, QueryError) and same(local, expected, ordered=ordered, either_zero=either_zero)
     kind = "same" if equal else "WRONG"
     told = str(expected) if isinstance(expected, QueryError) else str(expected.to_pylist())
-    return Verdict(kind, sql, str(local.to_pylist()), told, compiled.rules, not isinstance(expected, QueryError))
+    answered = not isinstance(expected, QueryError)
+    return Verdict(kind, sql, str(local.to_pylist()), told, compiled.rules, answered, local)
 
 
 def reference(query: AnalyzedQuery, world: World = NOWHERE) -> Any:

@@ -1,10 +1,11 @@
-"""Errors next to NULL: each rule with one argument that raises and another that is NULL, judged by the reference.
+"""Errors beside what settles an answer: each rule with one argument that raises and another that is NULL or a constant.
 
     python -m tests.faithfulness.raising             all of it (minutes)
     python -m tests.faithfulness.raising substr lpad these functions
 
 GoogleSQL evaluates all arguments of a function, so `n + DIV(1, 0)` raises also where n is NULL. DuckDB may see the NULL
-first, as a constant, in a CASE of a macro or by what it knows of a column, and then never looks at the other.
+first, as a constant, in a CASE of a macro or by what it knows of a column, and then never looks at the other. A constant
+(a divisor of 0, an empty array) may settle a rule's CASE alike. The evaluator is the judge.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from functools import cache
 
 from bigpato_magic.sql.rules import FUNCTIONS
 from bigpato_magic.sql.rules.base import LETTERS, Rule
-from tests.faithfulness.grid import VALUES, patterns, types
+from tests.faithfulness.grid import LONG_TEXT, VALUES, patterns, types
 from tests.faithfulness.judge import Verdict, judge
+from tests.faithfulness.trials import values_of
 from tests.faithfulness.world import World, table_of
 
 # For each type a text that raises where z is 0.
@@ -59,23 +61,32 @@ def _value(name: str, kind: str, z: int) -> str:
 
 
 def trials(rule: Rule) -> Iterator[str]:
-    """Queries: each pair of arguments of a rule, one that raises and one that is NULL in one of several ways."""
+    """Queries: each pair of arguments of a rule, one that raises and one that is NULL in several ways, or a constant."""
     kinds = types(rule)
     for pattern in patterns(rule)[:2]:
         present = [i for i, letter in enumerate(LETTERS[: len(kinds)]) if re.search(rf"\b{letter}\b", pattern)]
-        for raises, null in itertools.permutations(present, 2):
-            if kinds[raises] in RAISING and kinds[null] in SIMPLE:
-                for one in (f"CAST(NULL AS {kinds[null]})", f"n_{_name(kinds[null])}", f"p_{_name(kinds[null])}"):
-                    yield _query(rule, pattern, kinds, {raises: RAISING[kinds[raises]], null: one})
+        for raises, other in itertools.permutations(present, 2):
+            if kinds[raises] in RAISING:
+                for one in (*_nulls(kinds[other]), *_constants(rule, other, kinds[other])):
+                    yield _query(rule, pattern, kinds, {raises: RAISING[kinds[raises]], other: one})
+
+
+def _nulls(kind: str) -> Iterator[str]:
+    if kind in SIMPLE:
+        yield from (f"CAST(NULL AS {kind})", f"n_{_name(kind)}", f"p_{_name(kind)}")
+
+
+def _constants(rule: Rule, place: int, kind: str) -> list[str]:
+    values = values_of(rule).get(LETTERS[place]) or VALUES.get(kind, ())
+    return [value for value in values if value not in ("NULL", LONG_TEXT)]
 
 
 def _query(rule: Rule, pattern: str, kinds: tuple[str, ...], given: dict[int, str]) -> str:
     texts = {}
     for i, (letter, kind) in enumerate(zip(LETTERS, kinds, strict=False)):
-        plain = rule.values.get(letter) or VALUES.get(kind, ("NULL",))
-        texts[letter] = given.get(i) or (
-            f"v_{_name(kind)}" if kind in SIMPLE and not rule.values.get(letter) else plain[0]
-        )
+        own = values_of(rule).get(letter)
+        plain = own or VALUES.get(kind, ("NULL",))
+        texts[letter] = given.get(i) or (f"v_{_name(kind)}" if kind in SIMPLE and not own else plain[0])
     place = re.compile(rf"(?<![.\w%'$])([{''.join(texts)}])(?![\w'(])")
     return f"SELECT {place.sub(lambda found: texts[found[1]], pattern)} AS x FROM t"
 

@@ -1,4 +1,4 @@
-"""Random queries, other ones in each run (in CI the same): the local answer is the reference's, or there is none."""
+"""Random queries, other ones in each run (in CI the same): the local answer is the evaluator's, or there is none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import random
 from dataclasses import replace
 
-from tests.faithfulness import fuzz_texts
+from tests.faithfulness import fuzz_errors, fuzz_texts
 from tests.faithfulness.fuzz import Place, Report, run, shrunk
 from tests.faithfulness.fuzz_query import Generator
 from tests.faithfulness.fuzz_tree import Query, Rows, Tree, simpler
@@ -30,6 +30,19 @@ def test_random_texts_and_patterns_are_never_understood_wrongly():
     report = fuzz_texts.run(first, 60)
     assert report.wrong == [], f"python -m tests.faithfulness.fuzz_texts --seed {first} --queries 60"
     assert report.kinds["same"] > report.kinds.total() / 2, report.kinds
+
+
+def test_random_queries_that_raise_for_some_rows_are_never_answered_wrongly():
+    first = seed()
+    report = fuzz_errors.run(first, 120)
+    assert report.wrong == [], f"python -m tests.faithfulness.fuzz_errors --seed {first} --queries 120"
+    assert report.kinds["same"] > 30, report.kinds
+    assert report.kinds["both fail"] > 10, report.kinds
+
+
+def test_the_same_seed_makes_the_same_query_that_raises():
+    assert str(fuzz_errors.Generator(7).query()) == str(fuzz_errors.Generator(7).query())
+    assert len({str(fuzz_errors.Generator(n).query()) for n in range(50)}) > 45
 
 
 def test_the_same_seed_makes_the_same_query():
@@ -82,7 +95,7 @@ def test_a_wrong_answer_is_seen(monkeypatch):
     )
     rule = FUNCTIONS.find("sign", ["INT64"])
     assert rule in numbers.RULES
-    monkeypatch.setitem(FUNCTIONS._found, ("sign", "INT64"), replace(rule, template="CAST(7 AS BIGINT)"))
+    monkeypatch.setitem(FUNCTIONS._answers, ("sign", "INT64"), replace(rule, template="CAST(7 AS BIGINT)"))
     verdict = place.judge(Query((Tree("SIGN({0})", "INT64", (Tree("i", "INT64"),)),)))
     assert (verdict.kind, verdict.local, verdict.reference) == ("WRONG", "[{'c0': 7}]", "[{'c0': 1}]")
     place.world.close()

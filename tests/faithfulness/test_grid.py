@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from tests.faithfulness import engine, grid, groups
+from bigpato_magic.sql.rules import FUNCTIONS
+from tests.faithfulness import engine, grid, groups, trials
 
 SECONDS = 60
 
@@ -26,6 +27,11 @@ def test_no_edge_value_is_answered_wrongly():
 
 def test_every_scalar_rule_has_a_grid():
     assert grid.without_grid() == []
+
+
+def test_what_is_tried_is_tried_of_rules_that_there_are():
+    ids = {rule.id for rule in FUNCTIONS}
+    assert {*trials.PATTERNS, *trials.VALUES} - ids == set()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Tables that random queries read: the same rows as copies that the product published, and as the reference holds them.
+"""Tables that random queries read: the same rows as copies that the product published, and as the evaluator holds them.
 
 Making them takes as long as several queries, so many queries are asked of one world; each is judged for itself.
 """
@@ -14,10 +14,11 @@ from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable
 from bigpato_magic.googlesql import analysis, catalog, rows
 from bigpato_magic.googlesql.analysis import Declared
-from bigpato_magic.googlesql.evaluable import foreign
-from bigpato_magic.googlesql.evaluation import Limits, answered, evaluate
+from bigpato_magic.googlesql.evaluation import WorkLimits, answered, evaluate
+from bigpato_magic.googlesql.instance import message
 from bigpato_magic.googlesql.service import Role
-from bigpato_magic.googlesql.source import Source
+from bigpato_magic.googlesql.source import SourceText
+from bigpato_magic.resolved.support import foreign
 from bigpato_magic.types import AnalyzedQuery, LocalTable, Parameter, TableCopy, TableId
 from tests.faithfulness import engine
 from tests.faithfulness.engine import Described
@@ -53,13 +54,11 @@ class World:
 
     def reference(self, query: AnalyzedQuery) -> Any:
         """The answer of Google's reference implementation, in one call; raises as `evaluate` does."""
-        from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
         if left := foreign(query.tree):
             raise AnalyzerUnavailable(f"{left} is left to BigQuery")
         given = self.parameters(query)
-        with analysis.asking(Source(query.sql, query.sql), Role.EVALUATE) as instance:
-            request = protos.EvaluateQueryRequest(sql=query.sql, registered_catalog_id=self._registered(instance))
+        with analysis.asking(SourceText(query.sql, query.sql), Role.EVALUATE) as instance:
+            request = message("EvaluateQuery", sql=query.sql, registered_catalog_id=self._registered(instance))
             request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
             request.options.CopyFrom(analysis.settings(instance, Declared.of(given), positional=False))
             request.options.allow_undeclared_parameters = False
@@ -72,12 +71,10 @@ class World:
 
     def _registered(self, instance: Any) -> int:
         """The number of a catalogue with the tables and their rows in an instance."""
-        from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
         known = instance.kept.setdefault("worlds", {})
         if self not in known:
             entries = catalog.entries(self.paths)
-            request = protos.RegisterCatalogRequest(simple_catalog=catalog.simple_catalog(instance, entries))
+            request = message("RegisterCatalog", simple_catalog=catalog.simple_catalog(instance, entries))
             request.descriptor_pool_list.CopyFrom(catalog.descriptor_pools())
             for entry in entries:
                 held = self.tables[entry.path[0]][1]
@@ -85,38 +82,35 @@ class World:
                 content.SetInParent()
                 columns = [(kind, held.column(place)) for place, (_, kind) in enumerate(entry.columns)]
                 rows.fill_table(content, columns, held.num_rows)
-            known[self] = instance.call("RegisterCatalog", request, protos.RegisterResponse).registered_id
+            known[self] = instance.call("RegisterCatalog", request).registered_id
         return int(known[self])
 
     def close(self) -> None:
-        """Remove the copies, and let the reference forget the tables."""
-        from google.protobuf.empty_pb2 import Empty
-        from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
+        """Remove the copies, and let the evaluator forget the tables."""
         if "copies" in self.__dict__:
             engine.withdraw(self.copies)
-        with analysis.asking(Source("", ""), Role.EVALUATE) as instance:
+        with analysis.asking(SourceText("", ""), Role.EVALUATE) as instance:
             number = instance.kept.get("worlds", {}).pop(self, None)
             if number is not None:
-                instance.call("UnregisterCatalog", protos.UnregisterRequest(registered_id=number), Empty)
+                instance.call("UnregisterCatalog", registered_id=number)
 
 
 class Nowhere(World):
     """No tables."""
 
     def reference(self, query: AnalyzedQuery) -> Any:
-        return evaluate(query.sql, limits=Limits(measured=False))
+        return evaluate(query.sql, limits=WorkLimits(measured=False))
 
 
 NOWHERE = Nowhere({})
 
 
 def table_of(name: str, columns: Mapping[str, str], values: Sequence[str]) -> tuple[Described, Any]:
-    """A table from GoogleSQL texts of rows, as the reference reads them."""
+    """A table from GoogleSQL texts of rows, as the evaluator reads them."""
     engine.ready()
     fields = ", ".join(f"{column} {kind}" for column, kind in columns.items())
     sql = f"SELECT * FROM UNNEST(ARRAY<STRUCT<{fields}>>[{', '.join(values)}])"
-    held = evaluate(sql, limits=Limits(measured=False))
+    held = evaluate(sql, limits=WorkLimits(measured=False))
     kinds = {output.name: output.type for output in googlesql.analyze(sql).outputs}
     return Described(
         TableId(engine.PROJECT, "ds", name), tuple(engine.Column(column, kinds[column]) for column in columns)

@@ -21,11 +21,11 @@ PRELOAD = [
     "bigpato_magic.demo.transfers",
     "bigpato_magic.frames",
     "bigpato_magic.local.views",
-    "bigpato_magic.sql.reads",
+    "bigpato_magic.pruning.pushdown",
     "bigpato_magic.sql.rules",
     "bigpato_magic.sql.udfs",
-    "bigpato_magic.tier.opened",
-    "bigpato_magic.tier.planning",
+    "bigpato_magic.tier.open_tier",
+    "bigpato_magic.tier.rebalance.gather",
 ]
 WORKER = Path(__file__).with_name("worker.py")
 
@@ -51,17 +51,18 @@ def call(name, answers, path, arguments):
 
 
 class Processes:
-    """Starts functions of `worker` in processes of their own."""
+    """Starts functions of a file in processes of their own."""
 
-    def __init__(self):
-        # The notebook's tests leave IPython's main module in its place, and multiprocessing looks for this there.
-        vars(sys.modules["__main__"]).setdefault("__spec__", None)
+    def __init__(self, worker=WORKER):
+        self.worker = str(worker)
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOAD)
 
     def start(self, name, *arguments):
+        # The notebook's tests leave IPython's main module in its place, and multiprocessing looks for this there.
+        vars(sys.modules["__main__"]).setdefault("__spec__", None)
         mine, theirs = self.context.Pipe()
-        process = self.context.Process(target=_enter, args=(str(Path(__file__)), name, theirs, str(WORKER), arguments))
+        process = self.context.Process(target=_enter, args=(str(Path(__file__)), name, theirs, self.worker, arguments))
         process.start()
         theirs.close()
         return process, mine

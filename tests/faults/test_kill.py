@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from bigpato_magic.tier.steps import STEPS
+from bigpato_magic.tier.files.crashpoints import STEPS
 
 KILLED = -signal.SIGKILL
-OFTEN = ("publish:part-moved", "publish:manifest-renamed", "promote:synced", "staging:removed")
+OFTEN = ("publish:part-moved", "publish:manifest-renamed", "part:synced", "staging:removed")
 """Steps that come several times on the way: the second time is another table's."""
 
 
@@ -36,8 +36,21 @@ def test_killed_at_a_step(step, processes, template, tmp_path):
     assert wrong == []
 
 
+KEEPING = [s for s in STEPS if s.startswith(("keep:", "publish:", "part:", "staging:", "demote:"))]
+"""On the way of a kept answer, which takes the place of an older one."""
+
+
+@pytest.mark.parametrize("step", [*KEEPING, "publish:manifest-renamed#2", "keep:done#2", "demote:manifest-gone#2"])
+def test_killed_while_an_answer_is_kept(step, processes, template, tmp_path):
+    home = clone(template, tmp_path)
+    _, code = processes.run("keeping", home, step)
+    assert code == KILLED, f"{step} was never reached"
+    assert processes.run("look", home) == ([], 0)
+
+
 def test_nothing_is_wrong_without_a_kill(processes, template, tmp_path):
     home = clone(template, tmp_path)
+    assert processes.run("keeping", home, None) == (None, 0)
     assert processes.run("run", home, None) == (None, 0)
     assert processes.run("look", home) == ([], 0)
 

@@ -31,6 +31,14 @@ def test_processes_that_promote_the_same_table_bring_it_once(processes, template
     assert sorted(brought) == [(0, 1), (0, 1), (1, 1)]
 
 
+def test_processes_that_keep_the_same_answer_have_it_once(processes, template, tmp_path):
+    home = clone(template, tmp_path)
+    running = [processes.start("keep_one", home) for _ in range(3)]
+    assert [answers.recv() for _, answers in running] == [1, 1, 1]
+    assert [process.join() or process.exitcode for process, _ in running] == [0, 0, 0]
+    assert processes.run("look", home) == ([], 0)
+
+
 def test_readers_go_on_while_the_table_is_refreshed_again_and_again(processes, template, tmp_path):
     home = clone(template, tmp_path)
     readers = [processes.start("read_often", home, 40) for _ in range(2)]

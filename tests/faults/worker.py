@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ TIGHT = "tight"
 
 
 def _tools():
-    path = Path(__file__).parents[1] / "tier_store" / "conftest.py"
+    path = Path(__file__).parents[1] / "tier" / "conftest.py"
     if "tier_tools" not in sys.modules:
         spec = importlib.util.spec_from_file_location("tier_tools", path)
         sys.modules["tier_tools"] = module = importlib.util.module_from_spec(spec)
@@ -42,7 +43,7 @@ def beyond_budget(home: Path):
     """
     allowed = budget(home) + LITTER
     for name, more in (("*/parts/*", 0), ("*/*/**/*.duckdb*", MOMENT)):
-        found = sum(path.stat().st_size for path in (home / "tier" / "principals").glob(name))
+        found = sum(path.stat().st_size for path in (home / "tier" / "bigpato-magic" / "principals").glob(name))
         if found > allowed + more:
             yield f"{name}: {found:,} bytes where {allowed + more:,} were allowed"
 
@@ -54,12 +55,48 @@ def prepare(home: Path) -> None:
     h = house(home)
     h.tier.promote([t.ORDERS, t.DAYS])
     h.tier.write_views(home / "views.duckdb")
+    keep(h, ANSWERS[0])
     warehouse.execute("INSERT INTO shop.orders VALUES (5000, 'new', 1)")
     warehouse.execute("INSERT INTO shop.days VALUES (DATE '2024-01-03', 5000)")
     # What the work takes when it takes most: a table in parts beside its older version, and the other table.
     (home / TIGHT).write_text(str(int(2.75 * h.tier.used_bytes())))
     h.tier.close()
     litter(home)
+
+
+KEPT = "a" * 32
+"""What the kept answer means that is replaced by a newer one."""
+ANSWERS = ([3, 1, 2], [5, 4, 6])
+"""The older, and the newer."""
+
+
+def keep(h, numbers, digest: str = KEPT) -> bool:
+    """Keep a made-up answer about a table that does not change; whether nothing is left to do."""
+    import pyarrow as pa
+
+    from bigpato_magic.types import Basis, Kind, OutputColumn, QuerySource, SqlType
+
+    items = _tools().ITEMS
+    facts = h.tier.facts.fetch([items])[items]
+    bases = (Basis(facts, frozenset({"id"}), facts.checked_at),)
+    source = QuerySource(digest, ("n",), None, bases, "SELECT …", 1 << 30, 1.0)
+    h.tier.queries.keep(source, (OutputColumn("n", SqlType(Kind.INT64)),), pa.table({"n": pa.array(numbers)}))
+    return h.tier.open().keeper.settle(60)
+
+
+def keeping(home: Path, stop_at: str | None) -> None:
+    """An answer is replaced by a newer one, another is kept, and forgotten."""
+    if stop_at:
+        os.environ["BIGPATO_STOP_AT"] = stop_at
+    h = house(home, budget=budget(home))
+    _keep_all(h)
+    h.tier.close()
+
+
+def _keep_all(h) -> None:
+    keep(h, ANSWERS[1])
+    keep(h, [7], "b" * 32)
+    h.tier.queries.forget([c for c in h.tier.open().catalog.kept() if c.source.digest != KEPT])
 
 
 LITTER = len(b"half") + len(b"nobody's")
@@ -70,7 +107,7 @@ MOMENT = 1 << 20
 
 
 def litter(home: Path) -> None:
-    (root,) = (home / "tier" / "principals").iterdir()
+    (root,) = (home / "tier" / "bigpato-magic" / "principals").iterdir()
     draft = root / "staging" / "dead"
     draft.mkdir()
     (draft / "half.duckdb").write_bytes(b"half")
@@ -85,6 +122,7 @@ def everything(home: Path) -> None:
     h = house(home, budget=budget(home))
     h.tier.rebalance([t.ORDERS, t.DAYS, t.ITEMS])
     h.tier.demote([t.ITEMS])
+    _keep_all(h)
     h.tier.write_views(home / "views.duckdb")
     h.tier.close()
     other = house(home, "other")
@@ -103,7 +141,7 @@ def look(home: Path) -> list[str]:
     t = _tools()
     wrong = list(beyond_budget(home))
     h = house(home)
-    wrong += [*_copies(h, t), *_files(h), *_views(home)]
+    wrong += [*_copies(h, t), *_kept(h), *_files(h), *_views(home)]
     if h.tier.used_bytes() > budget(home):
         wrong.append("the budget is exceeded")
     done = h.tier.rebalance([t.ORDERS, t.DAYS])
@@ -130,6 +168,23 @@ def _copies(h, t):
         yield f"{finding.path.name}: {finding.message}"
 
 
+def _kept(h):
+    found = {copy.source.digest: copy for copy in h.tier.open().catalog.kept()}
+    if KEPT not in found:
+        yield "what was kept is lost"
+    for digest, copy in found.items():
+        with h.tier.queries.lease([copy]):
+            numbers = h.engine.rows(copy).column(0).to_pylist()
+        if numbers not in (ANSWERS if digest == KEPT else ([7],)):
+            yield f"a kept answer is torn: {numbers}"
+        if h.tier.facts.check([copy], 0)[copy.table][1] is not None:
+            yield "a kept answer is not fresh"
+
+
+def _newest(catalog):
+    return len(catalog.copies()) + len(catalog.kept())
+
+
 def _content(h, t, table, rows):
     found = h.truth(table)
     return [row for row in found if row["id"] != 5000] if rows == 1000 else found
@@ -144,9 +199,9 @@ def _files(h):
         yield f"drafts are left: {list(store.drafts.iterdir())}"
     if {path.stem for path in store.manifests.iterdir()} != {copy.id for copy in catalog.all()}:
         yield "the catalog is not the disk"
-    if len(catalog.all()) != len(catalog.copies()):
+    if len(catalog.all()) != _newest(catalog):
         h.tier.clean()
-        if len(catalog.all()) != len(catalog.copies()):
+        if len(catalog.all()) != _newest(catalog):
             yield "older copies are left"
 
 
@@ -169,7 +224,7 @@ def hold(home: Path, answers) -> None:
 
     h = house(home)
     copy = h.tier.copies()[_tools().ORDERS]
-    with h.tier.lease([copy]):
+    with h.tier.queries.lease([copy]):
         h.engine.rows(copy)
         answers.send("held")
         time.sleep(600)
@@ -184,6 +239,13 @@ def promote_items(home: Path) -> tuple[int, int]:
     return heard.count("verify"), sum(copy.table == items for copy in h.tier.open().catalog.all())
 
 
+def keep_one(home: Path) -> int:
+    """Keep an answer that other processes keep, too; how many there are afterwards."""
+    h = house(home)
+    keep(h, [7], "b" * 32)
+    return sum(copy.source is not None and copy.source.digest == "b" * 32 for copy in h.tier.open().catalog.all())
+
+
 def read_often(home: Path, times: int) -> list[str]:
     """Read the newest copy again and again; each time it is one whole version."""
     days = _tools().DAYS
@@ -191,7 +253,7 @@ def read_often(home: Path, times: int) -> list[str]:
     wrong = []
     for _ in range(times):
         copy = h.tier.copies()[days]
-        with h.tier.lease([copy]):
+        with h.tier.queries.lease([copy]):
             try:
                 found = h.engine.rows(copy).num_rows
             except Exception as error:
@@ -219,7 +281,7 @@ def fill(home: Path, directory: Path) -> list[str]:
     t = _tools()
     h = house(home)
     h.warehouse.execute(
-        "CREATE TABLE shop.large AS SELECT n, TO_HEX(SHA512(CAST(n AS STRING))) AS s "
+        "CREATE TABLE shop.large AS SELECT n, TO_HEX(SHA256(CAST(n AS STRING))) AS s "
         "FROM UNNEST(GENERATE_ARRAY(1, 200000)) AS n"
     )
     large = t.TableId("demo", "shop", "large")
@@ -230,7 +292,24 @@ def fill(home: Path, directory: Path) -> list[str]:
     store = small.tier.open().store
     wrong += [str(path) for d in (store.parts, store.drafts, store.manifests) for path in d.iterdir()]
     wrong += [str(r.reason) for r in small.tier.rebalance([t.ITEMS]).refused]
+    wrong += _fill_with_an_answer(small)
     return wrong + ([] if small.rows(t.ITEMS) == small.truth(t.ITEMS) else ["items differ"])
+
+
+def _fill_with_an_answer(small):
+    """An answer that is larger than the disk is not kept, and one that is not, is."""
+    small.tier.keep.largest = 1 << 30
+    generator = random.Random(1)
+    keep(small, [generator.randrange(-(1 << 62), 1 << 62) for _ in range(1 << 20)])
+    store = small.tier.open().store
+    if small.tier.open().catalog.kept():
+        yield "8 MiB of noise fitted"
+    yield from (f"a draft is left: {path}" for path in store.drafts.iterdir())
+    if len(list(store.parts.iterdir())) != 1:
+        yield f"parts are left: {list(store.parts.iterdir())}"
+    keep(small, [7])
+    if len(small.tier.open().catalog.kept()) != 1:
+        yield "a small answer was not kept"
 
 
 def unwritable(home: Path) -> list[str]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from bigpato_magic import frames
+from bigpato_magic.errors import ConfigurationError
 from bigpato_magic.types import Kind, OutputColumn, SqlType, array_of, struct_of
 
 
@@ -72,3 +73,41 @@ def test_instants_beyond_nanoseconds_become_objects():
     early = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
     frame = frames.to_pandas(frames.conform(pa.table({"t": pa.array([early], pa.timestamp("us", "UTC"))}), column))
     assert frame["t"][0] == early
+
+
+def test_polars_has_its_own_types():
+    polars = pytest.importorskip("polars")
+    json, moment = SqlType(Kind.JSON), SqlType(Kind.DATETIME)
+    shown = outputs(j=json, d=moment, g=SqlType(Kind.GEOGRAPHY), n=SqlType(Kind.NUMERIC), t=SqlType(Kind.TIMESTAMP))
+    shown += outputs(many=array_of(struct_of(("j", json), ("d", moment))), one=struct_of(("j", json)))
+    found = frames.to_polars(frames.empty(shown)).schema
+    inner = {"j": polars.String, "d": polars.Datetime("us")}
+    assert found == {
+        "j": polars.String,
+        "d": polars.Datetime("us"),
+        "g": polars.String,
+        "n": polars.Decimal(38, 9),
+        "t": polars.Datetime("us", "UTC"),
+        "many": polars.List(polars.Struct(inner)),
+        "one": polars.Struct({"j": polars.String}),
+    }
+
+
+def test_polars_keeps_what_there_is():
+    pytest.importorskip("polars")
+    shown = outputs(d=SqlType(Kind.DATETIME), j=SqlType(Kind.JSON))
+    row = {"d": dt.datetime(2024, 1, 2, 3, 4, 5), "j": '{"a":1}'}
+    frame = frames.to_polars(pa.Table.from_pylist([row], frames.arrow_schema(shown)))
+    assert frame.to_dicts() == [row]
+    assert frame["d"].dt.year().to_list() == [2024]
+    assert frame["j"].str.contains('"a"').to_list() == [True]
+
+
+@pytest.mark.parametrize("kind", ["BIGNUMERIC", "INTERVAL"])
+@pytest.mark.parametrize("wrapped", [lambda t: t, array_of, lambda t: struct_of(("x", t))])
+def test_what_polars_cannot_hold_is_told(kind, wrapped):
+    pytest.importorskip("polars")
+    table = frames.empty(outputs(b=wrapped(SqlType(Kind(kind)))))
+    with pytest.raises(ConfigurationError, match=f"no type for b, which has {kind} values") as caught:
+        frames.to_polars(table)
+    assert "--to arrow" in caught.value.hint

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from bigpato_magic import googlesql
 from bigpato_magic.types import Column, Kind, Partitioning, SqlType, TableId, array_of, struct_of
 
 
@@ -39,6 +38,5 @@ ORDERS = table(
 
 
 @pytest.fixture(autouse=True, scope="session")
-def analyzer() -> None:
-    googlesql.warm(background=False)
-    assert googlesql.ready(), googlesql.failure()
+def ready(analyzer):
+    """The analyzer is."""

@@ -11,7 +11,7 @@ import pytest
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
-from bigpato_magic.googlesql import tree
+from bigpato_magic.resolved import tree
 from bigpato_magic.types import (
     AnalyzedQuery,
     Column,

@@ -1,4 +1,4 @@
-"""The reference implementation as an engine: BigQuery's answers over small tables, in BigQuery's Arrow types."""
+"""The evaluator as an engine: BigQuery's answers over small tables, in BigQuery's Arrow types."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 from bigpato_magic import frames, googlesql
 from bigpato_magic.errors import AnalyzerUnavailable, ParameterError, QueryError
-from bigpato_magic.googlesql.evaluation import Limits
-from bigpato_magic.googlesql.vocabulary import PURE
+from bigpato_magic.googlesql.evaluation import WorkLimits
+from bigpato_magic.resolved.vocabulary import PURE
 from bigpato_magic.types import Kind, Parameter, SqlType, array_of, struct_of
 
 from .conftest import ORDERS, of, table
@@ -35,7 +35,7 @@ ROWS = pa.table(
 
 def rows(sql: str, *parameters: Parameter, **limits: int) -> list[tuple]:
     held = dict.fromkeys(googlesql.table_names(sql), (ORDERS, ROWS))
-    answer = googlesql.evaluate(sql, held, parameters, limits=Limits(**limits))
+    answer = googlesql.evaluate(sql, held, parameters, limits=WorkLimits(**limits))
     return [tuple(row.values()) for row in answer.to_pylist()]
 
 
@@ -118,7 +118,7 @@ def test_parameters_have_values():
 
 
 def test_a_value_of_another_type_is_told_as_the_parameters_fault():
-    with pytest.raises(ParameterError, match="'soon' is no DATE"):
+    with pytest.raises(ParameterError, match="@since is 'soon', which is no DATE"):
         rows("SELECT @since", Parameter("since", of("DATE"), "soon"))
 
 

@@ -15,8 +15,9 @@ import pytest
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable
-from bigpato_magic.googlesql import module, service
-from bigpato_magic.googlesql.service import Service, State
+from bigpato_magic.googlesql import kept, module, service
+from bigpato_magic.googlesql.analysis import first_question
+from bigpato_magic.googlesql.service import AnalyzerService, State
 
 ANSWER = """
 from bigpato_magic import googlesql
@@ -38,8 +39,9 @@ def filled(tmp_path, monkeypatch) -> Path:
     """A cache of its own with this machine's compiled module in it."""
     compiled = module.compiled_path()
     cache = tmp_path / "cache"
-    cache.mkdir()
-    shutil.copy(compiled, cache / compiled.name)
+    cache.mkdir(mode=0o700)
+    for path in (compiled, compiled.with_suffix(".sha256")):
+        shutil.copy(path, cache / path.name)
     monkeypatch.setenv("BIGPATO_CACHE", str(cache))
     return cache
 
@@ -52,8 +54,9 @@ def test_importing_the_package_loads_no_webassembly():
 def test_the_folder_and_the_file_are_the_persons_own(tmp_path, monkeypatch):
     monkeypatch.setenv("BIGPATO_CACHE", str(tmp_path / "deep" / "cache"))
     assert stat.S_IMODE(module.cache_directory().stat().st_mode) == 0o700
-    module._write(tmp_path / "deep" / "cache" / "x.cwasm", b"x")
-    assert stat.S_IMODE((tmp_path / "deep" / "cache" / "x.cwasm").stat().st_mode) == 0o600
+    kept.write(tmp_path / "deep" / "cache" / "x.cwasm", b"x")
+    for name in ("x.cwasm", "x.sha256"):
+        assert stat.S_IMODE((tmp_path / "deep" / "cache" / name).stat().st_mode) == 0o600
 
 
 def test_another_analyzer_is_another_file(tmp_path, monkeypatch):
@@ -89,8 +92,8 @@ def test_an_analyzer_that_cannot_be_compiled_fails_in_a_sentence(tmp_path, monke
     monkeypatch.setenv("BIGPATO_ANALYZER_WASM", str(broken))
     monkeypatch.setenv("BIGPATO_CACHE", str(tmp_path / "cache"))
     states: list[State] = []
-    mine = Service()
-    mine.warm(background=False, on_state=states.append)
+    mine = AnalyzerService()
+    mine.warm(first_question, background=False, on_state=states.append)
     assert states == [State.LOADING, State.COMPILING, State.FAILED]
     assert mine.failure
     assert "\n" not in mine.failure
@@ -99,14 +102,14 @@ def test_an_analyzer_that_cannot_be_compiled_fails_in_a_sentence(tmp_path, monke
 
 
 def test_a_cold_one_says_so_and_a_warm_one_tells_its_states():
-    mine = Service()
+    mine = AnalyzerService()
     with pytest.raises(AnalyzerUnavailable, match="not loaded yet"), mine.lend():
         pass
     states: list[State] = []
-    mine.warm(on_state=states.append)
+    mine.warm(first_question, on_state=states.append)
     assert mine.wait(120)
     assert states == [State.LOADING, State.READY]
-    mine.warm(background=False)
+    mine.warm(first_question, background=False)
     assert mine.state is State.READY
 
 

@@ -7,7 +7,7 @@ import pytest
 from bigpato_magic import googlesql
 from bigpato_magic.errors import QueryError
 from bigpato_magic.googlesql import options
-from bigpato_magic.googlesql.instance import Refusal
+from bigpato_magic.googlesql.instance import AnalyzerError
 from bigpato_magic.googlesql.service import lend
 from tests.sql import recorded
 from tests.tpc.texts import QUERIES
@@ -132,14 +132,11 @@ PARSED = [
 
 
 def parsed(instance, sql, language):
-    from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as protos
-
-    request = protos.ExtractTableNamesFromStatementRequest(sql_statement=sql, allow_script=True, options=language)
     try:
-        found = instance.call("ExtractTableNamesFromStatement", request, protos.ExtractTableNamesFromStatementResponse)
-    except Refusal as refusal:
+        answer = instance.call("ExtractTableNamesFromStatement", sql_statement=sql, allow_script=True, options=language)
+    except AnalyzerError as refusal:
         return refusal.message
-    return [tuple(name.table_name_segment) for name in found.table_name]
+    return [tuple(name.table_name_segment) for name in answer.table_name]
 
 
 def test_the_parser_needs_no_more_features_than_it_is_told():

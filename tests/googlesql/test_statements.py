@@ -3,10 +3,13 @@
 # ruff: noqa: E501 - a table
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import QueryError
+from bigpato_magic.googlesql import lexer
 
 ANY = None
 
@@ -17,6 +20,11 @@ ANY = None
         ("SELECT 1;", "SELECT", ()),
         ("FROM t |> SELECT a", "SELECT", ()),
         ("CREATE TEMP FUNCTION f(x INT64) AS (x); SELECT f(1)", "SELECT", ()),
+        ("FROM ds.u |> INSERT INTO ds.t", "INSERT", (("ds", "t"),)),
+        ("FROM ds.u |> TEE (|> INSERT INTO ds.t) |> SELECT a", "INSERT", (("ds", "t"),)),
+        ("FROM ds.u |> CREATE TABLE ds.t", "CREATE_TABLE", (("ds", "t"),)),
+        ("@{use_additional_parallelism=true} DELETE FROM t WHERE TRUE", "DELETE", ANY),
+        ("SELECT 1 -- one\r; DELETE FROM t WHERE TRUE", "SCRIPT", (("t",),)),
         ("INSERT INTO `p.ds.t` (a) VALUES (1)", "INSERT", (("p.ds.t",),)),
         ("INSERT ds.t SELECT * FROM u", "INSERT", (("ds", "t"),)),
         ("UPDATE ds.t AS x SET x.a = 1 WHERE TRUE", "UPDATE", (("ds", "t"),)),
@@ -57,3 +65,29 @@ def test_what_cannot_be_read_has_no_kind_and_may_change_anything():
     assert caught.value.line == 1
     assert googlesql.written_tables("INSERT INTO") is None
     assert googlesql.written_tables("INSERT t VALUES " + ",".join(["(1234567890)"] * 10_000)) is None
+
+
+PIECES = (
+    "SELECT 1", "DELETE FROM t WHERE TRUE", "INSERT t VALUES (1)", "FROM t", "WITH a AS (SELECT 1) SELECT * FROM a",
+    "CREATE TABLE u AS", "|> INSERT INTO u", "UNION ALL", "AS s", "x", "@a", "?", ",", "(", ")", ";", ";", "é", "\u00a0",
+    "--", "#", "/*", "*/", "/", "*", "-", "\n", "\r", "\r\n", "\t",
+    "'", '"', "`", "'''", '"""', "\\", "\\'", '\\"', "r'", 'b"',
+)  # fmt: skip
+
+
+def test_what_the_lexer_calls_a_query_is_one_for_the_analyzer():
+    """It decides what is sent again, so it must not take one for the other whatever comments and literals say."""
+    rng = random.Random(10)
+    queries = others = 0
+    for _ in range(4000):
+        sql = rng.choice(("SELECT 1", "", "")) + rng.choice((" ", "")).join(rng.choices(PIECES, k=rng.randint(1, 7)))
+        if lexer.statement_kind(sql).is_query:
+            try:
+                kind = googlesql.statement_kind(sql)
+            except QueryError:
+                continue
+            assert kind == "SELECT", sql
+            queries += 1
+        else:
+            others += 1
+    assert min(queries, others) > 150

@@ -52,15 +52,6 @@ def ipython(tmp_path_factory):
     InteractiveShell.clear_instance()
 
 
-@pytest.fixture(scope="session")
-def analyzer():
-    """Google's analyzer, ready."""
-    from bigpato_magic import googlesql
-
-    googlesql.warm(background=False)
-    assert googlesql.wait(300), googlesql.failure()
-
-
 @pytest.fixture
 def client(tmp_path, analyzer):
     """A client over two small tables."""

@@ -23,7 +23,7 @@ def test_savings_are_counted_from_a_day_on(cell, client):
 def test_the_ledger_is_a_file_with_job_ids_that_only_its_owner_reads(cell, client, tmp_path):
     cell(f"%%bpsql df <<\n{COUNT}")
     cell("%bp_rebalance orders")
-    cell(f"%%bpsql df << --route local\n{COUNT}")
+    cell(f"%%bpsql df << --route local\n{COUNT} WHERE order_id > 0")  # another question: BigQuery would have billed it
     path = tmp_path / "ledger.csv"
     assert cell(f"%bp_savings --csv {path}").error is None
     with path.open(newline="") as lines:

@@ -13,6 +13,7 @@ ADDRESS = struct_of(("city", TEXT), ("place", struct_of(("lat", SqlType(Kind.FLO
 SCHEMAS = {
     ("shop", "orders"): (Column("order_id", INT), Column("amount", INT), Column("ship_to", ADDRESS)),
     ("shop", "items"): (Column("item_id", INT), Column("label", TEXT), Column("tags", array_of(TEXT))),
+    ("shop", "words"): (Column("select", INT), Column("a b", TEXT), Column("rec", struct_of(("from", INT)))),
     ("other", "visits"): (Column("visit_id", INT),),
 }
 
@@ -55,7 +56,7 @@ def texts(sql, variables=None, first="%%bpsql df <<"):
         ("SELECT i.| FROM orders o JOIN items i USING (x)", ["item_id", "label", "tags"]),
         ("SELECT ship_to.| FROM orders", ["city", "place"]),
         ("SELECT o.ship_to.place.| FROM orders o", ["lat"]),
-        ("SELECT * FROM | WHERE x = 1", ["items", "orders", "other", "shop", "acme-x"]),
+        ("SELECT * FROM | WHERE x = 1", ["items", "orders", "words", "other", "shop", "acme-x"]),
         ("SELECT * FROM orders o, it|", ["items"]),
         ("SELECT * FROM other.|", ["visits"]),
         ("SELECT * FROM `acme-x.other.|", ["visits"]),
@@ -72,6 +73,14 @@ def texts(sql, variables=None, first="%%bpsql df <<"):
         ("SELECT 'x FROM items' AS t, o.| FROM orders o", ["order_id", "amount", "ship_to"]),
         ("SELECT o.order_id FROM orders o -- FROM items i\nWHERE i.|", []),
         ("SELECT 'am| FROM orders", []),
+        ("SELECT a| FROM words", ["`a b`"]),
+        ("SELECT w.| FROM words AS w", ["`select`", "`a b`", "rec"]),
+        ("SELECT w.rec.| FROM words AS w", ["`from`"]),
+        ("SELECT `s| FROM words", ["select"]),
+        ("SELECT `s|` FROM words", ["select"]),
+        ("SELECT `a b`, `a | FROM words", ["a b"]),
+        ("SELECT w.`| FROM words AS w", ["select", "a b", "rec"]),
+        ("SELECT 1 FROM words WHERE rec.`f|", ["from"]),
     ],
 )  # fmt: skip
 def test_names_in_scope(sql, expected):
@@ -108,6 +117,7 @@ def test_line_magics():
     assert "--route" in [text for text, _ in at("%bpsql --ro|")[1]]
     assert [text for text, _ in at("%bp_rebalance ord|")[1]] == ["orders"]
     assert [text for text, _ in at("%bp_pin other.|")[1]] == ["visits"]
+    assert [text for text, _ in at("%bp_forget ord|")[1]] == ["orders"]
 
 
 def test_other_cells_are_left_alone():

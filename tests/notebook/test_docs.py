@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bigpato_magic.notebook import options
+from bigpato_magic.notebook.magic_line import FOREIGN
 from bigpato_magic.notebook.magics import QueryMagics
 from bigpato_magic.notebook.tablemagics import TableMagics
-from bigpato_magic.notebook.words import FOREIGN
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PEERS = {"bigquery-magics": "bigquery_magics/bigquery.py", "jupysql": "sql/magic.py"}

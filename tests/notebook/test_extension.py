@@ -46,8 +46,8 @@ def test_loading_the_extension_imports_only_what_registers_it():
     """)
     assert loaded.splitlines() == [
         "[]",
-        "['errors', 'notebook', 'notebook.extension', 'notebook.hooks', 'notebook.late', 'notebook.session', "
-        "'notebook.warming']",
+        "['errors', 'notebook', 'notebook.extension', 'notebook.hooks', 'notebook.lazy_magics', 'notebook.session', "
+        "'notebook.warming', 'places']",
     ]
 
 
@@ -71,14 +71,14 @@ def test_everything_that_was_left_out_is_there_when_it_is_asked_for():
 
 
 def test_the_late_magics_are_those_that_there_are(client):
-    from bigpato_magic.notebook import late
+    from bigpato_magic.notebook import lazy_magics
     from bigpato_magic.notebook.magics import QueryMagics
     from bigpato_magic.notebook.tablemagics import TableMagics
 
     there = {owner.__name__: owner.magics for owner in (QueryMagics, TableMagics)}
-    assert set(late.HOMES) == {name for magics in there.values() for kind in magics.values() for name in kind}
-    assert all(name in there[owner]["line"] for name, (_, owner) in late.HOMES.items())
-    assert {name for magics in there.values() for name in magics["cell"]} == late.CELLS
+    assert set(lazy_magics.HOMES) == {name for magics in there.values() for kind in magics.values() for name in kind}
+    assert all(name in there[owner]["line"] for name, (_, owner) in lazy_magics.HOMES.items())
+    assert {name for magics in there.values() for name in magics["cell"]} == lazy_magics.CELLS
 
 
 def test_the_owners_of_settings_are_those_that_a_client_has(client):
@@ -170,7 +170,7 @@ def test_settings_of_a_configuration_file_arrive_and_misspelt_ones_are_told():
 @pytest.mark.parametrize(
     ("trait", "text", "value"),
     [
-        ("BigPato.reference_rows", "7", 7),
+        ("BigPato.evaluator_rows", "7", 7),
         ("Tier.budget", "'3 GiB'", 3 << 30),
         ("FreshnessPolicy.max_staleness", "'5 min'", 300.0),
         ("LocalEngine.threads", "1", 1),
@@ -184,3 +184,19 @@ def test_config_lists_and_sets_every_owner_of_settings(cell, client, trait, text
     assert cell(f"%config {trait} = {text}").error is None
     (part,) = [part for part in parts(client) if type(part).__name__ == owner]
     assert getattr(part, name) == value
+
+
+def test_config_sets_once_so_what_the_panel_sets_at_that_moment_stays(cell, client):
+    def panel(change):
+        if change.new == "local":
+            client.route = "auto"
+
+    client.observe(panel, "route")
+    assert cell("%config BigPato.route = 'local'").error is None
+    assert client.route == "auto"
+
+
+def test_config_reads_a_value_as_python_does(cell, client, shell):
+    shell.push({"wanted": ["a", "b"], "prefix": "shop."})
+    assert cell("%config Tier.pinned = [prefix + name for name in wanted]").error is None
+    assert client.tier.pinned == ["shop.a", "shop.b"]

@@ -7,13 +7,26 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bigpato_magic.notebook.footnote import Note, clock
-from bigpato_magic.types import Compiled, QueryResult, Reason, RunLocal, RunOnBigQuery, RunOnReference, TableId
+from bigpato_magic.types import (
+    AnalyzedQuery,
+    Compiled,
+    Look,
+    QueryResult,
+    Reason,
+    RunInEvaluator,
+    RunLocal,
+    RunOnBigQuery,
+    RunRead,
+    TableFacts,
+    TableId,
+    TableVersion,
+)
 
 ORDERS = TableId("acme", "shop", "orders")
 NOT_LOCAL = Reason("not-local", "orders is not local yet", ORDERS)
 NO_RULE = Reason("no-rule", "ST_AREA has no rule <yet>")
 GIB = 2**30
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 11, 22, 14, 2, 5, tzinfo=UTC)
 
 
 def price(size):
@@ -26,6 +39,12 @@ def answer(decision, **more):
 
 def local(**more):
     return answer(RunLocal("SELECT 1", Compiled("SELECT 1 -- <duck>", ()), ()), **more)
+
+
+def read(restriction="", **more):
+    facts = TableFacts(ORDERS, TableVersion("e", NOW, NOW, 1, 1, "s"), (), NOW)
+    look = Look(AnalyzedQuery("SELECT id FROM orders", None, {}, ()), facts, (), (), restriction)
+    return answer(RunRead("SELECT id FROM orders", look, (NOT_LOCAL,)), fresh_as_of=NOW, **more)
 
 
 def bigquery(*reasons, **more):
@@ -53,14 +72,29 @@ def bigquery(*reasons, **more):
         ),
         (
             Note(local(unverified_since=NOW), price),
-            f"local · 0.04 s · not verified since {clock(NOW)} · 0 B not billed",
+            f"local · 0.04 s · not verified since {clock(NOW)}",
         ),
         (
-            Note(answer(RunOnReference("SELECT 1", (), (), (NO_RULE,))), price),
-            "local (Google's evaluator) · 0.04 s · 0 B not billed",
+            Note(answer(RunInEvaluator("SELECT 1", (), (), (NO_RULE,))), price),
+            "local (Google's evaluator) · 0.04 s",
         ),
-        (Note(local(), rows=5, shown=5, name="df"), "df ← local · 0.04 s · 0 B not billed · 5 rows"),
-        (Note(local(), rows=5000, shown=20), "local · 0.04 s · 0 B not billed · first 20 of 5,000 rows"),
+        (
+            Note(read(bytes_read=1258291), price),
+            f"read from orders by Storage Read · no query job · 0.04 s · fresh as of {clock(NOW)} · nothing billed · "
+            "1.2 MiB read",
+        ),
+        (
+            Note(read(bytes_saved=GIB, bytes_read=GIB, read_price=0.00107), price),
+            f"read from orders by Storage Read · no query job · 0.04 s · fresh as of {clock(NOW)} · "
+            "1.0 GiB not billed (≈ $0.0061) · 1.0 GiB read (≈ $0.0011)",
+        ),
+        (
+            Note(read(bytes_read=1258291, cache_hit=True), price),
+            f"read from orders by Storage Read · no query job · 0.04 s · fresh as of {clock(NOW)} · "
+            "BigQuery's cache would have had it too · 1.2 MiB read",
+        ),
+        (Note(local(), rows=5, shown=5, name="df"), "df ← local · 0.04 s · 5 rows"),
+        (Note(local(), rows=5000, shown=20), "local · 0.04 s · first 20 of 5,000 rows"),
     ],
 )
 def test_one_line(note, line):
@@ -81,6 +115,18 @@ def test_the_html_opens_to_reasons_and_a_remedy_and_escapes_all():
 
 def test_no_rebalance_is_promised_where_it_would_not_help():
     assert "%bp_rebalance" not in Note(bigquery(NOT_LOCAL, NO_RULE)).html()
+
+
+def test_a_look_says_why_it_is_not_local_and_what_it_filtered_by():
+    page = Note(read("(`id` < 3)")).html()
+    assert "<li>orders is not local yet <code>not-local</code></li>" in page
+    assert "(`id` &lt; 3)" in page
+    assert "%bp_rebalance shop.orders" in page
+
+
+def test_a_look_that_failed_is_in_no_rebalances_way():
+    note = Note(bigquery(NOT_LOCAL, Reason("look", "Storage Read brought nothing within 10 s", ORDERS)))
+    assert "%bp_rebalance shop.orders" in note.html()
 
 
 def test_the_rebalance_that_helps_has_its_price():

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 
 import duckdb
 import pytest
 
-from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.errors import BigPatoError, ConfigurationError, RouteRefused
 from bigpato_magic.frames import conform
 from bigpato_magic.local.relation import can_be_lazy, lazy_sql
 from bigpato_magic.types import Compiled, Kind, OutputColumn, SqlType
 
 BY_COUNTRY = "SELECT country, SUM(amount) AS total, MAX(day) AS last FROM orders GROUP BY country ORDER BY country"
-KINDS = """SELECT order_id, order_id / 3 AS share, amount, country, day, day > '2024-02-01' AS late,
+KINDS = """SELECT order_id, CAST(order_id AS FLOAT64) AS share, amount, country, day, day > '2024-02-01' AS late,
            TIMESTAMP '2024-05-06 07:08:09.123456+00' AS instant, DATETIME(day) AS moment, TIME '01:02:03' AS clock, b'x' AS raw,
-           IF(order_id = 1, NULL, [order_id, 2]) AS list FROM orders ORDER BY order_id"""
+           IF(order_id = 1, NULL, order_id + 1) AS next FROM orders ORDER BY order_id"""
 
 
 @pytest.fixture
@@ -52,6 +53,11 @@ def test_parameters_stay_bound(here, shell):
     here("%%bpsql out << --to duckdb\nSELECT order_id FROM orders WHERE order_id >= @least")
     del shell.user_ns["least"]
     assert sorted(shell.user_ns["out"].fetchall()) == [(98,), (99,), (100,)]
+
+
+def test_instants_come_with_their_zone(here, shell):
+    here("%%bpsql out << --to duckdb\nSELECT TIMESTAMP '2024-01-02 03:04:05+00' AS t")
+    assert [t.isoformat() for (t,) in shell.user_ns["out"].fetchall()] == ["2024-01-02T03:04:05+00:00"]
 
 
 def test_max_results_limits_the_relation(here, shell):
@@ -109,13 +115,61 @@ def test_on_bigquery_it_is_a_relation_over_the_result(cell, shell, client):
     assert "here at most (≈ $" in done.html
 
 
-def test_what_may_need_bigquery_half_way_runs_at_once():
-    number = (OutputColumn("n", SqlType(Kind.INT64)),)
-    assert can_be_lazy(Compiled("SELECT 1", number))
-    assert not can_be_lazy(Compiled("SELECT error('route: too far')", number))
-    assert not can_be_lazy(Compiled("SELECT bp_reverse('a')", number))
-    assert not can_be_lazy(Compiled("SELECT 1", (OutputColumn("n", SqlType(Kind.BIGNUMERIC)),)))
-    assert not can_be_lazy(Compiled("SELECT 1", (OutputColumn("n", SqlType(Kind.GEOGRAPHY)),)))
+def test_what_is_held_otherwise_than_it_is_shown_runs_at_once():
+    def lazy(kind):
+        return can_be_lazy(Compiled("SELECT 1", (OutputColumn("n", SqlType(kind)),), total=True))
+
+    assert lazy(Kind.INT64)
+    assert not any(map(lazy, (Kind.BIGNUMERIC, Kind.GEOGRAPHY, Kind.INTERVAL)))
+    assert not can_be_lazy(Compiled("SELECT 1", (OutputColumn("n", SqlType(Kind.INT64)),)))
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        "order_id + 9223372036854775807",
+        "order_id * order_id * order_id * order_id * order_id * order_id * order_id * order_id * order_id * order_id",
+        "CAST(country AS INT64)",
+        "SAFE_DIVIDE(order_id, 0) + DIV(order_id, order_id - 1)",
+        "1 / (order_id - 1)",
+        "(SELECT item_id FROM items)",
+        "ERROR(country)",
+        "SUM(order_id + 4611686018427387904)",
+        "SUM(CAST(order_id AS FLOAT64))",
+        "SUM(order_id) OVER (ORDER BY order_id RANGE BETWEEN 9223372036854775807 PRECEDING AND CURRENT ROW)",
+        "ARRAY_AGG(country)",
+        "DATE_ADD(day, INTERVAL 9999 YEAR)",
+        "SUBSTR(country, 1, order_id - 2)",
+        "CURRENT_TIMESTAMP()",
+        "[country, NULL]",
+    ],
+)
+def test_what_may_raise_or_need_bigquery_runs_at_once(here, client, select):
+    sql = f"SELECT {select} AS x FROM orders"
+    with contextlib.suppress(RouteRefused):  # BigQuery answers
+        assert client.run(sql, lazy=True, route="local").relation is None
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT order_id + 1 AS n, UPPER(country) AS c FROM orders WHERE country LIKE 'E%' AND order_id >= 5",
+        "SELECT country, COUNT(*) AS n, MIN(day) AS first, SUM(amount) AS s FROM orders GROUP BY country",
+        "SELECT country, ROW_NUMBER() OVER (PARTITION BY country ORDER BY order_id) AS r FROM orders",
+        "SELECT o.order_id, i.label FROM orders AS o LEFT JOIN items AS i ON o.order_id = i.item_id",
+        "WITH c AS (SELECT DISTINCT country FROM orders) SELECT * FROM c UNION ALL SELECT label FROM items",
+        "SELECT order_id FROM orders WHERE order_id IN (SELECT item_id FROM items) LIMIT 1",
+    ],
+)
+def test_what_certainly_gives_an_answer_stays_lazy(here, client, sql):
+    lazy = client.run(sql, lazy=True)
+    assert lazy.relation is not None
+    assert lazy.relation.aggregate("count(*)").fetchall() == [(client.run(sql).arrow.num_rows,)]
+
+
+def test_an_error_is_bigquerys_and_comes_at_once(here, client):
+    with pytest.raises(BigPatoError):
+        client.run("SELECT order_id + 9223372036854775807 AS x FROM orders", lazy=True)
 
 
 def test_a_name_with_quotes_is_a_name():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import signal
 import threading
 
@@ -133,8 +134,14 @@ def test_the_same_cell_is_local_after_a_rebalance(cell, shell, local):
     assert before.plain.startswith("before ← BigQuery")
     assert after.plain.startswith("after ← local · "), after.plain
     assert "fresh as of" in after.plain
-    assert "not billed" in after.plain
+    assert "BigQuery's cache would have had it too" in after.plain
     pd.testing.assert_frame_equal(shell.user_ns["before"], shell.user_ns["after"])
+
+
+def test_another_question_of_the_same_table_is_not_billed(cell, local):
+    cell(f"%%bpsql before << --route bigquery\n{BY_COUNTRY}")
+    other = cell(f"%%bpsql other <<\n{BY_COUNTRY} LIMIT 1")
+    assert "10.0 MiB not billed" in other.plain
 
 
 def test_old_rows_are_never_shown(cell, shell, client, local):
@@ -227,6 +234,60 @@ def test_a_query_from_a_file(cell, shell, tmp_path):
     assert shell.user_ns["df"]["n"][0] == 7
 
 
+def test_a_value_that_is_wrong_is_told_with_one_spelling_of_its_option(cell):
+    told = str(cell("%bpsql --max-staleness soon SELECT 1").error)
+    assert told.startswith("--max_staleness: ")
+    assert "/" not in told.partition(":")[0]
+
+
+def test_a_stale_copy_is_as_old_in_an_explanation_as_in_the_status(cell, client, local):
+    client.warehouse.execute("DELETE FROM orders WHERE order_id = 1")
+    client.check_copies()
+    (told,) = client.explain("SELECT MAX(order_id) AS m FROM orders").tables
+    row = next(row for row in client.tables() if row.id == told.id)
+    assert (told.freshness, told.as_of) == (row.freshness, row.fresh_as_of)
+    assert told.as_of == client.tier.copies()[told.id].as_of
+
+
+def test_a_result_is_printed_in_one_line(client, local):
+    told = repr(client.run("SELECT country, COUNT(*) AS n FROM orders GROUP BY country"))
+    assert told.startswith("<QueryResult local, ")
+    assert told.endswith(" rows of (country STRING, n INT64)>")
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfSELECT 1 AS a\n", b"SELECT 1\r\nAS a\r\n"])
+def test_a_file_as_windows_writes_it(cell, tmp_path, content):
+    (tmp_path / "q.sql").write_bytes(content)
+    assert cell(f"%bpsql --file {tmp_path / 'q.sql'}").result["a"].tolist() == [1]
+
+
+def test_a_cell_may_begin_with_a_byte_order_mark(cell):
+    assert cell("%%bpsql\n\ufeffSELECT 1 AS a").result["a"].tolist() == [1]
+
+
+def test_none_lifts_the_limit_of_the_setting(cell, client):
+    client.maximum_bytes_billed = 1
+    assert cell("%%bpsql --route bigquery\nSELECT * FROM orders").error is not None
+    lifted = cell("%%bpsql --route bigquery --maximum_bytes_billed None\nSELECT * FROM orders")
+    assert lifted.error is None
+
+
+@pytest.mark.parametrize(
+    "statement", ["INSERT INTO items (item_id) VALUES (3)", "CREATE TABLE shop.t AS SELECT 1 AS a"]
+)
+@pytest.mark.parametrize("to", ["pandas", "arrow"])
+def test_a_statement_without_rows_gives_an_empty_frame(cell, shell, statement, to):
+    shell.push({"df": "old"})
+    cell(f"%%bpsql df << --to {to}\n{statement}")
+    assert shell.user_ns["df"].shape == (0, 0)
+
+
+def test_a_saved_query_stands_before_the_query_of_a_statement(cell, client):
+    cell("%%bpsql --save ee --no-execute\nSELECT order_id FROM orders WHERE country = 'EE'")
+    assert cell("%%bpsql --with ee\nCREATE TABLE shop.ee AS SELECT * FROM ee").error is None
+    assert client.run("SELECT COUNT(*) AS n FROM shop.ee").arrow["n"].to_pylist() == [50]
+
+
 def test_the_formatter_rewrites_the_cell(cell, shell):
     done = cell("%%bpsql df << --format --route local\nselect a,count(*) n from t -- why\ngroup by a")
     assert done.error is None
@@ -267,9 +328,10 @@ def test_status_of_a_table_is_its_schema(cell, local):
 
 
 def test_pinned_tables_are_marked(cell, local):
-    assert cell("%bp_pin orders").error is None
+    assert str(cell("%bp_pin orders").result).endswith(".shop.orders is pinned: its copy stays.")
     assert "pinned" in str(cell("%bp_status").result)
-    cell("%bp_unpin orders")
+    assert str(cell("%bp_pin items").result).endswith(".shop.items is pinned: %bp_rebalance items brings it now.")
+    cell("%bp_unpin orders items")
     assert "pinned" not in str(cell("%bp_status").result)
 
 
@@ -341,6 +403,10 @@ def test_another_client_can_be_used(cell, shell, client):
         ("%%bpsql\n  ", ConfigurationError, "there is no query"),
         ("%%bpsql --with nobody\nSELECT 1", ConfigurationError, "no such saved query"),
         ("%bpsql --file /nowhere.sql", ConfigurationError, "cannot be read"),
+        ("%%bpsql\n-- SELECT 1", ConfigurationError, "there is no query"),
+        ("%%bpsql --params\nSELECT 1", ConfigurationError, "--params: a value is missing"),
+        ("%%bpsql df << --params --to arrow\nSELECT 1", ConfigurationError, "--params: a value is missing"),
+        ("%%bpsql --to polars\nSELECT BIGNUMERIC '1' AS b", ConfigurationError, "polars has no type for b"),
         ("%%bpsql --params $nobody\nSELECT @x", ParameterError, "no such variable"),
         ("%bp_rebalance --nonsense", ConfigurationError, "no option --nonsense"),
         ("%bp_pin", ConfigurationError, "which tables?"),
@@ -391,3 +457,13 @@ def test_an_interrupt_cancels_the_job(cell, client):
     assert isinstance(done.error, Cancelled)
     assert "Traceback" not in done.text
     assert cell("%%bpsql --route bigquery\nSELECT 1").error is None
+
+
+def test_verbose_shows_the_same_table_with_all_that_is_known_below_it(cell):
+    query = "SELECT * FROM UNNEST([STRUCT(NUMERIC '1.50' AS n, CAST(NULL AS STRING) AS s)])"
+    frames = [cell(f"%%bpsql{words}\n{query}").result for words in ("", " --verbose")]
+    plain, verbose = (frame._repr_mimebundle_()[0] for frame in frames)
+    row = ["0", "1.5", "NULL"]
+    assert [data["text/plain"].splitlines()[1].split() for data in (plain, verbose)] == [row, row]
+    assert re.search(r"<details[^>]* open", verbose["text/html"])
+    assert not re.search(r"<details[^>]* open", plain["text/html"])

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from bigpato_magic.notebook.names import Names
+from bigpato_magic.notebook.names import NotebookNames
 
 
 @pytest.fixture
 def names(client):
     """Names that nobody has asked for yet, at a key press."""
-    names = Names(lambda: client)
+    names = NotebookNames(lambda: client)
     names.key_pressed()
     return names
 

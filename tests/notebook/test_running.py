@@ -125,3 +125,16 @@ def test_each_table_has_its_last_event_in_the_line():
 def test_nowhere_to_show_it_is_no_error():
     assert surface_of(None) is None
     run(lambda cancel, progress: progress(0.5), ProgressLine(surface_of(None)))
+
+
+def test_a_job_of_several_tables_has_one_bar_and_one_line_for_all_of_it():
+    line = ProgressLine(None, lambda: ("1 of 2 tables, 1.2 of 4.8 GiB, about 40 s", 0.25))
+    for table, stage in ((TableId("p", "d", "a"), "done"), (TableId("p", "d", "b"), "read")):
+        line.note(TransferEvent(table, stage, 5, 10))
+    bar = "█" * 5 + "░" * 15
+    assert line.text(2.0) == f"{bar} 1 of 2 tables, 1.2 of 4.8 GiB, about 40 s · b: read · 2.0 s"
+
+
+def test_what_is_waited_for_is_said_without_a_bar():
+    line = ProgressLine(None, lambda: ("waiting for Google's analyzer (being loaded)", None))
+    assert line.text(2.0) == "waiting for Google's analyzer (being loaded) · 2.0 s"

@@ -45,13 +45,48 @@ def test_a_comment_at_the_end_does_not_swallow_the_bracket(saved):
     [
         ("WITH x AS (SELECT 1) SELECT * FROM x", "WITH a AS ( SELECT 1 ), x AS (SELECT 1)"),
         ("/* why */ with recursive x AS (SELECT 1) SELECT 2", "WITH recursive a AS ( SELECT 1 ), x AS"),
-        ("WITHDRAW", "WITH a AS ( SELECT 1 ) WITHDRAW"),
+        ("/* banner */\n" * 500 + "WITH x AS (SELECT 1) SELECT 2", "WITH a AS ( SELECT 1 ), x AS"),
+        ("/* banner */\n" * 500 + "SELECT 2", "WITH a AS ( SELECT 1 ) /* banner */"),
+        ("-- WITH\r WITH x AS (SELECT 1) SELECT 2", "WITH a AS ( SELECT 1 ), x AS"),
+        ("CREATE TABLE t (x INT64) AS SELECT 2", "CREATE TABLE t (x INT64) AS WITH a AS ( SELECT 1 ) SELECT 2"),
+        ("CREATE VIEW v AS WITH x AS (SELECT 1) SELECT 2", "CREATE VIEW v AS WITH a AS ( SELECT 1 ), x AS"),
+        ("INSERT INTO t (x) SELECT 2", "INSERT INTO t (x) WITH a AS ( SELECT 1 ) SELECT 2"),
+        ("INSERT INTO t (SELECT 2)", "INSERT INTO t WITH a AS ( SELECT 1 ) (SELECT 2)"),
+        ("EXPORT DATA OPTIONS (uri='x') AS FROM t", "EXPORT DATA OPTIONS (uri='x') AS WITH a AS ( SELECT 1 ) FROM t"),
+        (
+            "INSERT INTO t (`select`) -- VALUES\nFROM u",
+            "INSERT INTO t (`select`) -- VALUES WITH a AS ( SELECT 1 ) FROM u",
+        ),
     ],
 )
 def test_a_query_with_expressions_of_its_own_keeps_them(sql, begins):
     queries = SavedQueries()
     queries.save("a", "SELECT 1")
     assert squeezed(queries.compose(sql, ["a"])).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITHDRAW",
+        "INSERT INTO t (x) VALUES ((SELECT 1))",
+        "UPDATE t SET x = (SELECT 1) WHERE TRUE",
+        "CREATE TABLE t (x INT64)",
+        "MERGE t USING (SELECT 1 AS x) AS u ON FALSE WHEN NOT MATCHED THEN INSERT ROW",
+        "SELECT 1; SELECT 2",
+    ],
+)
+def test_a_statement_without_one_query_of_its_own_is_told(sql):
+    queries = SavedQueries()
+    queries.save("a", "SELECT 1")
+    with pytest.raises(ConfigurationError, match="no one query"):
+        queries.compose(sql, ["a"])
+
+
+def test_a_name_that_is_a_keyword_is_quoted():
+    queries = SavedQueries()
+    queries.save("select", "SELECT 1 AS a")
+    assert queries.compose("SELECT a FROM `select`", ["select"]).startswith("WITH `select` AS (")
 
 
 def test_nothing_saved_nothing_changed(saved):

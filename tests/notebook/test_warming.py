@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+import bigpato_magic
 from bigpato_magic.notebook.warming import Warming, paused
 
 
@@ -100,7 +101,7 @@ def test_whatever_runs_beside_cells_pauses_the_steps(shell, client, monkeypatch,
         doing.start()
         inside.wait(30)
 
-    panel = client.panel()
+    panel = bigpato_magic.panel(client)
     doings = {
         "completion": (
             "bigpato_magic.notebook.complete.completions",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bigpato_magic.errors import ConfigurationError, ParameterError
-from bigpato_magic.notebook import words
+from bigpato_magic.notebook import magic_line
 from bigpato_magic.notebook.magics import QueryMagics
 
 PARSER = QueryMagics.bpsql.parser
 
 
 def read(line, cell="SELECT 1"):
-    return words.read(PARSER, line, cell)
+    return magic_line.read(PARSER, line, cell)
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_two_names_are_refused():
 
 
 def test_a_shift_in_the_query_is_no_destination():
-    assert words.read(PARSER, "SELECT 1<<2 AS x", None).sql == "SELECT 1<<2 AS x"
+    assert magic_line.read(PARSER, "SELECT 1<<2 AS x", None).sql == "SELECT 1<<2 AS x"
     assert read("", "SELECT 1 << 2").destination is None
-    assert words.read(PARSER, "x << SELECT 1<<2", None) == words.read(PARSER, "x <<  SELECT 1<<2", None)
+    assert magic_line.read(PARSER, "x << SELECT 1<<2", None) == magic_line.read(PARSER, "x <<  SELECT 1<<2", None)
 
 
 def test_a_query_may_begin_behind_the_arrow():
@@ -57,7 +57,7 @@ def test_a_query_may_begin_behind_the_arrow():
 
 
 def test_one_line_has_its_options_before_the_query():
-    asked = words.read(PARSER, "df << --route local --max_results 3 SELECT '--route' AS r -- no", None)
+    asked = magic_line.read(PARSER, "df << --route local --max_results 3 SELECT '--route' AS r -- no", None)
     assert (asked.options.route, asked.options.max_results) == ("local", 3)
     assert asked.sql == "SELECT '--route' AS r -- no"
 
@@ -92,7 +92,7 @@ def test_both_spellings_of_an_option():
 def test_params_as_people_write_them(text, value):
     asked = read(f"df << --params {text} --route local")
     assert asked.options.route == "local"
-    assert words.mapping(asked.params, {"mine": {"a": 1}, "count": 3}) == value
+    assert magic_line.mapping(asked.params, {"mine": {"a": 1}, "count": 3}) == value
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,13 @@ def test_params_as_people_write_them(text, value):
 )
 def test_params_that_are_none(text, message):
     with pytest.raises(ParameterError, match=message):
-        words.mapping(text, {"seven": 7})
+        magic_line.mapping(text, {"seven": 7})
+
+
+def test_a_parameters_name_is_a_text():
+    with pytest.raises(ParameterError, match="--params names a parameter 7") as caught:
+        magic_line.mapping("{k: 3}", {"k": 7})
+    assert caught.value.hint == 'names stand in quotes: {"country": "EE"}'
 
 
 def test_an_open_bracket_is_told():
@@ -122,7 +128,10 @@ def test_an_open_bracket_is_told():
         ("--route cloud", "invalid choice: 'cloud'", "%bpsql?"),
         ("--max_results many", "invalid number of rows value: 'many'", "%bpsql?"),
         ("--max_results -3", "", "%bpsql?"),
-        ("--max_staleness soon", "invalid duration value: 'soon'", "%bpsql?"),
+        ("--max_staleness soon", "'soon' is not a duration as '5 min' or '30 s'", "%bpsql?"),
+        ("--maximum_bytes_billed much", "'much' is not", "%bpsql?"),
+        ("3 <<", "'3' cannot be the name of a variable", None),
+        ("df.x = <<", "'df.x' cannot be the name of a variable", None),
         ("--max_results", "a value is missing", "%bpsql?"),
         ("--use_legacy_sql", "no option --use_legacy_sql", "legacy SQL is not spoken here"),
         ("--route 'local", "a quote in the first line is not closed", None),

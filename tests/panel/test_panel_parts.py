@@ -10,6 +10,7 @@ from traitlets import TraitError
 
 from bigpato_magic.errors import TransferError
 from bigpato_magic.notebook import settings, view
+from bigpato_magic.notebook.footnote import KEYS
 from bigpato_magic.notebook.panel import Jobs, panel
 from bigpato_magic.types import Plan, Reason, Refusal, TableId
 
@@ -40,7 +41,7 @@ def ask(shown, action, **content):
 
 def test_the_static_table_has_the_local_tables_first(client):
     html = view.static_html(client)
-    assert html.startswith('<details class="bp-static" open><summary>BigPato: 4 of 20 tables local')
+    assert html.startswith(f'<details class="bp-static" open><summary {KEYS}>BigPato: 4 of 20 tables local')
     first = html.split("<tbody>")[1].split("</tr>")[0]
     assert ">local</td>" in first
 
@@ -76,7 +77,7 @@ def test_a_project_is_told_only_where_it_is_not_the_default():
 def test_what_was_done_and_what_was_not_is_one_line(client):
     plan = client.plan()
     assert view.told(replace(plan, refused=())) == "5 promoted."
-    assert view.told(Plan()) == "Nothing moved."
+    assert view.told(Plan()) == "Nothing to do: no table is worth bringing, and no copy is behind."
     refused = tuple(Refusal(ORDERS, Reason("row-policies", "it has row-level security")) for _ in range(3))
     assert view.told(Plan(refused=refused)) == "Nothing moved. orders: it has row-level security (and 2 more)"
 
@@ -119,17 +120,18 @@ def test_every_field_shows_a_text_that_it_would_take_back(client):
 
 def test_the_fields_are_traits_of_the_real_client(tmp_path):
     from bigpato_magic.client import BigPato
-    from bigpato_magic.tier.facts import FreshnessPolicy
+    from bigpato_magic.tier.freshness.settings import FreshnessPolicy
+    from bigpato_magic.tier.keeping.settings import Keep
     from bigpato_magic.tier.tier import Tier
 
-    owners = {"": BigPato, "tier": Tier, "tier.facts.policy": FreshnessPolicy}
+    owners = {"": BigPato, "tier": Tier, "tier.facts.policy": FreshnessPolicy, "tier.keep": Keep}
     for setting in settings.SETTINGS:
         trait = owners[setting.owner].class_traits()[setting.name]
         assert trait.help
         assert trait.metadata.get("config")
 
 
-# ------------------------------------------------------------------------------------------ wishes
+# ------------------------------------------------------------------------------------------ preferences
 
 
 def test_one_client_has_one_panel(client, shown):
@@ -163,6 +165,38 @@ def test_nothing_moves_by_a_plan_that_was_not_the_last_one_shown(client, shown):
     assert sum(row.where == "local" for row in client.tables()) == 4
     ask(shown, "enact", plan=1)
     wait_for(lambda: sum(row.where == "local" for row in client.tables()) == 9)
+
+
+def test_an_answer_that_is_named_is_forgotten_and_no_other(client, shown):
+    first, *others = client.kept()
+    ask(shown, "forget", tables=[str(first.id)])
+    wait_for(lambda: shown.job["message"].startswith("1 kept answer forgotten"))
+    assert client.kept() == others
+    wait_for(lambda: shown.kept["count"] == len(others))
+
+
+@pytest.mark.parametrize("content", [{}, {"tables": []}, {"all": "yes"}, {"all": False}])
+def test_answers_go_only_where_they_are_named_or_all_are_meant(client, shown, content):
+    ask(shown, "forget", **content)
+    assert not shown._jobs.running
+    assert len(client.kept()) == 30
+
+
+def test_all_answers_go_at_once(client, shown):
+    ask(shown, "forget", all=True)
+    wait_for(lambda: shown.job["message"].startswith("30 kept answers forgotten"))
+    assert client.kept() == []
+
+
+def test_of_many_answers_the_last_used_are_sent_and_all_are_counted(standin):
+    many = view.kept(standin.StandIn(5, answers=250))
+    assert (len(many["rows"]), many["count"]) == (view.KEPT_ROWS, 250)
+    assert many["bytes"] > sum(row["local_bytes"] for row in many["rows"])
+
+
+def test_the_static_line_counts_kept_answers_where_there_are_any(standin):
+    assert " · 30 kept answers · as of " in view.static_text(standin.StandIn(5))
+    assert "kept" not in view.static_text(standin.StandIn(5, answers=0))
 
 
 @pytest.mark.parametrize("content", [{"action": "format-disk"}, {"action": None}, {"action": "promote", "tables": []}])

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bigpato_magic.tier.database import Database
-from bigpato_magic.tier.ledger import Entry, Ledger
+from bigpato_magic.tier.journal.database import Database
+from bigpato_magic.tier.journal.ledger import Ledger, LedgerEntry
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def ledger(tmp_path):
 
 
 def note(ledger, at, size, dollars):
-    ledger.note(Entry(at=at, kind="query", route="local", bytes_saved=size, dollars_saved=dollars))
+    ledger.note(LedgerEntry(at=at, kind="query", route="local", bytes_saved=size, dollars_saved=dollars))
 
 
 def test_each_day_that_saved_something_is_one_bar_oldest_first(ledger):

@@ -1,4 +1,4 @@
-"""Where the table and the panel come from: a client as a cell's result, and `client.panel()`."""
+"""Where the table and the panel come from: a client as a cell's result, and `bigpato_magic.panel(client)`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
+import bigpato_magic
 from bigpato_magic import BigPato, demo
 from bigpato_magic.notebook.view import static_html
 
@@ -41,15 +42,15 @@ def test_a_client_as_a_cells_result_is_the_table_until_the_extension_is_unloaded
 
 def test_without_a_kernel_the_panel_is_shown_as_one_plain_table(shell, client):
     with capture_output() as shown:
-        shell.display_formatter.format(client.panel())
+        shell.display_formatter.format(bigpato_magic.panel(client))
     assert [set(output.data) for output in shown.outputs] == [{"text/html", "text/plain"}]
     assert "samples.events" in shown.outputs[0].data["text/plain"]
-    client.panel().close()
+    bigpato_magic.panel(client).close()
 
 
 def test_client_panel_and_the_magic_give_the_same_panel(shell, client):
     from bigpato_magic.notebook.extension import use
 
     use(client)
-    assert shell.run_line_magic("bp_panel", "") is client.panel()
-    client.panel().close()
+    assert shell.run_line_magic("bp_panel", "") is bigpato_magic.panel(client)
+    bigpato_magic.panel(client).close()

@@ -31,4 +31,5 @@ def test_cells_and_the_panel_are_text(tmp_path):
     assert "not billed" in ran.stdout
     assert "BigPato: 1 of 1 table local" in ran.stdout
     assert "samples.events  local" in ran.stdout
+    assert "nanobind" not in ran.stdout + ran.stderr  # DuckDB's module, of what is still alive when Python ends
     assert "<" not in ran.stdout.split("BigPato: 1 of 1")[1]  # no HTML, no object's address

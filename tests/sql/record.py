@@ -7,14 +7,14 @@ import sys
 from typing import Any
 
 from bigpato_magic.errors import QueryError
-from bigpato_magic.googlesql.evaluation import Limits, evaluate
+from bigpato_magic.googlesql.evaluation import WorkLimits, evaluate
 from tests.faithfulness.engine import ready
 from tests.sql import recorded
 
 
 def answer(sql: str) -> dict[str, Any]:
     try:
-        return recorded.as_json(evaluate(sql, limits=Limits(measured=False)))
+        return recorded.as_json(evaluate(sql, limits=WorkLimits(measured=False)))
     except QueryError:
         return {"error": True}
 

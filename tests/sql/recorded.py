@@ -20,8 +20,13 @@ def families() -> list[str]:
 
 
 def queries(family: str) -> list[str]:
-    lines = (CASES / f"{family}.sql").read_text().splitlines()
+    lines = _lines(CASES / f"{family}.sql")
     return [line.strip().removesuffix(";") for line in lines if line.strip() and not line.lstrip().startswith("--")]
+
+
+def _lines(path: Path) -> list[str]:
+    """`splitlines` would end a line at U+2028 too, which a text may have."""
+    return [line for line in path.read_text().split("\n") if line]
 
 
 def answers(family: str) -> dict[str, Any]:
@@ -29,7 +34,7 @@ def answers(family: str) -> dict[str, Any]:
     path = CASES / f"{family}.jsonl"
     if not path.exists():
         return {}
-    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    entries = [json.loads(line) for line in _lines(path)]
     return {entry.pop("sql"): entry for entry in entries}
 
 

@@ -10,7 +10,8 @@ import pytest
 from bigpato_magic import bignumeric
 
 SMALLEST, LARGEST = -(2**255), 2**255 - 1
-UNITS = [SMALLEST, -bignumeric.ONE, -1, 0, 1, bignumeric.ONE, LARGEST]
+ONE = 10**38  # in units of the last digit
+UNITS = [SMALLEST, -ONE, -1, 0, 1, ONE, LARGEST]
 
 
 @pytest.mark.parametrize("units", UNITS)

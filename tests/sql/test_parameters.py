@@ -1,4 +1,4 @@
-"""What depends on a parameter's value, judged by the reference implementation."""
+"""What depends on a parameter's value, judged by the evaluator."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 from bigpato_magic.sql import decimals
+from bigpato_magic.sql.expr import column
+from bigpato_magic.types import Kind, SqlType
 
 SHAPES = [(16, 2, 16, 2), (9, 2, 9, 2), (24, 2, 3, 0), (18, 9, 19, 0), (25, 4, 9, 1), (7, 2, 7, 7)]
 
@@ -32,7 +34,8 @@ def test_a_quotient_is_the_exact_one(shape: tuple[int, int, int, int]) -> None:
     # Ties: odd numbers of 2**-10 have ten places.
     pairs += [(Decimal(n), Decimal(1024).scaleb(-r) if q < 4 + r else Decimal(1024)) for n in range(1, 1000, 2)]
     pairs = [(a, b) for a, b in pairs if b and abs(a) < 10 ** (p - s) and abs(b) < 10 ** (q - r)]
-    exact = decimals.quotient("a", "b", (p, s), (q, r))
+    a, b = (column(name, "t", SqlType(Kind.NUMERIC)) for name in "ab")
+    exact = decimals.quotient(a, b, (p, s), (q, r))
     assert exact is not None
     arrow = pa.table(
         {
@@ -42,5 +45,5 @@ def test_a_quotient_is_the_exact_one(shape: tuple[int, int, int, int]) -> None:
     )
     with duckdb.connect() as connection:
         connection.register("pairs", arrow)
-        rows = connection.execute(f"SELECT a, b, {decimals.near('a', 'b', exact)}, {exact} FROM pairs").fetchall()
+        rows = connection.execute(f"SELECT a, b, {decimals.near(a, b, exact)}, {exact} FROM pairs").fetchall()
     assert [(a, b, near, slow) for a, b, near, slow in rows if not near == slow == _exact(a, b)] == []

@@ -1,4 +1,4 @@
-"""WITH RECURSIVE, which the reference in the package does not run: answers as GoogleSQL's rules give them."""
+"""WITH RECURSIVE, which the evaluator in the package does not run: answers as GoogleSQL's rules give them."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pytest
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import BigPatoError
-from bigpato_magic.googlesql.vocabulary import OTHER
+from bigpato_magic.resolved.vocabulary import OTHER
 from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.sql.rules import AGGREGATES, FAMILIES, FUNCTIONS, macros
 from bigpato_magic.sql.rules.base import Rule

@@ -1,4 +1,4 @@
-"""Functions of texts that are written anew here are Google's: over many inputs, against the reference implementation."""
+"""Functions of texts that are written anew here are Google's: over many inputs, against the evaluator."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bigpato_magic.googlesql.evaluation import Limits, evaluate
+from bigpato_magic.googlesql.evaluation import WorkLimits, evaluate
 from bigpato_magic.sql.udfs import encodings, printf, regexp, strings
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure
 from tests.faithfulness import engine
@@ -20,7 +20,7 @@ def analyzer():
 def reference(expressions: list[str]) -> list[object]:
     """Google's answers to these, in one query."""
     columns = ", ".join(f"{expression} AS c{i}" for i, expression in enumerate(expressions))
-    return list(evaluate(f"SELECT {columns}", limits=Limits(measured=False)).to_pylist()[0].values())
+    return list(evaluate(f"SELECT {columns}", limits=WorkLimits(measured=False)).to_pylist()[0].values())
 
 
 def literal(data: bytes) -> str:

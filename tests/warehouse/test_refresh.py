@@ -63,7 +63,7 @@ class Google:
     def held(self) -> list[Any]:
         """The column a of the copy, sorted."""
         copy = self.tier.copies([T])[T]
-        with self.tier.lease([copy]):
+        with self.tier.queries.lease([copy]):
             return sorted(self.tier._engine.rows(copy).column("a").to_pylist())
 
 
@@ -121,7 +121,7 @@ def test_appended_rows_come_by_a_query_of_them_alone(google: Google) -> None:
     assert [part.rows for part in after.parts] == [10, 2]
     assert after.parts[0] == before.parts[0]
     assert len(google.read.sessions) == sessions
-    assert google.tier.check([after], 0)[T] == (Freshness.FRESH, None)
+    assert google.tier.facts.check([after], 0)[T] == (Freshness.FRESH, None)
 
     sent = google.queries()[0].body
     assert sent["query"] == "SELECT `a` FROM APPENDS(TABLE `p.d.t`, @since, NULL)"
@@ -168,7 +168,7 @@ def test_a_table_that_changes_while_its_appended_rows_come_is_brought_whole(goog
     # Read at once at its newest state, of which it is known what it is; or refused. Never the twelve rows as thirteen.
     found = google.tier.copies().get(T)
     if done.refused:
-        assert found is None or google.tier.check([found], 0)[T][0] is not Freshness.FRESH
+        assert found is None or google.tier.facts.check([found], 0)[T][0] is not Freshness.FRESH
     else:
         assert google.held() == list(range(13))
 
@@ -222,7 +222,7 @@ def test_of_an_ingestion_time_table_only_the_changed_day_comes_again(google: Goo
     assert google.held() == [*range(12), 20, 21]
     assert after.holding.columns == {"a", "_partitiontime", "_partitiondate"}
     assert before.rows == 10
-    with google.tier.lease([after]):
+    with google.tier.queries.lease([after]):
         rows = google.tier._engine.rows(after).to_pylist()
     assert {(row["a"], row["_PARTITIONTIME"].date()) for row in rows if row["a"] >= 10} == {
         (10, date(2024, 1, 2)),

@@ -13,7 +13,7 @@ import grpc
 import pyarrow as pa
 import pytest
 
-from bigpato_magic.errors import Cancelled, TransferError
+from bigpato_magic.errors import Cancelled, TransferError, WarehouseUnavailable
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import (
     Column,
@@ -211,6 +211,99 @@ def test_a_stop_ends_a_stream_that_hangs(read: ReadTransfer, server: StorageRead
         hang.set()
 
 
+# ------------------------------------------------------------------------------- streams that say nothing
+
+
+class _Standstill:
+    """A server that sends nothing from the `at`-th message on, `times` times; a message that is held back is lost."""
+
+    def __init__(self, server: StorageRead, at: int, times: int) -> None:
+        self.ended, self._server, self._at, self._left = threading.Event(), server, at, times
+        self._lock = threading.Lock()
+        server.before_message = self
+
+    def __call__(self) -> None:
+        with self._lock:
+            stands = self._server.sent >= self._at and self._left > 0
+            self._left -= stands
+        if stands:
+            self.ended.wait(60)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bigpato_magic.warehouse.streams.STALL_SECONDS", 0.5)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("at", [0, 3], ids=["at its first message", "in its midst"])
+def test_a_stream_that_stands_still_is_asked_anew_from_where_it_stands(
+    read: ReadTransfer, server: StorageRead, at: int
+) -> None:
+    standstill = _Standstill(server, at, 2)
+    try:
+        assert numbers(bring(read)) == list(range(ROWS))
+    finally:
+        standstill.ended.set()
+    assert len(server.reads) == 4
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_stream_that_keeps_standing_still_is_one_error(read: ReadTransfer, server: StorageRead) -> None:
+    server.streams = 1
+    standstill = _Standstill(server, 2, 100)
+    try:
+        with pytest.raises(TransferError, match=r"p\.d\.t could not be brought here: BigQuery sent no rows for"):
+            bring(read)
+    finally:
+        standstill.ended.set()
+    assert [offset for _, offset in server.reads] == [0, 20, 20]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_reads_slowly_is_not_taken_for_a_stream_that_stands_still(read: ReadTransfer, server: StorageRead) -> None:
+    server.streams = 1
+    with read.fetch(
+        TransferRequest(FACTS, COLUMNS), scratch=Path("/nowhere"), progress=lambda _: None, cancel=Cancel()
+    ) as got:
+        assert got.batches is not None
+        first = next(got.batches)
+        threading.Event().wait(1.5)
+        rest_of_it = list(got.batches)
+
+    assert numbers([first, *rest_of_it]) == list(range(ROWS))
+    assert len(server.reads) == 1
+
+
+def test_the_end_of_a_transfer_ends_its_calls(read: ReadTransfer, server: StorageRead) -> None:
+    server.streams = 1
+    standstill, cancel = _Standstill(server, 2, 100), Cancel()
+    try:
+        with pytest.raises(Cancelled):
+            bring(read, progress=lambda _: cancel.set(), cancel=cancel)
+        for thread in [t for t in threading.enumerate() if t.name == "bigpato-read"]:
+            thread.join(10)
+            assert not thread.is_alive()
+    finally:
+        standstill.ended.set()
+
+
+@pytest.mark.parametrize(
+    ("lost", "says"), [("arrow_schema", "the session has no schema"), ("streams", "the session has no streams")]
+)
+def test_a_session_that_nothing_can_be_read_from_is_no_table_without_rows(
+    read: ReadTransfer, server: StorageRead, lost: str, says: str
+) -> None:
+    def spoil(session: Any) -> Any:
+        session.estimated_row_count = ROWS
+        delattr(session, lost)
+        return session
+
+    server.spoil = spoil
+    with pytest.raises(TransferError, match=says):
+        bring(read)
+
+
 # ----------------------------------------------------------------------------------- results of queries
 
 
@@ -267,3 +360,40 @@ def test_without_the_permission_a_result_comes_page_by_page(api: rest.RestServer
 
     assert answer.arrow["n"].to_pylist() == list(range(ROWS))
     assert [request.query["pageToken"] for request in api.asked("GET", r.RESULTS)] == ["more"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_result_whose_stream_stands_still_is_one_error(api: rest.RestServer, server: StorageRead) -> None:
+    standstill = _Standstill(server, 2, 100)
+    try:
+        with pytest.raises(WarehouseUnavailable, match="sent no rows"):
+            ask(api, server, "SELECT n, s FROM d.t")
+    finally:
+        standstill.ended.set()
+
+
+def test_a_result_that_comes_short_of_rows_is_fetched_page_by_page(api: rest.RestServer, server: StorageRead) -> None:
+    server.table = server.table.slice(0, ROWS - 1)
+    answer = ask(api, server, "SELECT n, s FROM d.t")
+
+    assert sorted(answer.arrow["n"].to_pylist()) == list(range(ROWS))
+    assert len(api.asked("GET", r.RESULTS)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "streams"),
+    [
+        ("SELECT n, s FROM d.t ORDER /* by what? */ BY n", 1),
+        ("SELECT n, s FROM d.t ORDER -- by\r BY n", 1),
+        ("FROM d.t |> ORDER BY n", 1),
+        ("CALL d.ordered()", 1),
+        ("SELECT n, s FROM d.t -- ORDER BY n", 4),
+        ("SELECT n, 'order by' AS s FROM d.t", 4),
+    ],
+)
+def test_what_orders_is_told_by_the_words_of_the_text(
+    api: rest.RestServer, server: StorageRead, sql: str, streams: int
+) -> None:
+    ask(api, server, sql)
+
+    assert server.sessions[0].max_stream_count == streams

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from bigpato_magic.sql.eager import Eager
+from bigpato_magic.sql.null_on_error import NullOnError
 from bigpato_magic.sql.rules import (
     aggregates,
     arrays,
@@ -28,12 +28,11 @@ from bigpato_magic.sql.rules import (
     regexp,
     statistics,
     strings,
-    structs,
     windows,
     zones,
 )
 from bigpato_magic.sql.rules.base import AggregateRule, Rule, Table, Udf
-from bigpato_magic.sql.rules.quiet import Quiet
+from bigpato_magic.sql.templates import MACROS, name_of
 
 FAMILIES: tuple[ModuleType, ...] = (
     operators,
@@ -55,7 +54,6 @@ FAMILIES: tuple[ModuleType, ...] = (
     casting,
     number_formats,
     arrays,
-    structs,
     json,
     mutators,
     aggregates,
@@ -73,25 +71,26 @@ AGGREGATES = Table(rule for rule in _all("AGGREGATES") if isinstance(rule, Aggre
 
 
 def _macros() -> dict[str, str]:
-    found: dict[str, str] = {}
+    bodies: dict[str, str] = {}
     names: set[str] = set()
     for family in FAMILIES:
         for head, body in getattr(family, "MACROS", {}).items():
-            name = head.split("(")[0]
+            name = name_of(head)
             if name in names:
                 raise ValueError(f"two macros named {name}")
             names.add(name)
-            found[head] = body
-    return found
+            bodies[head] = body
+    return bodies
 
 
-EAGER = Eager(_macros())
-QUIET = Quiet(_macros(), frozenset(udf.name for udf in _all("UDFS") if isinstance(udf, Udf)))
+NULL_ON_ERROR = NullOnError(_macros(), [udf.name for udf in _all("UDFS") if isinstance(udf, Udf)])
+_DEFINED = _macros() | NULL_ON_ERROR.twins
+MACROS.define(_DEFINED)
 
 
 def macros() -> list[str]:
     """The statements that define the macros which templates use; to be run once per connection, in this order."""
-    return [f"CREATE OR REPLACE TEMP MACRO {head} AS {body}" for head, body in (_macros() | QUIET.twins).items()]
+    return [f"CREATE OR REPLACE TEMP MACRO {head} AS {body}" for head, body in _DEFINED.items()]
 
 
 def udfs() -> list[Udf]:

@@ -8,7 +8,7 @@ from bigpato_magic.sql import decimals
 from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts, between
 from bigpato_magic.sql.rules.base import DOCS, AggregateRule, AggregateTemplate, Call, FactsOf, route
 from bigpato_magic.sql.rules.operators import ORDERED
-from bigpato_magic.sql.staged import Staged
+from bigpato_magic.sql.staged import PostAggregate
 from bigpato_magic.types import Kind, SqlType
 
 SOURCE = DOCS + "aggregate_functions"
@@ -40,7 +40,10 @@ def _sum_float(call: Call) -> str:
 
 
 def _sum_numeric(call: Call) -> Expr:
-    return Expr("sum({distinct}{a}){tail}", call.type, Facts(decimal=decimals.total(call.args[0])))
+    held = decimals.total(call.args[0])
+    if decimals.fits(*held):
+        return Expr("sum({distinct}{a}){tail}", call.type, Facts(decimal=held))
+    return Expr("CAST(sum({distinct}{a}){tail} AS DECIMAL(38,9))", call.type)
 
 
 def _avg_int64(call: Call) -> str:
@@ -52,7 +55,7 @@ def _avg_int64(call: Call) -> str:
     return f"(CASE WHEN {beyond} THEN {route('AVG of integers beyond 2^53')} ELSE avg({{distinct}}{{a}}){{tail}} END)"
 
 
-def _avg_numeric(call: Call) -> Staged:
+def _avg_numeric(call: Call) -> PostAggregate:
     """The sum over the count, above the GROUP BY or the window."""
     held, kind = decimals.total(call.args[0]), call.type
     facts = Facts(decimal=decimals.shape_of_quotient(decimals.width(call.args[0])))
@@ -62,12 +65,12 @@ def _avg_numeric(call: Call) -> Staged:
     )
 
     def finish(columns: Sequence[Expr]) -> Expr:
-        total, count = (column.sql for column in columns)
+        total, count = columns
         # Of nothing the sum is NULL.
-        exact = decimals.quotient(total, count, held, (19, 0)) or f"bp_navg({total}, {count})"
+        exact = decimals.quotient(total, count, held, (19, 0)) or f"bp_navg({total.sql}, {count.sql})"
         return Expr(decimals.near(total, count, exact), kind, facts)
 
-    return Staged(parts, finish)
+    return PostAggregate(parts, finish)
 
 
 def _extreme_float(name: str) -> Callable[[Call], str]:

@@ -7,7 +7,7 @@ answer for one signature. What has no rule is refused, and the query runs on Big
 1. Find the signature: the reason of a refused query shows it (`%bp_explain`).
 2. Add an entry to the table of the family in this folder (`strings.py`, `dates.py`, …):
 
-       Rule("starts_with", "STRING, STRING", "starts_with({a}, {b})", safe=True),
+       Rule("starts_with", "STRING, STRING", "starts_with({a}, {b})", can_throw=False),
 
    `{a}`, `{b}`, … are the arguments, already compiled. Where text alone cannot tell, write a function of the `Call`:
 
@@ -17,24 +17,27 @@ answer for one signature. What has no rule is refused, and the query runs on Big
                call.refuse(f"DATE_TRUNC to {unit}")      # known when the query is compiled
            return f"CAST(date_trunc('{unit}', {call.args[0].sql}) AS DATE)"
 
-   - DuckDB must raise where BigQuery raises: `error('…')` inside the text. An argument is evaluated at each mention: put
-     shared text in a macro of the family's `MACROS` (name `bp_…`), or use `call.once`.
+   - DuckDB must raise where BigQuery raises: `error('…')` inside the text. Put shared text in a macro of the family's
+     `MACROS` (name `bp_…`). An argument may be mentioned as often as needed: where it is more than a name or a few
+     words, the compiler binds it first (`sql.templates`).
    - What depends on the data is refused at run time: `error('route: …')`; `route("…")` writes it.
      DuckDB folds constant arguments before it looks at a CASE, so put a guard *inside* the dangerous argument:
      `repeat({a}, CASE WHEN {b} > 100000 THEN error('route: long text') ELSE {b} END)`.
    - `strict=True`: BigQuery gives NULL for any NULL argument and DuckDB's text would not; the guard is generated.
-   - `safe`: what `SAFE.f(…)` or SAFE_CAST is. True: the text never raises, so it is the same. TRY: DuckDB's TRY around
-     the same text (only where the text has no `route`). Or another text or function. None: the SAFE form is refused.
-     What has not `safe=True` counts as what may raise: where it stands beside a NULL, `sql.raising` changes the text.
+   - `can_throw`: may the function raise, whatever its arguments do? False, or a function of the call and of what the rule
+     made of it; True if nothing is said. Beside what may settle the value (a NULL, a constant) `sql.raising` changes the
+     text of what may raise.
+   - `safe`: what `SAFE.f(…)` or SAFE_CAST is, where it can throw. TRY: DuckDB's TRY around the same text (only where the
+     text has no `route`). Or another text or function. True: the same text, which BigQuery answers where this cannot.
+     None: the SAFE form is refused.
    - `facts`: what is certain of the result: `between(0, 9999)`, or a function of the call.
    - `why`: one sentence for a person, when the text is not what one expects, or when `template` is None: refused.
    - `source`: Google's page, when it is not the family's `SOURCE`.
    - Where only code can be faithful: a `Udf` in the family's `UDFS`, its body in `bigpato_magic.sql.udfs`.
-3. Give the grid something to try: `grid=("STARTS_WITH(a, b)",)`, where a, b, … run through edge values of their types.
-   Without it `name(a, b)` is tried. `python -m tests.faithfulness.grid starts_with` compares every answer with Google's
-   reference implementation.
+3. `python -m tests.faithfulness.grid starts_with` compares every answer with Google's reference implementation. It tries
+   `name(a, b)`, where a, b, … run through edge values of their types; say in `tests/faithfulness/trials.py` what else.
 4. Add a query that uses it to `tests/sql/cases/<family>.sql` and run `python -m tests.sql.record`: the expected answers
-   come from the reference implementation, never from DuckDB.
+   come from the evaluator, never from DuckDB.
 
 Signatures: `INT64`, `ARRAY` (any), `ARRAY<STRING>`, `STRUCT`, `ENUM` (a keyword: a date part, a normalisation form),
 `ANY` (one argument of any type that DuckDB holds), and a last `...` for any further arguments. An exact signature wins
@@ -44,18 +47,18 @@ over a pattern.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts
+from bigpato_magic.sql.expr import UNKNOWN, Expr, Facts, assemble
 from bigpato_magic.sql.physical import duck_type
 from bigpato_magic.sql.refusal import refuse
+from bigpato_magic.sql.templates import fill
 from bigpato_magic.types import SqlType
 
 if TYPE_CHECKING:
-    from bigpato_magic.sql.staged import Staged
+    from bigpato_magic.sql.staged import PostAggregate
 
 LETTERS = "abcdefgh"
 DOCS = "https://cloud.google.com/bigquery/docs/reference/standard-sql/"
@@ -86,7 +89,7 @@ class Call:
         names: makes names.
         safe: `SAFE.` or SAFE_CAST.
         over: a window function.
-        respects_nulls: RESPECT NULLS is said.
+        respects_nulls: the query asks for RESPECT NULLS.
     """
 
     name: str
@@ -132,22 +135,33 @@ class Call:
         """Refuse the query because of `what`, a noun phrase."""
         refuse(what)
 
+    def assembled(self, build: Callable[[Call], Expr]) -> Expr:
+        """What is built of the call with marks for its arguments' texts (`expr.assemble`)."""
+        return assemble(self.args, lambda args: build(replace(self, args=args)))
+
     def once(self, build: Callable[[Call], str]) -> str:
         """The text of `build`, whose arguments are evaluated once, before it, however often it mentions them.
 
         DuckDB copies the text of a macro's argument: a deep expression that is mentioned twice at each level doubles at
         each.
         """
-        if all(arg.simple or arg.keyword for arg in self.args):
+        return self.bound(lambda call: Expr(build(call), self.type)).sql
+
+    def bound(self, build: Callable[[Call], Expr], *, first: bool = False) -> Expr:
+        """As `once`, of an expression; with `first` only the first argument is evaluated before it."""
+        chosen = self.args[:1] if first else self.args
+        if all((arg.simple and not arg.can_throw) or arg.keyword for arg in chosen):
             return build(self)
-        bound = self.names.fresh("v")
+        name = self.names.fresh("v")
         kept = [
-            arg if arg.literal or arg.keyword else replace(arg, sql=f"{bound}.a{i}", plain=True)
+            arg
+            if arg.literal or arg.keyword or i >= len(chosen)
+            else replace(arg, sql=f"{name}.a{i}", plain=True, can_throw=False, negated=None, integer=None)
             for i, arg in enumerate(self.args)
         ]
         pack = ", ".join(f"a{i} := {a.sql}" for i, (a, k) in enumerate(zip(self.args, kept, strict=True)) if a is not k)
-        inner = build(replace(self, args=kept))
-        return f"(list_transform([struct_pack({pack})], lambda {bound}: {inner})[1])"
+        answer = build(replace(self, args=kept))
+        return answer.text(_where(name, f"struct_pack({pack})", answer.sql))
 
     def attempt(self, template: str) -> str:
         """DuckDB's TRY around a template: NULL where it raises. What its arguments raise is still raised."""
@@ -162,9 +176,21 @@ class Call:
         return self.names.fresh(prefix)
 
 
+def bind(names: Names, value: str, build: Callable[[str], str]) -> str:
+    """The text of `build`, which mentions the name of a value; that is evaluated once, before it."""
+    name = names.fresh("v")
+    return _where(name, value, build(name))
+
+
+def _where(name: str, value: str, text: str) -> str:
+    """A text in which a name is that of a value."""
+    return f"(list_transform([{value}], lambda {name}: {text})[1])"
+
+
 Template = str | Callable[[Call], "str | Expr"]
-AggregateTemplate = str | Callable[[Call], "str | Expr | Staged"]
+AggregateTemplate = str | Callable[[Call], "str | Expr | PostAggregate"]
 FactsOf = Facts | Callable[[Call], Facts]
+CanThrow = bool | Callable[[Call, Expr], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,26 +202,24 @@ class Rule:
         signature: of the arguments (see the module's text); `INT64 AS STRING` of a cast.
         template: the text, a function of the call, or None: refused.
         strict: NULL in, NULL out, by a generated guard.
-        safe: the SAFE form.
+        can_throw: see the module's text.
+        safe: the SAFE form; the same text where it cannot throw.
         facts: of the result.
         narrow: takes NUMERIC arguments as they are held (`Facts.decimal`); else they come as DECIMAL(38,9).
         why: a sentence for a person.
         source: Google's page.
-        grid: expressions over a, b, … that the grid tries.
-        values: for the grid, by argument letter: GoogleSQL texts to try instead of the type's edge values.
     """
 
     name: str
     signature: str
     template: Template | None
     strict: bool = False
+    can_throw: CanThrow = True
     safe: bool | Template | Try | None = None
     facts: FactsOf = UNKNOWN
     narrow: bool = False
     why: str = ""
     source: str = ""
-    grid: tuple[str, ...] = ()
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def id(self) -> str:
@@ -209,6 +233,11 @@ class Rule:
             return "refuse"
         arguments = ", ".join(f"{{{letter}}}" for letter, _ in zip(LETTERS, self.types, strict=False))
         return "as is" if self.template == f"{self.name}({arguments})" else "template"
+
+    @property
+    def same_if_safe(self) -> bool:
+        """The SAFE form has the same text."""
+        return self.safe is True or self.can_throw is False
 
     @property
     def types(self) -> list[str]:
@@ -268,17 +297,24 @@ class Udf:
         name: in DuckDB: starts with `bp_`.
         arguments: DuckDB types.
         result: DuckDB type.
-        body: name of a function in `bigpato_magic.sql.udfs`: pyarrow arrays in, one array of the same length out; it
-        sees NULLs.
+        body: name of a function in `bigpato_magic.sql.udfs`, its own where nothing is said: pyarrow arrays in, one array of
+            the same length out; it sees NULLs.
     """
 
     name: str
     arguments: tuple[str, ...]
     result: str
-    body: str
+    body: str = ""
 
 
 AnyRule = Rule | AggregateRule
+
+
+def guarded(name: str, signature: str, function: str, source: str = "", *, can_throw: CanThrow = True) -> Rule:
+    """A rule for a function of `sql.udfs` whose last argument says that it is the SAFE form."""
+    letters = ", ".join(f"{{{letter}}}" for letter, _ in zip(LETTERS, signature.split(", "), strict=False))
+    text, safe = (f"{function}({letters}, {flag})" for flag in ("false", "true"))
+    return Rule(name, signature, text, can_throw=can_throw, safe=safe, source=source)
 
 
 def route(why: str) -> str:
@@ -286,30 +322,17 @@ def route(why: str) -> str:
     return "error('route: " + why.replace("'", "''") + "')"
 
 
-@cache
-def _parts(template: str) -> tuple[str, ...]:
-    return tuple(re.split(r"\{([a-z]+)\}", template))
-
-
 def is_null(args: Iterable[Expr]) -> str:
     """DuckDB text: is one of these NULL? Empty without arguments.
 
-    DuckDB stops at the first that is; what can raise comes first, because BigQuery evaluates all arguments.
+    OR stops at the first that is, and DuckDB knows columns of nothing but NULLs: where one may raise, all are looked at,
+    because BigQuery evaluates all arguments.
     """
-    return " OR ".join(f"{arg.sql} IS NULL" for arg in sorted(args, key=lambda arg: arg.simple))
-
-
-def fill(template: str, values: Mapping[str, str]) -> str:
-    """Put texts for the placeholders `{a}`, `{order}`, … of a template."""
-    parts = list(_parts(template))
-    parts[1::2] = [values[name] for name in parts[1::2]]
-    return "".join(parts)
-
-
-def repeats(template: str) -> bool:
-    """Does a template mention an argument more than once, itself or in a macro?"""
-    names = _parts(template)[1::2]
-    return len(set(names)) < len(names) or "bp_" in template
+    ordered = sorted(args, key=lambda arg: arg.simple)
+    tests = [f"{arg.sql} IS NULL" for arg in ordered]
+    if len(tests) > 1 and any(arg.can_throw for arg in ordered):
+        return f"greatest({', '.join(tests)})"
+    return " OR ".join(tests)
 
 
 def matches(signature: str, keys: list[str]) -> bool:
@@ -332,7 +355,7 @@ class Table:
     def __init__(self, rules: Iterable[AnyRule] = ()) -> None:
         self._exact: dict[tuple[str, str], AnyRule] = {}
         self._patterns: dict[str, list[AnyRule]] = {}
-        self._found: dict[tuple[str, str], AnyRule | None] = {}
+        self._answers: dict[tuple[str, str], AnyRule | None] = {}
         for rule in rules:
             self._add(rule)
 
@@ -347,10 +370,10 @@ class Table:
     def find(self, name: str, keys: list[str]) -> AnyRule | None:
         """The rule for these argument types, None if there is none."""
         key = name, ", ".join(keys)
-        if key not in self._found:
+        if key not in self._answers:
             candidates = (rule for rule in self._patterns.get(name, ()) if matches(rule.signature, keys))
-            self._found[key] = self._exact.get(key) or next(candidates, None)
-        return self._found[key]
+            self._answers[key] = self._exact.get(key) or next(candidates, None)
+        return self._answers[key]
 
     def __iter__(self) -> Any:
         return iter(self._exact.values())

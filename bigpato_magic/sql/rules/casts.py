@@ -46,13 +46,13 @@ def _reader(kind: str, safe: bool) -> str:
 
 
 UDFS = (
-    Udf("bp_text_day", ("VARCHAR", "BOOLEAN"), "DATE", "bp_text_day"),
-    Udf("bp_text_datetime", ("VARCHAR", "BOOLEAN"), "BIGINT", "bp_text_datetime"),
-    Udf("bp_text_float", ("VARCHAR", "BOOLEAN"), "DOUBLE", "bp_text_float"),
-    Udf("bp_text_integer", ("VARCHAR", "BOOLEAN"), "BIGINT", "bp_text_integer"),
-    Udf("bp_text_numeric", ("VARCHAR", "BOOLEAN"), "DECIMAL(38,9)", "bp_text_numeric"),
-    Udf("bp_text_time", ("VARCHAR", "BOOLEAN"), "TIME", "bp_text_time"),
-    Udf("bp_text_timestamp", ("VARCHAR", "VARCHAR", "BOOLEAN", "BOOLEAN"), "BIGINT", "bp_text_timestamp"),
+    Udf("bp_text_day", ("VARCHAR", "BOOLEAN"), "DATE"),
+    Udf("bp_text_datetime", ("VARCHAR", "BOOLEAN"), "BIGINT"),
+    Udf("bp_text_float", ("VARCHAR", "BOOLEAN"), "DOUBLE"),
+    Udf("bp_text_integer", ("VARCHAR", "BOOLEAN"), "BIGINT"),
+    Udf("bp_text_numeric", ("VARCHAR", "BOOLEAN"), "DECIMAL(38,9)"),
+    Udf("bp_text_time", ("VARCHAR", "BOOLEAN"), "TIME"),
+    Udf("bp_text_timestamp", ("VARCHAR", "VARCHAR", "BOOLEAN", "BOOLEAN"), "BIGINT"),
 )
 MACROS = {
     **{f"bp_read_{kind.lower()}(x)": _reader(kind, False) for kind in READ},
@@ -72,16 +72,18 @@ MACROS = {
 
 
 def _cast(
-    source: str, target: str, template: Template, safe: bool | str | Try = True, facts: FactsOf = Facts()
+    source: str, target: str, template: Template, safe: str | Try | None = None, facts: FactsOf = Facts()
 ) -> Rule:
-    return Rule("cast", f"{source} AS {target}", template, safe=safe, facts=facts)
+    """A cast, which can throw if its SAFE form is another one."""
+    return Rule("cast", f"{source} AS {target}", template, can_throw=safe is not None, safe=safe, facts=facts)
 
 
 def _int_to_numeric(call: Call) -> Expr:
     low, high = call.args[0].facts.low, call.args[0].facts.high
     digits = 19 if low is None or high is None else len(str(max(abs(low), abs(high))))
     facts = Facts(zero=low is None or high is None or low <= 0 <= high, decimal=(digits, 0))
-    return Expr(f"CAST({call.sql(0)} AS DECIMAL({digits},0))", call.type, facts)
+    column = call.args[0] if call.args[0].plain else None
+    return Expr(f"CAST({call.sql(0)} AS DECIMAL({digits},0))", call.type, facts, integer=column)
 
 
 def _int_to_float(call: Call) -> Facts:

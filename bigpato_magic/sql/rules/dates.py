@@ -9,6 +9,7 @@ from __future__ import annotations
 from bigpato_magic.sql.expr import Facts, between
 from bigpato_magic.sql.rules.base import DOCS, TRY, Call, Rule, Template
 from bigpato_magic.sql.rules.zones import UTC, local_clock, moment_of
+from bigpato_magic.types.date_parts import DAY_MICROS, MICROS, MONTHS, WEEKDAYS
 
 SOURCE = DOCS + "date_functions"
 DATETIMES = DOCS + "datetime_functions"
@@ -19,35 +20,16 @@ MACROS = {
     "bp_date(d)": "CASE WHEN d < DATE '0001-01-01' OR d > DATE '9999-12-31' THEN error('date out of range') ELSE d END",
     "bp_time_us(t)": "(extract(hour FROM t) * 3600000000 + extract(minute FROM t) * 60000000 "
     "+ extract(microseconds FROM t))",
-    "bp_time(us)": "CAST(make_timestamp(CAST((us % 86400000000 + 86400000000) % 86400000000 AS BIGINT)) AS TIME)",
+    "bp_time(us)": f"CAST(make_timestamp(CAST((us % {DAY_MICROS} + {DAY_MICROS}) % {DAY_MICROS} AS BIGINT)) AS TIME)",
     # The number of the week that begins on weekday k (Sunday is 0); only differences mean something.
     "bp_week(d, k)": "(d - DATE '0001-01-07' - k + 14) // 7",
     "bp_week_start(d, k)": "bp_date(CAST(d - CAST((d - DATE '0001-01-07' - k + 14) % 7 AS INTEGER) AS DATE))",
+    # The first week of the year 1 begins before it.
+    "bp_week_end(d, k)": "bp_date(CAST(d + CAST(6 - (d - DATE '0001-01-07' - k + 14) % 7 AS INTEGER) AS DATE))",
     # The Monday of the week of 4 January.
     "bp_iso_year_start(y)": "make_date(CAST(y AS BIGINT), 1, 4) "
     "- CAST(extract(isodow FROM make_date(CAST(y AS BIGINT), 1, 4)) - 1 AS INTEGER)",
 }
-WEEKDAYS = {
-    "WEEK": 0,
-    "WEEK_MONDAY": 1,
-    "WEEK_TUESDAY": 2,
-    "WEEK_WEDNESDAY": 3,
-    "WEEK_THURSDAY": 4,
-    "WEEK_FRIDAY": 5,
-    "WEEK_SATURDAY": 6,
-    "ISOWEEK": 1,
-}
-MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
-MICROS = {
-    "MICROSECOND": 1,
-    "MILLISECOND": 1_000,
-    "SECOND": 1_000_000,
-    "MINUTE": 60_000_000,
-    "HOUR": 3_600_000_000,
-    "DAY": 86_400_000_000,
-    "WEEK": 7 * 86_400_000_000,
-}
-
 CLOCK_PARTS = {
     "HOUR": "extract(hour FROM {a})",
     "MINUTE": "extract(minute FROM {a})",
@@ -221,7 +203,7 @@ def _last_day(call: Call) -> str:
     if part in MONTHS:
         return f"CAST(date_trunc('{part}', {day}) + to_months({MONTHS[part]}) - to_days(1) AS DATE)"
     if part in WEEKDAYS:
-        return f"bp_date(bp_week_start({day}, {WEEKDAYS[part]}) + 6)"
+        return f"bp_week_end({day}, {WEEKDAYS[part]})"
     if part == "ISOYEAR":
         return f"bp_date(CAST(bp_iso_year_start(extract(isoyear FROM {day}) + 1) - 1 AS DATE))"
     return call.refuse(f"LAST_DAY of {part}")
@@ -233,7 +215,7 @@ def _time_add(sign: str) -> Template:
         if part not in MICROS or part in ("DAY", "WEEK"):
             call.refuse(f"TIME_ADD of a {part}")
         size = MICROS[part]
-        return call.fill(f"bp_time(bp_time_us({{a}}) {sign} ({{b}} % {MICROS['DAY'] // size}) * {size})")
+        return call.fill(f"bp_time(bp_time_us({{a}}) {sign} ({{b}} % {DAY_MICROS // size}) * {size})")
 
     return rule
 
@@ -253,126 +235,49 @@ def _time_trunc(call: Call) -> str:
 
 
 T, TZ = "TIMESTAMP", "TIMESTAMP, STRING"
-UNITS = ["DAY", "WEEK", "WEEK(MONDAY)", "WEEK(FRIDAY)", "ISOWEEK", "MONTH", "QUARTER", "YEAR", "ISOYEAR"]
-FINE = ["MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR"]
-
-
-def each(pattern: str, parts: list[str]) -> tuple[str, ...]:
-    """A grid's pattern for each part of a date."""
-    return tuple(pattern.replace("PART", part) for part in parts)
-
-
-EXTRACTED = [
-    "YEAR",
-    "MONTH",
-    "DAY",
-    "DAYOFWEEK",
-    "DAYOFYEAR",
-    "QUARTER",
-    "WEEK",
-    "WEEK(MONDAY)",
-    "WEEK(SATURDAY)",
-    "ISOWEEK",
-    "ISOYEAR",
-]
-CLOCK = ["HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"]
-ADDED = ["DAY", "WEEK", "MONTH", "QUARTER", "YEAR"]
 NAMES = ("date", "datetime", "timestamp")
 TRUNCATED: dict[str, Template] = {"DATE": _date_trunc, "DATETIME": _datetime_trunc, "TIMESTAMP": _timestamp_trunc}
 ADDERS = {"DATE": _date_add, "DATETIME": _datetime_add, "TIMESTAMP": _timestamp_add}
 DIFFERED: dict[str, Template] = {"DATE": _date_diff, "DATETIME": _datetime_diff, "TIMESTAMP": _timestamp_diff}
-TRIED = {
-    ("trunc", "DATE"): UNITS,
-    ("trunc", "DATETIME"): UNITS + FINE,
-    ("trunc", "TIMESTAMP"): UNITS + FINE,
-    ("diff", "DATE"): UNITS,
-    ("diff", "DATETIME"): UNITS + FINE,
-    ("diff", "TIMESTAMP"): [*FINE, "DAY"],
-    ("add", "DATE"): ADDED,
-    ("add", "DATETIME"): FINE + ADDED,
-    ("add", "TIMESTAMP"): [*FINE, "DAY"],
-}
 
 
-def _by_kind(verb: str, more: str, templates: dict[str, Template], arguments: str) -> list[Rule]:
+def _by_kind(verb: str, more: str, templates: dict[str, Template]) -> list[Rule]:
     """DATE_f, DATETIME_f and TIMESTAMP_f each take all three types; the argument's type decides.
 
     A DATE comes to DATETIME_f and TIMESTAMP_f as a DATETIME: the analyzer casts it.
     """
     return [
-        Rule(
-            f"{name}_{verb}",
-            f"{kind}, {more.replace('SAME', kind)}",
-            template,
-            safe=True if verb == "diff" else TRY,
-            grid=each(f"{name}_{verb}(a, {arguments})", TRIED["add" if verb == "sub" else verb, kind])
-            if name == kind.lower()
-            else each(f"{name}_{verb}(a, {arguments})", ["DAY"]),
-        )
+        Rule(f"{name}_{verb}", f"{kind}, {more.replace('SAME', kind)}", template, can_throw=verb != "diff", safe=TRY)
         for name in NAMES
         for kind, template in templates.items()
         if name == "date" or kind != "DATE"
     ]
 
 
-ZONED = ("EXTRACT(PART FROM a AT TIME ZONE 'America/New_York')",)
 RULES = (
-    Rule("$extract", "DATE, ENUM", _extract("DATE"), facts=_extracted, grid=each("EXTRACT(PART FROM a)", EXTRACTED)),
-    Rule("$extract", "TIME, ENUM", _extract("TIME"), facts=_extracted, grid=each("EXTRACT(PART FROM a)", CLOCK)),
-    Rule(
-        "$extract",
-        "DATETIME, ENUM",
-        _extract("DATETIME"),
-        facts=_extracted,
-        grid=each("EXTRACT(PART FROM a)", EXTRACTED + CLOCK),
-    ),
-    Rule("$extract", f"{T}, ENUM", _extract(T), facts=_extracted, grid=each("EXTRACT(PART FROM a)", EXTRACTED + CLOCK)),
-    Rule(
-        "$extract",
-        f"{T}, ENUM, STRING",
-        _extract(T),
-        facts=_extracted,
-        grid=each(ZONED[0], ["HOUR", "DAY", "WEEK"]),
-        values={"b": ("'America/New_York'",)},
-    ),
-    Rule("$extract_date", "DATETIME", "CAST({a} AS DATE)", grid=("EXTRACT(DATE FROM a)",)),
-    Rule("$extract_date", T, "CAST(bp_utc({a}) AS DATE)", grid=("EXTRACT(DATE FROM a)",)),
-    Rule("$extract_date", TZ, on_clock("CAST({a} AS DATE)", 1), grid=each(ZONED[0], ["DATE"])),
-    Rule("$extract_time", "DATETIME", "CAST({a} AS TIME)", grid=("EXTRACT(TIME FROM a)",)),
-    Rule("$extract_time", T, "CAST(bp_utc({a}) AS TIME)", grid=("EXTRACT(TIME FROM a)",)),
-    Rule("$extract_time", TZ, on_clock("CAST({a} AS TIME)", 1), grid=each(ZONED[0], ["TIME"])),
-    Rule("$extract_datetime", TZ, on_clock("{a}", 1), grid=each(ZONED[0], ["DATETIME"])),
-    *_by_kind("trunc", "ENUM", TRUNCATED, "PART"),
-    *(
-        Rule(
-            f"{name}_trunc",
-            f"{T}, ENUM, STRING",
-            _timestamp_trunc,
-            safe=True,
-            grid=tuple(
-                pattern
-                for zone in ("UTC", "America/New_York", "Asia/Kathmandu", "-03:30")
-                for pattern in each(
-                    f"{name}_trunc(a, PART, '{zone}')", UNITS + FINE if name == "timestamp" else ["DAY"]
-                )
-            ),
-            values={"b": ("'UTC'",)},
-            source=TIMESTAMPS,
-        )
-        for name in NAMES
-    ),
-    *_by_kind("add", "INT64, ENUM", {kind: rule("") for kind, rule in ADDERS.items()}, "INTERVAL b PART"),
-    *_by_kind("sub", "INT64, ENUM", {kind: rule("-") for kind, rule in ADDERS.items()}, "INTERVAL b PART"),
-    *_by_kind("diff", "SAME, ENUM", DIFFERED, "b, PART"),
-    Rule("time_add", "TIME, INT64, ENUM", _time_add("+"), safe=True, grid=each("TIME_ADD(a, INTERVAL b PART)", FINE)),
-    Rule("time_sub", "TIME, INT64, ENUM", _time_add("-"), safe=True, grid=each("TIME_SUB(a, INTERVAL b PART)", FINE)),
-    Rule("time_diff", "TIME, TIME, ENUM", _time_diff, safe=True, grid=each("TIME_DIFF(a, b, PART)", FINE)),
-    Rule("time_trunc", "TIME, ENUM", _time_trunc, safe=True, grid=each("TIME_TRUNC(a, PART)", FINE)),
+    Rule("$extract", "DATE, ENUM", _extract("DATE"), can_throw=False, facts=_extracted),
+    Rule("$extract", "TIME, ENUM", _extract("TIME"), can_throw=False, facts=_extracted),
+    Rule("$extract", "DATETIME, ENUM", _extract("DATETIME"), can_throw=False, facts=_extracted),
+    Rule("$extract", f"{T}, ENUM", _extract(T), can_throw=False, facts=_extracted),
+    Rule("$extract", f"{T}, ENUM, STRING", _extract(T), facts=_extracted),
+    Rule("$extract_date", "DATETIME", "CAST({a} AS DATE)"),
+    Rule("$extract_date", T, "CAST(bp_utc({a}) AS DATE)"),
+    Rule("$extract_date", TZ, on_clock("CAST({a} AS DATE)", 1)),
+    Rule("$extract_time", "DATETIME", "CAST({a} AS TIME)"),
+    Rule("$extract_time", T, "CAST(bp_utc({a}) AS TIME)"),
+    Rule("$extract_time", TZ, on_clock("CAST({a} AS TIME)", 1)),
+    Rule("$extract_datetime", TZ, on_clock("{a}", 1)),
+    *_by_kind("trunc", "ENUM", TRUNCATED),
+    *(Rule(f"{name}_trunc", f"{T}, ENUM, STRING", _timestamp_trunc, safe=True, source=TIMESTAMPS) for name in NAMES),
+    *_by_kind("add", "INT64, ENUM", {kind: rule("") for kind, rule in ADDERS.items()}),
+    *_by_kind("sub", "INT64, ENUM", {kind: rule("-") for kind, rule in ADDERS.items()}),
+    *_by_kind("diff", "SAME, ENUM", DIFFERED),
+    Rule("time_add", "TIME, INT64, ENUM", _time_add("+"), can_throw=False),
+    Rule("time_sub", "TIME, INT64, ENUM", _time_add("-"), can_throw=False),
+    Rule("time_diff", "TIME, TIME, ENUM", _time_diff, can_throw=False),
+    Rule("time_trunc", "TIME, ENUM", _time_trunc, can_throw=False),
     Rule("$add", "DATE, INT64", "bp_date({a} + CAST({b} AS INTEGER))", safe=TRY),
     Rule("$subtract", "DATE, INT64", "bp_date({a} - CAST({b} AS INTEGER))", safe=TRY),
     *(Rule("last_day", kind, _last_day, safe=TRY) for kind in ("DATE", "DATETIME")),
-    *(
-        Rule("last_day", f"{kind}, ENUM", _last_day, safe=TRY, grid=each("LAST_DAY(a, PART)", UNITS))
-        for kind in ("DATE", "DATETIME")
-    ),
+    *(Rule("last_day", f"{kind}, ENUM", _last_day, safe=TRY) for kind in ("DATE", "DATETIME")),
 )

@@ -6,23 +6,16 @@ A BIGNUMERIC is held as bytes in the numbers' own order, so comparing, sorting, 
 from __future__ import annotations
 
 from bigpato_magic.sql.expr import ASCII, Facts
-from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, Rule, Template, Udf
+from bigpato_magic.sql.physical import SCALARS
+from bigpato_magic.sql.rules.base import DOCS, AggregateRule, Call, Rule, Template, Udf, guarded
 from bigpato_magic.sql.rules.numbers import OPERATORS
+from bigpato_magic.types import Kind
 
 SOURCE = DOCS + "mathematical_functions"
 CASTS = DOCS + "conversion_functions#cast"
 AGGREGATE_FUNCTIONS = DOCS + "aggregate_functions"
 PARSING = DOCS + "conversion_functions"
 BIG, NUMERIC = "BIGNUMERIC", "NUMERIC"
-HELD = {BIG: "BLOB", NUMERIC: "DECIMAL(38,9)", "INT64": "BIGINT", "FLOAT64": "DOUBLE", "STRING": "VARCHAR"}
-GRID: tuple[str, ...] = (
-    "BIGNUMERIC '1.5'",
-    "BIGNUMERIC '-2.5'",
-    "BIGNUMERIC '0'",
-    "BIGNUMERIC '1e-38'",
-    "BIGNUMERIC '7'",
-)
-GRID += ("BIGNUMERIC '578960446186580977117854925043439539266.34992332820282019728792003956564819967'", "NULL")
 # How a NULL is written where a keyword stands.
 NO_MODE = "None"
 MODES = {"ROUND_HALF_AWAY_FROM_ZERO": "round", "ROUND_HALF_EVEN": "even"}
@@ -35,7 +28,8 @@ _SINGLES = ("negate", "abs", "sign", "floor", "ceil")
 
 
 def _udf(name: str, arguments: tuple[str, ...], result: str, *, safe: bool = True) -> Udf:
-    return Udf(name, (*(HELD[a] for a in arguments), *(("BOOLEAN",) if safe else ())), HELD[result], name)
+    held = (*(SCALARS[Kind(a)] for a in arguments), *(("BOOLEAN",) if safe else ()))
+    return Udf(name, held, SCALARS[Kind(result)])
 
 
 UDFS = (
@@ -54,24 +48,14 @@ UDFS = (
     _udf("bp_big_as_numeric", (BIG,), NUMERIC, safe=False),
     _udf("bp_big_to_double", (BIG,), "FLOAT64", safe=False),
     _udf("bp_big_text", (BIG,), "STRING", safe=False),
-    Udf("bp_big_sum", ("BLOB[]",), "BLOB", "bp_big_sum"),
-    Udf("bp_big_avg", ("BLOB[]",), "BLOB", "bp_big_avg"),
+    Udf("bp_big_sum", ("BLOB[]",), "BLOB"),
+    Udf("bp_big_avg", ("BLOB[]",), "BLOB"),
 )
 
 
-def _values(signature: str) -> dict[str, tuple[str, ...]]:
-    return {letter: GRID for letter, kind in zip("ab", signature.split(", "), strict=False) if kind == BIG}
-
-
-def _rule(name: str, signature: str, function: str, *, source: str = "", grid: tuple[str, ...] = ()) -> Rule:
-    """A rule for a function whose last argument says whether what is wrong is NULL."""
-    inside = ", ".join(f"{{{letter}}}" for letter, _ in zip("ab", signature.split(", "), strict=False))
-    text, safe = (f"{function}({inside}, {flag})" for flag in ("false", "true"))
-    return Rule(name, signature, text, safe=safe, source=source, grid=grid, values=_values(signature))
-
-
-def _cast(source: str, target: str, template: str, safe: str | bool = True, facts: Facts = Facts()) -> Rule:
-    return Rule("cast", f"{source} AS {target}", template, safe=safe, facts=facts, source=CASTS)
+def _cast(source: str, target: str, template: str, safe: str | None = None, facts: Facts = Facts()) -> Rule:
+    pair, can_throw = f"{source} AS {target}", safe is not None
+    return Rule("cast", pair, template, can_throw=can_throw, safe=safe, facts=facts, source=CASTS)
 
 
 def _safe_cast(source: str, target: str, function: str) -> Rule:
@@ -95,36 +79,24 @@ def _aggregate(name: str, function: str) -> AggregateRule:
 
 PAIR = f"{BIG}, {BIG}"
 RULES = (
-    *(_rule(name, PAIR, f"bp_big_{function}", source=OPERATORS) for name, function in _OPERATORS.items()),
-    _rule("$unary_minus", BIG, "bp_big_negate", source=OPERATORS),
-    *(_rule(name, PAIR, f"bp_big_{name}") for name in ("div", "mod")),
-    *(_rule(name, f"{NUMERIC}, {NUMERIC}", f"bp_numeric_{name}") for name in ("div", "mod")),
-    *(_rule(name, BIG, f"bp_big_{name}") for name in ("abs", "sign", "floor", "ceil")),
+    *(guarded(name, PAIR, f"bp_big_{function}", source=OPERATORS) for name, function in _OPERATORS.items()),
+    guarded("$unary_minus", BIG, "bp_big_negate", source=OPERATORS),
+    *(guarded(name, PAIR, f"bp_big_{name}") for name in ("div", "mod")),
+    *(guarded(name, f"{NUMERIC}, {NUMERIC}", f"bp_numeric_{name}") for name in ("div", "mod")),
+    *(guarded(name, BIG, f"bp_big_{name}") for name in ("abs", "sign", "floor", "ceil")),
     *(
-        Rule(f"safe_{name}", PAIR, f"bp_big_{name}({{a}}, {{b}}, true)", safe=True, values=_values(PAIR))
+        Rule(f"safe_{name}", PAIR, f"bp_big_{name}({{a}}, {{b}}, true)", can_throw=False)
         for name in ("add", "subtract", "multiply", "divide")
     ),
-    Rule("safe_negate", BIG, "bp_big_negate({a}, true)", safe=True, values=_values(BIG)),
+    Rule("safe_negate", BIG, "bp_big_negate({a}, true)", can_throw=False),
     *(
-        Rule(
-            name,
-            BIG,
-            f"bp_big_{name}({{a}}, 0::BIGINT, false)",
-            safe=f"bp_big_{name}({{a}}, 0::BIGINT, true)",
-            values=_values(BIG),
-        )
+        Rule(name, BIG, f"bp_big_{name}({{a}}, 0::BIGINT, false)", safe=f"bp_big_{name}({{a}}, 0::BIGINT, true)")
         for name in ("round", "trunc")
     ),
-    *(_rule(name, f"{BIG}, INT64", f"bp_big_{name}") for name in ("round", "trunc")),
-    _rule("trunc", f"{NUMERIC}, INT64", "bp_numeric_trunc"),
+    *(guarded(name, f"{BIG}, INT64", f"bp_big_{name}") for name in ("round", "trunc")),
+    guarded("trunc", f"{NUMERIC}, INT64", "bp_numeric_trunc"),
     *(
-        Rule(
-            "round",
-            f"{type_}, INT64, ENUM",
-            _rounded(kind, safe=False),
-            safe=_rounded(kind, safe=True),
-            grid=tuple(f"ROUND(a, b, '{mode}')" for mode in MODES),
-        )
+        Rule("round", f"{type_}, INT64, ENUM", _rounded(kind, safe=False), safe=_rounded(kind, safe=True))
         for kind, type_ in (("big", BIG), ("numeric", NUMERIC))
     ),
     _cast("INT64", BIG, "bp_big_from_int({a})"),
@@ -136,6 +108,6 @@ RULES = (
     _safe_cast(BIG, NUMERIC, "bp_big_to_numeric"),
     _cast(BIG, "FLOAT64", "bp_big_to_double({a})", facts=Facts(nan=False, magnitude=1e39)),
     _cast(BIG, "STRING", "bp_big_text({a})", facts=ASCII),
-    _rule("parse_bignumeric", "STRING", "bp_big_parse", source=PARSING),
+    guarded("parse_bignumeric", "STRING", "bp_big_parse", source=PARSING),
 )
 AGGREGATES = (_aggregate("sum", "bp_big_sum"), _aggregate("avg", "bp_big_avg"))

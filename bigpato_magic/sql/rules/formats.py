@@ -12,6 +12,7 @@ import re
 from bigpato_magic.sql.physical import text
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, route
 from bigpato_magic.sql.rules.zones import clock_of
+from bigpato_magic.sql.templates import fill, mark, split_at_marks
 
 SOURCE = DOCS + "format-elements#format_elements_date_time"
 MACROS = {
@@ -56,7 +57,10 @@ ZONE_TEXTS = {
     "Ez": "bp_offset({o}, ':')",
 }
 SECONDS = re.compile(r"E(\*|[0-9])S")
-ELEMENT = re.compile(r"%(E\*S|E\dS|E4Y|[EO][a-zA-Z]|[^EO]|$|[EO])", re.DOTALL)
+ELEMENT = re.compile(r"%(E\*S|E[0-9]S|E4Y|[EO][a-zA-Z]|[^EO]|$|[EO])", re.DOTALL)
+# In texts that hold parts of the query's own format: the clock, the moment, and its offset from UTC in microseconds.
+CLOCK_MARK, MOMENT_MARK, OFFSET_MARK = mark(100), mark(101), mark(102)
+MARKED = {"t": CLOCK_MARK, "m": MOMENT_MARK, "o": OFFSET_MARK}
 DATES, TIMES, ZONES = 1, 2, 4
 KINDS = {"DATE": DATES, "TIME": TIMES, "DATETIME": DATES | TIMES, "TIMESTAMP": DATES | TIMES | ZONES}
 # What a type must have for an element to be printed; else the element stays as it is written.
@@ -81,8 +85,8 @@ def _seconds(digits: str) -> str:
 
 
 def _pieces(call: Call, form: str, kind: int) -> list[str]:
-    """DuckDB texts over {t}, {m} and {o} that give the format's parts; runs of plain directives are one strftime."""
-    found: list[str] = []
+    """DuckDB texts with marks that give the format's parts; runs of plain directives are one strftime."""
+    pieces: list[str] = []
     run = ""
     modern = False
     place = 0
@@ -97,12 +101,13 @@ def _pieces(call: Call, form: str, kind: int) -> list[str]:
         if needs & kind != needs:
             run += "%%" + element
         elif seconds or element in TEXTS:
-            found += [*_run(run, modern), _seconds(seconds[1]) if seconds else TEXTS[element]]
+            own = _seconds(seconds[1]) if seconds else TEXTS[element]
+            pieces += [*_run(run, modern), fill(own, MARKED)]
             run, modern = "", False
         else:
             run += DIRECTIVES[element]
             modern = modern or element in YEARS
-    return [*found, *_run(run + form[place:], modern)]
+    return [*pieces, *_run(run + form[place:], modern)]
 
 
 def _run(directives: str, modern: bool) -> list[str]:
@@ -110,7 +115,19 @@ def _run(directives: str, modern: bool) -> list[str]:
         return []
     if not re.search("%[^%]", directives):
         return [text(directives.replace("%%", "%"))]
-    return [f"strftime({'bp_modern({t})' if modern else '{t}'}, {text(directives)})"]
+    clock = f"bp_modern({CLOCK_MARK})" if modern else CLOCK_MARK
+    return [f"strftime({clock}, {text(directives)})"]
+
+
+def join(pieces: list[str], clock: str, moment: str) -> str:
+    """The pieces one after the other, with texts for their marks."""
+    texts = {CLOCK_MARK: clock, MOMENT_MARK: moment, OFFSET_MARK: f"(epoch_us({clock}) - epoch_us({moment}))"}
+    return " || ".join("".join(texts.get(part, part) for part in split_at_marks(piece)) for piece in pieces)
+
+
+def marked(pieces: list[str]) -> int:
+    """How many marks they have."""
+    return sum(len(split_at_marks(piece)) // 2 for piece in pieces)
 
 
 def _format(kind: str) -> Template:
@@ -120,10 +137,8 @@ def _format(kind: str) -> Template:
             clock = f"(DATE '2000-01-01' + {moment})"
         if kind == "TIMESTAMP":
             clock = clock_of(call, moment, 2, "bp_minute_clock")
-        offset = f"(epoch_us({clock}) - epoch_us({moment}))"
-        parts = [piece.replace("{t}", clock).replace("{m}", moment).replace("{o}", offset) for piece in pieces]
-        joined = " || ".join(parts)
-        if all("{" not in piece for piece in pieces):
+        joined = join(pieces, clock, moment)
+        if not marked(pieces):
             return f"(CASE WHEN {moment} IS NOT NULL THEN {joined or repr('')} END)"
         return f"({joined})"
 
@@ -131,62 +146,17 @@ def _format(kind: str) -> Template:
         if call.args[0].is_null or any(arg.is_null for arg in call.args[1:]):
             return "CAST(NULL AS VARCHAR)"
         pieces = _pieces(call, call.constant(0), KINDS[kind])
-        if sum(piece.count("{") for piece in pieces) > 1:
+        if marked(pieces) > 1:
             return call.once(lambda bound: build(bound, pieces))
         return build(call, pieces)
 
     return rule
 
 
-_TRIED = (
-    "%Y-%m-%d|%F|%y|%C|%D|%x",
-    "%A %a %B %b %h",
-    "%G-W%V-%u %g",
-    "%U %W %w %j %Q",
-    "%e %d %m %% %n%t",
-    "%E4Y%EY%Ey%Od",
-)
-_CLOCK_TRIED = ("%H:%M:%S %I %p %r", "%R %T %X", "%E*S %E3S %E0S %E6S %E9S")
-_ZONES_TRIED = ("%Z %z %Ez", "%c %s")
-
-
-def _grid(name: str, formats: tuple[str, ...], zones: tuple[str, ...] = ("",)) -> tuple[str, ...]:
-    return tuple(f"{name}('{form}', b{zone})" for form in formats for zone in zones)
-
-
-_SOME_ZONES = (", 'America/New_York'", ", 'Asia/Kathmandu'", ", '-03:30'", ", 'UTC'")
 RULES = (
-    *(
-        Rule("format_date", f"STRING, {kind}", _format(kind), safe=True, grid=_grid("FORMAT_DATE", _TRIED))
-        for kind in ("DATE", "DATETIME")
-    ),
-    Rule(
-        "format_datetime",
-        "STRING, DATETIME",
-        _format("DATETIME"),
-        safe=True,
-        grid=_grid("FORMAT_DATETIME", (*_TRIED, *_CLOCK_TRIED, "%c %s %Z")),
-    ),
-    Rule(
-        "format_time",
-        "STRING, TIME",
-        _format("TIME"),
-        safe=True,
-        grid=_grid("FORMAT_TIME", (*_CLOCK_TRIED, "%Y %c %n", "x")),
-    ),
-    Rule(
-        "format_timestamp",
-        "STRING, TIMESTAMP",
-        _format("TIMESTAMP"),
-        safe=True,
-        grid=_grid("FORMAT_TIMESTAMP", _TRIED + _CLOCK_TRIED + _ZONES_TRIED),
-    ),
-    Rule(
-        "format_timestamp",
-        "STRING, TIMESTAMP, STRING",
-        _format("TIMESTAMP"),
-        safe=True,
-        grid=_grid("FORMAT_TIMESTAMP", ("%F %T", "%c", "%E4Y %E*S %s", "%Z %z %Ez"), _SOME_ZONES),
-        values={"c": ("'UTC'",)},
-    ),
+    *(Rule("format_date", f"STRING, {kind}", _format(kind), can_throw=False) for kind in ("DATE", "DATETIME")),
+    Rule("format_datetime", "STRING, DATETIME", _format("DATETIME"), can_throw=False),
+    Rule("format_time", "STRING, TIME", _format("TIME"), can_throw=False),
+    Rule("format_timestamp", "STRING, TIMESTAMP", _format("TIMESTAMP"), can_throw=False),
+    Rule("format_timestamp", "STRING, TIMESTAMP, STRING", _format("TIMESTAMP"), can_throw=False),
 )

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from bigpato_magic.sql.expr import ASCII, between
 from bigpato_magic.sql.rules.base import DOCS, TRY, Call, Rule, Template, route
+from bigpato_magic.sql.rules.operators import COMPARISONS, is_in
+from bigpato_magic.types.date_parts import CLOCK_MICROS, DAY_MICROS, MONTHS
 
 SOURCE = DOCS + "interval_functions"
-DAY = 86_400_000_000
-FARTHEST = (120_000, 3_660_000, 3_660_000 * DAY)
-MICROS = {"MICROSECOND": 1, "MILLISECOND": 1_000, "SECOND": 1_000_000, "MINUTE": 60_000_000, "HOUR": 3_600_000_000}
+FARTHEST = (120_000, 3_660_000, 3_660_000 * DAY_MICROS)
 FIELDS = {
-    **{part: f"{{a}} * {size}, 0, 0" for part, size in {"MONTH": 1, "QUARTER": 3, "YEAR": 12}.items()},
+    **{part: f"{{a}} * {size}, 0, 0" for part, size in MONTHS.items()},
     **{part: f"0, {{a}} * {size}, 0" for part, size in {"DAY": 1, "WEEK": 7}.items()},
-    **{part: f"0, 0, {{a}} * {size}" for part, size in MICROS.items()},
+    **{part: f"0, 0, {{a}} * {size}" for part, size in CLOCK_MICROS.items()},
 }
 PARTS = {
     "YEAR": "bp_im({a}) // 12",
@@ -36,8 +36,8 @@ MACROS = {
     "THEN error('interval out of range') "
     "ELSE to_months(CAST(m AS INTEGER)) + to_days(CAST(d AS INTEGER)) + to_microseconds(CAST(u AS BIGINT)) END",
     # Days and what is left, of one sign.
-    "bp_one_sign(m, d, u)": f"CASE WHEN d > 0 AND u < 0 THEN bp_interval(m, d - 1, u + {DAY}) "
-    f"WHEN d < 0 AND u > 0 THEN bp_interval(m, d + 1, u - {DAY}) ELSE bp_interval(m, d, u) END",
+    "bp_one_sign(m, d, u)": f"CASE WHEN d > 0 AND u < 0 THEN bp_interval(m, d - 1, u + {DAY_MICROS}) "
+    f"WHEN d < 0 AND u > 0 THEN bp_interval(m, d + 1, u - {DAY_MICROS}) ELSE bp_interval(m, d, u) END",
     "bp_one_sign_months(m, d, u)": "CASE WHEN m > 0 AND (d < 0 OR (d = 0 AND u < 0)) "
     "THEN bp_one_sign(m - 1, d + 30, u) "
     "WHEN m < 0 AND (d > 0 OR (d = 0 AND u > 0)) THEN bp_one_sign(m + 1, d - 30, u) ELSE bp_one_sign(m, d, u) END",
@@ -46,21 +46,21 @@ MACROS = {
     "bp_add_interval(t, m, d, u)": "bp_datetime(bp_datetime(bp_datetime(t + to_months(CAST(m AS INTEGER))) "
     "+ to_days(CAST(d AS INTEGER))) + to_microseconds(CAST(u AS BIGINT)))",
     "bp_exact_interval(i)": "CASE WHEN bp_im(i) <> 0 THEN error('an interval with months or years') "
-    f"ELSE bp_id(i) * {DAY} + bp_iu(i) END",
+    f"ELSE bp_id(i) * {DAY_MICROS} + bp_iu(i) END",
     "bp_hms(u)": "(u // 3600000000) || ':' || (u // 60000000 % 60) || ':' || (u // 1000000 % 60) || bp_fraction(u)",
     "bp_interval_text(i)": "CASE WHEN bp_im(i) < 0 THEN '-' ELSE '' END || (abs(bp_im(i)) // 12) || '-' "
     "|| (abs(bp_im(i)) % 12) "
     "|| ' ' || bp_id(i) || ' ' || CASE WHEN bp_iu(i) < 0 THEN '-' ELSE '' END || bp_hms(abs(bp_iu(i)))",
     # The width of a bucket in microseconds; months, and days beside a time, are not for here.
     "bp_bucket_width(i)": "CASE WHEN bp_im(i) <> 0 OR (bp_id(i) <> 0 AND bp_iu(i) <> 0) "
-    f"OR bp_id(i) * {DAY} + bp_iu(i) <= 0 THEN {route('such a width of a bucket')} "
-    f"ELSE bp_id(i) * {DAY} + bp_iu(i) END",
+    f"OR bp_id(i) * {DAY_MICROS} + bp_iu(i) <= 0 THEN {route('such a width of a bucket')} "
+    f"ELSE bp_id(i) * {DAY_MICROS} + bp_iu(i) END",
     "bp_bucket(t, w, o)": "o + bp_floor_div(t - o, w) * w",
 }
 _PLUS = "bp_interval(bp_im({a}) + bp_im({b}), bp_id({a}) + bp_id({b}), bp_iu({a}) + bp_iu({b}))"
 _MINUS = "bp_interval(bp_im({a}) - bp_im({b}), bp_id({a}) - bp_id({b}), bp_iu({a}) - bp_iu({b}))"
 _TIMES = "bp_interval(bp_im({a}) * {b}, bp_id({a}) * {b}, bp_iu({a}) * {b})"
-_DAYS = f"bp_id({{a}}) + bp_iu({{a}}) // {DAY}"
+_DAYS = f"bp_id({{a}}) + bp_iu({{a}}) // {DAY_MICROS}"
 
 
 def _interval(call: Call) -> str:
@@ -73,10 +73,6 @@ def _extract(call: Call) -> str:
     if part not in PARTS:
         call.refuse(f"EXTRACT({part} FROM INTERVAL)")
     return call.once(lambda bound: f"CAST({bound.fill(PARTS[part])} AS BIGINT)")
-
-
-def _in(call: Call) -> str:
-    return f"({call.sql(0)} IN ({', '.join(arg.sql for arg in call.args[1:])}))"
 
 
 def _once(template: str) -> Template:
@@ -114,139 +110,62 @@ def _bucket(kind: str, origin: bool) -> Template:
     return _once(_BUCKETED[kind].replace("{r}", bucket))
 
 
-INTERVALS = (
-    "INTERVAL '1-2 3 4:5:6.789' YEAR TO SECOND",
-    "INTERVAL '-1-2 30 -4:5:6.7' YEAR TO SECOND",
-    "INTERVAL -35 DAY",
-    "INTERVAL 100 HOUR",
-    "INTERVAL '-0.000001' SECOND",
-    "INTERVAL '1 -25' DAY TO HOUR",
-    "INTERVAL 119999 MONTH",
-    "NULL",
-)
-SPANS = ("INTERVAL 3 DAY", "INTERVAL 7 HOUR", "INTERVAL '0.1' SECOND", "INTERVAL -1 DAY", "INTERVAL 1 MONTH", "NULL")
-_A = {"a": INTERVALS}
-_B = {"b": INTERVALS}
-# Some of them are equal to those above, though they are made otherwise.
-_EQUAL = {
-    "b": (
-        "INTERVAL '-1 -5' MONTH TO DAY",
-        "INTERVAL '4 4' DAY TO HOUR",
-        "INTERVAL '-1 23:59:59.999999' DAY TO SECOND",
-        "INTERVAL -1 HOUR",
-        "NULL",
-    ),
-    "c": ("INTERVAL 100 HOUR", "NULL"),
-}
-_SMALL = ("0", "1", "-1", "7", "1000000", "9223372036854775807", "NULL")
-_PARTS_TRIED = ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND")
-COMPARED = {"$equal": "=", "$not_equal": "<>", "$less": "<", "$less_or_equal": "<=", "$greater": ">"}
-COMPARED |= {"$greater_or_equal": ">=", "$is_distinct_from": "IS DISTINCT FROM"}
-COMPARED |= {"$is_not_distinct_from": "IS NOT DISTINCT FROM"}
+COMPARED = COMPARISONS | {"$is_distinct_from": "IS DISTINCT FROM", "$is_not_distinct_from": "IS NOT DISTINCT FROM"}
 PAIR = "INTERVAL, INTERVAL"
 RULES = (
-    *(Rule(name, PAIR, f"({{a}} {op} {{b}})", safe=True, values=_A | _EQUAL) for name, op in COMPARED.items()),
-    Rule("$between", f"{PAIR}, INTERVAL", "({a} BETWEEN {b} AND {c})", safe=True, values=_A | _EQUAL),
-    Rule("$in", "INTERVAL, ...", _in, safe=True, grid=("a IN (INTERVAL -1 MONTH, a, NULL)",), values=_A),
-    Rule(
-        "nullif",
-        PAIR,
-        "nullif({a}, {b})",
-        safe=True,
-        grid=("CAST(NULLIF(a, b) AS STRING)",),
-        values=_A | _EQUAL,
-    ),
-    Rule(
-        "$interval",
-        "INT64, ENUM",
-        _interval,
-        safe=TRY,
-        grid=tuple(f"CAST(INTERVAL a {part} AS STRING)" for part in _PARTS_TRIED),
-        values={"a": _SMALL},
-    ),
+    *(Rule(name, PAIR, f"({{a}} {op} {{b}})", can_throw=False) for name, op in COMPARED.items()),
+    Rule("$between", f"{PAIR}, INTERVAL", "({a} BETWEEN {b} AND {c})", can_throw=False),
+    Rule("$in", "INTERVAL, ...", is_in, can_throw=False),
+    Rule("nullif", PAIR, "nullif({a}, {b})", can_throw=False),
+    Rule("$interval", "INT64, ENUM", _interval, safe=TRY),
     Rule(
         "make_interval",
         "INT64, INT64, INT64, INT64, INT64, INT64",
         "bp_interval({a} * 12 + {b}, {c}, {d} * 3600000000 + {e} * 60000000 + {f} * 1000000)",
         safe=TRY,
-        grid=("CAST(MAKE_INTERVAL(a, b, c, d, e, f) AS STRING)",),
-        values=dict.fromkeys("abcdef", ("0", "1", "-3", "20000")),
     ),
+    Rule("$extract", "INTERVAL, ENUM", _extract, can_throw=False, facts=between(-FARTHEST[2], FARTHEST[2])),
+    Rule("cast", "INTERVAL AS STRING", _once("bp_interval_text({a})"), can_throw=False, facts=ASCII),
     Rule(
-        "$extract",
-        "INTERVAL, ENUM",
-        _extract,
-        safe=True,
-        facts=between(-FARTHEST[2], FARTHEST[2]),
-        grid=tuple(f"EXTRACT({part} FROM a)" for part in PARTS),
-        values=_A,
-    ),
-    Rule("cast", "INTERVAL AS STRING", _once("bp_interval_text({a})"), safe=True, facts=ASCII, values=_A),
-    Rule(
-        "justify_hours",
-        "INTERVAL",
-        _once(f"bp_one_sign(bp_im({{a}}), {_DAYS}, bp_iu({{a}}) % {DAY})"),
-        safe=TRY,
-        grid=("CAST(JUSTIFY_HOURS(a) AS STRING)",),
-        values=_A,
+        "justify_hours", "INTERVAL", _once(f"bp_one_sign(bp_im({{a}}), {_DAYS}, bp_iu({{a}}) % {DAY_MICROS})"), safe=TRY
     ),
     Rule(
         "justify_days",
         "INTERVAL",
         _once("bp_justify_days(bp_im({a}) + bp_id({a}) // 30, bp_id({a}) % 30, bp_iu({a}))"),
         safe=TRY,
-        grid=("CAST(JUSTIFY_DAYS(a) AS STRING)",),
-        values=_A,
     ),
     Rule(
         "justify_interval",
         "INTERVAL",
-        _once(f"bp_one_sign_months(bp_im({{a}}) + ({_DAYS}) // 30, ({_DAYS}) % 30, bp_iu({{a}}) % {DAY})"),
+        _once(f"bp_one_sign_months(bp_im({{a}}) + ({_DAYS}) // 30, ({_DAYS}) % 30, bp_iu({{a}}) % {DAY_MICROS})"),
         safe=TRY,
-        grid=("CAST(JUSTIFY_INTERVAL(a) AS STRING)",),
-        values=_A,
     ),
-    Rule("$add", "INTERVAL, INTERVAL", _once(_PLUS), grid=("CAST(a + b AS STRING)",), values=_A | _B),
-    Rule("$subtract", "INTERVAL, INTERVAL", _once(_MINUS), grid=("CAST(a - b AS STRING)",), values=_A | _B),
-    Rule(
-        "$unary_minus",
-        "INTERVAL",
-        _once("bp_interval(-bp_im({a}), -bp_id({a}), -bp_iu({a}))"),
-        grid=("CAST(-a AS STRING)",),
-        values=_A,
-    ),
-    Rule("$multiply", "INTERVAL, INT64", _once(_TIMES), grid=("CAST(a * b AS STRING)",), values=_A | {"b": _SMALL}),
-    *(Rule("$add", f"{kind}, INTERVAL", _moved(kind, "{a}", "{b}", "+"), values=_B) for kind in _KINDS),
-    *(Rule("$add", f"INTERVAL, {kind}", _moved(kind, "{b}", "{a}", "+"), values=_A) for kind in _KINDS),
-    *(Rule("$subtract", f"{kind}, INTERVAL", _moved(kind, "{a}", "{b}", "-"), values=_B) for kind in _KINDS),
-    Rule("$subtract", "DATE, DATE", "bp_interval(0, {a} - {b}, 0)", grid=("CAST(a - b AS STRING)",)),
-    Rule(
-        "$subtract",
-        "TIMESTAMP, TIMESTAMP",
-        "bp_interval(0, 0, epoch_us({a}) - epoch_us({b}))",
-        grid=("CAST(a - b AS STRING)",),
-    ),
+    Rule("$add", "INTERVAL, INTERVAL", _once(_PLUS)),
+    Rule("$subtract", "INTERVAL, INTERVAL", _once(_MINUS)),
+    Rule("$unary_minus", "INTERVAL", _once("bp_interval(-bp_im({a}), -bp_id({a}), -bp_iu({a}))")),
+    Rule("$multiply", "INTERVAL, INT64", _once(_TIMES)),
+    *(Rule("$add", f"{kind}, INTERVAL", _moved(kind, "{a}", "{b}", "+")) for kind in _KINDS),
+    *(Rule("$add", f"INTERVAL, {kind}", _moved(kind, "{b}", "{a}", "+")) for kind in _KINDS),
+    *(Rule("$subtract", f"{kind}, INTERVAL", _moved(kind, "{a}", "{b}", "-")) for kind in _KINDS),
+    Rule("$subtract", "DATE, DATE", "bp_interval(0, {a} - {b}, 0)"),
+    Rule("$subtract", "TIMESTAMP, TIMESTAMP", "bp_interval(0, 0, epoch_us({a}) - epoch_us({b}))"),
     Rule(
         "$subtract",
         "DATETIME, DATETIME",
         _once(
-            f"bp_interval(0, (epoch_us({{a}}) - epoch_us({{b}})) // {DAY}, (epoch_us({{a}}) - epoch_us({{b}})) % {DAY})"
+            f"bp_interval(0, (epoch_us({{a}}) - epoch_us({{b}})) // {DAY_MICROS}, "
+            f"(epoch_us({{a}}) - epoch_us({{b}})) % {DAY_MICROS})"
         ),
-        grid=("CAST(a - b AS STRING)",),
     ),
-    Rule(
-        "$subtract",
-        "TIME, TIME",
-        "bp_interval(0, 0, bp_time_us({a}) - bp_time_us({b}))",
-        grid=("CAST(a - b AS STRING)",),
-    ),
+    Rule("$subtract", "TIME, TIME", "bp_interval(0, 0, bp_time_us({a}) - bp_time_us({b}))"),
     *(
-        Rule(f"{name}_bucket", f"{kind}, INTERVAL", _bucket(kind, False), safe=True, values={"b": SPANS})
+        Rule(f"{name}_bucket", f"{kind}, INTERVAL", _bucket(kind, False), can_throw=False)
         for name in ("date", "datetime", "timestamp")
         for kind in _KINDS
     ),
     *(
-        Rule(f"{name}_bucket", f"{kind}, INTERVAL, {kind}", _bucket(kind, True), safe=True, values={"b": SPANS})
+        Rule(f"{name}_bucket", f"{kind}, INTERVAL, {kind}", _bucket(kind, True), can_throw=False)
         for name in ("date", "datetime", "timestamp")
         for kind in _KINDS
     ),

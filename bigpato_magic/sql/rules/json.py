@@ -13,8 +13,7 @@ from functools import partial
 from bigpato_magic.sql.expr import ASCII
 from bigpato_magic.sql.physical import text
 from bigpato_magic.sql.refusal import refuse
-from bigpato_magic.sql.rules import json_trials as trials
-from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf, guarded
 from bigpato_magic.types import Kind, SqlType
 
 SOURCE = DOCS + "json_functions"
@@ -54,23 +53,24 @@ MACROS = {
 
 # ------------------------------------------------------------------------------------------- JSON paths
 
+# A name may have letters and digits of any script, an index only these digits.
 _NAME = r"[^\W\d][\w-]*|\d+"
-_INDEX = r"\[\s*\d+\s*\]"
-STANDARD = re.compile(rf'\.(?P<name>{_NAME})|\."(?P<quoted>[^"\\]*)"|(?P<index>{_INDEX})')
-LEGACY = re.compile(rf"\.(?P<name>{_NAME})|\['(?P<quoted>[^'\\]*)'\]|(?P<index>{_INDEX})")
+_INDEX = r"\[ *(?P<index>[0-9]+) *\]"
+STANDARD = re.compile(rf'\.(?P<name>{_NAME})|\."(?P<quoted>[^"\\]*)"|{_INDEX}')
+LEGACY = re.compile(rf"\.(?P<name>{_NAME})|\['(?P<quoted>[^'\\]*)'\]|{_INDEX}")
 
 
 def steps(path: str, dialect: re.Pattern[str] = STANDARD) -> str:
     """A JSONPath as the functions of `sql.udfs.json_*` take it, a JSON list of steps; refused if it is not a plain one."""
-    found: list[str] = []
+    names: list[str] = []
     rest = path.removeprefix("$")
     while match := dialect.match(rest):
         step = match["name"] or match["quoted"]
-        found.append(str(int(match["index"].strip("[] \t"))) if match["index"] else step)
+        names.append(str(int(match["index"])) if match["index"] else step)
         rest = rest[match.end() :]
     if rest or not path.startswith("$"):
         refuse(f"the JSONPath {path!r}")
-    return json.dumps(found)
+    return json.dumps(names)
 
 
 def _nothing(call: Call) -> str:
@@ -91,9 +91,9 @@ def _by_path(function: str, dialect: re.Pattern[str] = STANDARD) -> Template:
 
 def member(value: str, name: str) -> str:
     """DuckDB text of a member of the JSON text `value`, NULL where it is no object or has none of that name."""
-    found = f"bp_json_query({value}, {text(json.dumps([name]))})"
+    query = f"bp_json_query({value}, {text(json.dumps([name]))})"
     # In a path it would be an array's index too.
-    return f"(CASE WHEN starts_with({value}, '{{') THEN {found} END)" if name.isdigit() else found
+    return f"(CASE WHEN starts_with({value}, '{{') THEN {query} END)" if name.isdigit() else query
 
 
 def _subscript(call: Call) -> str:
@@ -153,15 +153,18 @@ def _printed(call: Call, sql: str, type_: SqlType, how: dict[Kind, str]) -> str:
     return "(" + form.replace("{x}", f"({sql})") + ")"
 
 
+def _quoted(name: str, how: dict[Kind, str]) -> str:
+    quoted = json.dumps(name, ensure_ascii=False)
+    return quoted.replace("\u2028", r"\u2028").replace("\u2029", r"\u2029") if how is TO_STRING else quoted
+
+
 def _members(call: Call, sql: str, type_: SqlType, how: dict[Kind, str]) -> str:
     fields = [(field.name, f"({sql}).f{i}", field.type) for i, field in enumerate(type_.fields)]
     sorted_names = how is not TO_STRING
     if sorted_names:  # the JSON type sorts members, and the first of twins counts
         fields = list({name: (name, x, t) for name, x, t in reversed(fields)}.values())
         fields.sort(key=lambda field: field[0])
-    parts = [
-        f"{text(json.dumps(name, ensure_ascii=False) + ':')} || {printed(call, x, t, how)}" for name, x, t in fields
-    ]
+    parts = [f"{text(_quoted(name, how) + ':')} || {printed(call, x, t, how)}" for name, x, t in fields]
     joined = " || ',' || ".join(parts) or "''"
     return f"(CASE WHEN {sql} IS NOT NULL THEN '{{' || {joined} || '}}' END)"
 
@@ -177,7 +180,7 @@ def _to_json_string(call: Call) -> str:
 
 def _to_json(call: Call) -> str:
     how = STRINGIFIED if _flag(call, 1) else TO_JSON
-    if how is STRINGIFIED and any(inner.kind is Kind.NUMERIC for inner in call.args[0].type.walk()):
+    if how is STRINGIFIED and call.args[0].type.has(Kind.NUMERIC):
         call.refuse("TO_JSON of a NUMERIC with stringify_wide_numbers")
     return printed(call, call.sql(0), call.args[0].type, how)
 
@@ -251,104 +254,60 @@ def _wide(template: str, call: Call) -> str:
 
 
 def _accessors() -> list[Rule]:
-    found = []
+    rules = []
     for name in (kind + suffix for kind in _ACCESSED for suffix in ("", "_array")):
         if name.startswith("float64"):
             read, safe = (partial(_wide, f"bp_json_{name}({{a}}, {{b}}, {flag})") for flag in ("false", "true"))
-            found.append(Rule(name, "JSON, STRING", read, safe=safe, grid=trials.wide(name)))
+            rules.append(Rule(name, "JSON, STRING", read, safe=safe))
         else:
-            found.append(Rule(name, "JSON", f"bp_json_{name}({{a}}, false)", safe=f"bp_json_{name}({{a}}, true)"))
-        found.append(Rule(f"lax_{name}", "JSON", f"bp_lax_{name}({{a}})", safe=True))
-    return found
+            rules.append(guarded(name, "JSON", f"bp_json_{name}"))
+        rules.append(Rule(f"lax_{name}", "JSON", f"bp_lax_{name}({{a}})", can_throw=False))
+    return rules
 
 
 UDFS = (
-    *(Udf(f"bp_text_{n}", ("VARCHAR", "VARCHAR"), t, f"bp_text_{n}") for n, t in _TEXTS.items()),
-    *(Udf(f"bp_json_{n}", ("VARCHAR", "VARCHAR"), t, f"bp_json_{n}") for n, t in _TEXTS.items()),
+    *(Udf(f"bp_text_{n}", ("VARCHAR", "VARCHAR"), t) for n, t in _TEXTS.items()),
+    *(Udf(f"bp_json_{n}", ("VARCHAR", "VARCHAR"), t) for n, t in _TEXTS.items()),
     *(
         Udf(
             f"bp_json_{n}{suffix}",
             ("VARCHAR", *(("VARCHAR",) if n == "float64" else ()), "BOOLEAN"),
             t + ("[]" if suffix else ""),
-            f"bp_json_{n}{suffix}",
         )
         for n, t in _ACCESSED.items()
         for suffix in ("", "_array")
     ),
     *(
-        Udf(f"bp_lax_{n}{suffix}", ("VARCHAR",), t + ("[]" if suffix else ""), f"bp_lax_{n}{suffix}")
+        Udf(f"bp_lax_{n}{suffix}", ("VARCHAR",), t + ("[]" if suffix else ""))
         for n, t in _ACCESSED.items()
         for suffix in ("", "_array")
     ),
-    Udf("bp_json_double", ("DOUBLE",), "VARCHAR", "bp_json_double"),
-    Udf("bp_json_keys", ("VARCHAR", "BIGINT", "VARCHAR", "BOOLEAN"), "VARCHAR[]", "bp_json_keys"),
-    Udf("bp_json_pretty", ("VARCHAR",), "VARCHAR", "bp_json_pretty"),
-    Udf("bp_json_object", ("VARCHAR[]", "VARCHAR[]", "BOOLEAN"), "VARCHAR", "bp_json_object"),
-    Udf("bp_json_type", ("VARCHAR",), "VARCHAR", "bp_json_type"),
-    Udf("bp_parse_json", ("VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR", "bp_parse_json"),
+    Udf("bp_json_double", ("DOUBLE",), "VARCHAR"),
+    Udf("bp_json_keys", ("VARCHAR", "BIGINT", "VARCHAR", "BOOLEAN"), "VARCHAR[]"),
+    Udf("bp_json_pretty", ("VARCHAR",), "VARCHAR"),
+    Udf("bp_json_object", ("VARCHAR[]", "VARCHAR[]", "BOOLEAN"), "VARCHAR"),
+    Udf("bp_json_type", ("VARCHAR",), "VARCHAR"),
+    Udf("bp_parse_json", ("VARCHAR", "VARCHAR", "BOOLEAN"), "VARCHAR"),
 )
 
-_QUOTED: dict[re.Pattern[str], tuple[str, ...]] = {
-    STANDARD: ('$."x y"', '$.a."b.c"', '$."a"[0]'),
-    LEGACY: ("$['x y']", "$.a['b.c']", "$['a'][0]"),
-}
 RULES = (
     *(
-        Rule(
-            name,
-            f"{held}, STRING",
-            _by_path(f"bp_{kind}_{what}", dialect),
-            safe=True,
-            grid=tuple(f"{name}(a, {path!r})" for path in (*trials.PATHS, *_QUOTED[dialect])),
-            values={"a": tuple(("JSON " if held == "JSON" else "") + value for value in trials.READ[held])},
-        )
+        Rule(name, f"{held}, STRING", _by_path(f"bp_{kind}_{what}", dialect), can_throw=False)
         for what, names in _EXTRACTS.items()
         for name, dialect in zip(names, (STANDARD, LEGACY), strict=True)
         for held, kind in (("STRING", "text"), ("JSON", "json"))
     ),
     *_accessors(),
-    Rule("$subscript", "JSON, INT64", _index, safe=True, grid=("a[b]",)),
-    Rule(
-        "$subscript",
-        "JSON, STRING",
-        _subscript,
-        safe=True,
-        grid=("a[b]", *trials.NAMED),
-        values=trials.SUBSCRIPTS,
-    ),
-    Rule("json_array", "...", _json_array, safe=True),
-    Rule("json_keys", "JSON, INT64, STRING", _keys, safe=_keys, grid=trials.KEYS, values=trials.NESTED),
-    Rule("json_object", "", _json_object, safe=True),
+    Rule("$subscript", "JSON, INT64", _index, can_throw=False),
+    Rule("$subscript", "JSON, STRING", _subscript, can_throw=False),
+    Rule("json_array", "...", _json_array, can_throw=False),
+    Rule("json_keys", "JSON, INT64, STRING", _keys, safe=_keys),
+    Rule("json_object", "", _json_object, can_throw=False),
     Rule("json_object", "ARRAY<STRING>, ARRAY", _json_object_of_arrays, safe=_json_object_of_arrays),
     Rule("json_object", "STRING, ...", _json_object, safe=_json_object),
-    Rule("json_type", "JSON", "bp_json_type({a})", safe=True, facts=ASCII),
-    Rule(
-        "parse_json",
-        "STRING, STRING",
-        "bp_parse_json({a}, {b}, false)",
-        safe="bp_parse_json({a}, {b}, true)",
-        grid=trials.PARSES,
-        values={"a": trials.PARSED},
-    ),
-    Rule(
-        "to_json",
-        "ANY, BOOL",
-        _to_json,
-        safe=True,
-        grid=(
-            "TO_JSON(a)",
-            "TO_JSON(a, stringify_wide_numbers => true)",
-            "TO_JSON([STRUCT(a)], stringify_wide_numbers => b)",
-        ),
-        values={"b": ("true", "false")},
-    ),
-    Rule("to_json_string", "ANY", _to_json_string, safe=True),
-    Rule(
-        "to_json_string",
-        "ANY, BOOL",
-        _to_json_string,
-        safe=True,
-        grid=trials.PRETTY,
-        values={"a": trials.PRINTED_JSON},
-    ),
+    Rule("json_type", "JSON", "bp_json_type({a})", can_throw=False, facts=ASCII),
+    guarded("parse_json", "STRING, STRING", "bp_parse_json"),
+    Rule("to_json", "ANY, BOOL", _to_json, can_throw=False),
+    Rule("to_json_string", "ANY", _to_json_string, can_throw=False),
+    Rule("to_json_string", "ANY, BOOL", _to_json_string, can_throw=False),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bigpato_magic.sql import decimals
 from bigpato_magic.sql.expr import Expr, Facts, between
 from bigpato_magic.sql.rules.base import DOCS, TRY, Call, Rule, Template, route
+from bigpato_magic.types import Kind
 
 SOURCE = DOCS + "mathematical_functions"
 OPERATORS = DOCS + "operators#arithmetic_operators"
@@ -17,8 +18,6 @@ MIN, MAX = -(2**63), 2**63 - 1
 SMALL = 1e300
 # 10 to this power has few enough bits for an exact product with a FLOAT64's halves.
 EXACT_DIGITS = 4
-# Shorter texts of columns are cheaper to repeat than to bind.
-SHORT = 80
 # Digits of a NUMERIC after the point.
 SCALE = 9
 
@@ -148,19 +147,15 @@ def _numeric_divide(call: Call) -> Expr | str:
     if exact is not None:
         return exact
     facts = Facts(decimal=decimals.shape_of_quotient(*map(decimals.width, call.args)))
-    if all(_is_cheap(arg) for arg in call.args):
+    if all(arg.properties.cheap for arg in call.args):
         return Expr(_quotient(*call.args), call.type, facts)
     return Expr(call.once(lambda bound: _quotient(*bound.args)), call.type, facts)
 
 
-def _is_cheap(e: Expr) -> bool:
-    return len(e.sql) <= SHORT and not any(word in e.sql for word in ("SELECT", "CASE", "error(", "bp_"))
-
-
 def _quotient(a: Expr, b: Expr) -> str:
-    exact = decimals.quotient(a.sql, b.sql, decimals.width(a), decimals.width(b))
+    exact = decimals.quotient(a, b, decimals.width(a), decimals.width(b))
     zero = "" if not b.facts.zero else f"WHEN {_zero(a, b)} THEN error('division by zero') "
-    return decimals.near(a.sql, b.sql, exact or f"bp_ndiv({a.sql}, {b.sql})", unless=zero)
+    return decimals.near(a, b, exact or f"bp_ndiv({a.sql}, {b.sql})", unless=zero)
 
 
 def _zero(a: Expr, b: Expr) -> str:
@@ -174,6 +169,31 @@ def _same_width(call: Call) -> Facts:
 def _same_nan(call: Call) -> Facts:
     first = call.args[0].facts
     return Facts(nan=first.nan, magnitude=first.magnitude)
+
+
+def fits(answer: Expr) -> bool:
+    """Is it known that a result fits its type?"""
+    facts = answer.facts
+    if answer.type.kind is Kind.INT64:
+        return facts.low is not None and facts.high is not None and facts.low > MIN and facts.high < MAX
+    return facts.magnitude is not None or (facts.decimal is not None and decimals.fits(*facts.decimal))
+
+
+def overflows(_: Call, answer: Expr) -> bool:
+    """May the result not fit?"""
+    return not fits(answer)
+
+
+def _not_by_one_or_more(call: Call, _: Expr) -> bool:
+    """Is the divisor no constant that makes no number larger?"""
+    divisor = call.args[1]
+    return not divisor.literal or divisor.is_null or abs(divisor.value) < 1
+
+
+def _next_whole(call: Call) -> Facts:
+    """Of CEIL and its like: the whole number beside a value may be further from 0 than the value is."""
+    first = call.args[0].facts
+    return Facts(nan=first.nan, magnitude=None if first.magnitude is None else first.magnitude + 1)
 
 
 def _round_float(*, safe: bool) -> Template:
@@ -243,88 +263,95 @@ POWER = (
     "ELSE pow({{a}}, {{b}}) END)"
 )
 RULES = (
-    Rule("$add", INTS, _int("+"), safe=TRY, source=OPERATORS),
-    Rule("$subtract", INTS, _int("-"), safe=TRY, source=OPERATORS),
-    Rule("$multiply", INTS, _int("*"), safe=TRY, source=OPERATORS),
-    Rule("$unary_minus", "INT64", "(CAST(- ({a}) AS BIGINT))", safe=TRY, source=OPERATORS),
-    Rule("abs", "INT64", "abs({a})", safe=TRY),
+    Rule("$add", INTS, _int("+"), can_throw=overflows, safe=TRY, source=OPERATORS),
+    Rule("$subtract", INTS, _int("-"), can_throw=overflows, safe=TRY, source=OPERATORS),
+    Rule("$multiply", INTS, _int("*"), can_throw=overflows, safe=TRY, source=OPERATORS),
+    Rule("$unary_minus", "INT64", "(CAST(- ({a}) AS BIGINT))", can_throw=overflows, safe=TRY, source=OPERATORS),
+    Rule("abs", "INT64", "abs({a})", can_throw=overflows, safe=TRY),
     Rule("div", INTS, _int_divide("//", "bp_idiv"), safe="(CASE WHEN {b} = 0 THEN NULL ELSE bp_idiv({a}, {b}) END)"),
     Rule("mod", INTS, _int_divide("%", "bp_imod"), safe="(CASE WHEN {b} = 0 THEN NULL ELSE bp_imod({a}, {b}) END)"),
-    Rule("sign", "INT64", "CAST(sign({a}) AS BIGINT)", safe=True, facts=between(-1, 1)),
-    Rule("$bitwise_and", INTS, "({a} & {b})", safe=True, source=OPERATORS),
-    Rule("$bitwise_or", INTS, "({a} | {b})", safe=True, source=OPERATORS),
-    Rule("$bitwise_xor", INTS, "xor({a}, {b})", safe=True, source=OPERATORS),
-    Rule("$bitwise_not", "INT64", "(~ {a})", safe=True, source=OPERATORS),
-    Rule("bit_count", "INT64", "CAST(bit_count({a}) AS BIGINT)", safe=True, facts=between(0, 64)),
-    Rule("safe_add", INTS, _attempt("({a} + {b})"), safe=True),
-    Rule("safe_subtract", INTS, _attempt("({a} - {b})"), safe=True),
-    Rule("safe_multiply", INTS, _attempt("({a} * {b})"), safe=True),
-    Rule("safe_negate", "INT64", _attempt("CAST(- ({a}) AS BIGINT)"), safe=True),
+    Rule("sign", "INT64", "CAST(sign({a}) AS BIGINT)", can_throw=False, facts=between(-1, 1)),
+    Rule("$bitwise_and", INTS, "({a} & {b})", can_throw=False, source=OPERATORS),
+    Rule("$bitwise_or", INTS, "({a} | {b})", can_throw=False, source=OPERATORS),
+    Rule("$bitwise_xor", INTS, "xor({a}, {b})", can_throw=False, source=OPERATORS),
+    Rule("$bitwise_not", "INT64", "(~ {a})", can_throw=False, source=OPERATORS),
+    Rule("bit_count", "INT64", "CAST(bit_count({a}) AS BIGINT)", can_throw=False, facts=between(0, 64)),
+    Rule("safe_add", INTS, _attempt("({a} + {b})"), can_throw=False),
+    Rule("safe_subtract", INTS, _attempt("({a} - {b})"), can_throw=False),
+    Rule("safe_multiply", INTS, _attempt("({a} * {b})"), can_throw=False),
+    Rule("safe_negate", "INT64", _attempt("CAST(- ({a}) AS BIGINT)"), can_throw=False),
     Rule("generate_array", INTS, SERIES, safe=True, source=DOCS + "array_functions#generate_array"),
     Rule("generate_array", f"{INTS}, INT64", STEPS, safe=True, source=DOCS + "array_functions#generate_array"),
-    Rule("$add", FLOATS, _float("+", "bp_fadd"), source=OPERATORS),
-    Rule("$subtract", FLOATS, _float("-", "bp_fsub"), source=OPERATORS),
-    Rule("$multiply", FLOATS, _float("*", "bp_fmul"), source=OPERATORS),
+    Rule("$add", FLOATS, _float("+", "bp_fadd"), can_throw=overflows, source=OPERATORS),
+    Rule("$subtract", FLOATS, _float("-", "bp_fsub"), can_throw=overflows, source=OPERATORS),
+    Rule("$multiply", FLOATS, _float("*", "bp_fmul"), can_throw=overflows, source=OPERATORS),
     Rule("$divide", FLOATS, _float_divide, source=OPERATORS),
-    Rule("ieee_divide", FLOATS, "({a} / {b})", safe=True),
-    Rule("safe_divide", FLOATS, "bp_fsafediv({a}, {b})", safe=True),
-    Rule("$unary_minus", "FLOAT64", "(- {a})", safe=True, facts=_same_nan, source=OPERATORS),
-    Rule("abs", "FLOAT64", "abs({a})", safe=True, facts=_same_nan),
-    Rule("is_nan", "FLOAT64", "isnan({a})", safe=True),
-    Rule("is_inf", "FLOAT64", "isinf({a})", safe=True),
-    Rule("sign", "FLOAT64", "(CASE WHEN isnan({a}) THEN 'nan'::DOUBLE ELSE CAST(sign({a}) AS DOUBLE) END)", safe=True),
+    Rule("ieee_divide", FLOATS, "({a} / {b})", can_throw=False),
+    Rule("safe_divide", FLOATS, "bp_fsafediv({a}, {b})", can_throw=False),
+    Rule("$unary_minus", "FLOAT64", "(- {a})", can_throw=False, facts=_same_nan, source=OPERATORS),
+    Rule("abs", "FLOAT64", "abs({a})", can_throw=False, facts=_same_nan),
+    Rule("is_nan", "FLOAT64", "isnan({a})", can_throw=False),
+    Rule("is_inf", "FLOAT64", "isinf({a})", can_throw=False),
+    Rule(
+        "sign",
+        "FLOAT64",
+        "(CASE WHEN isnan({a}) THEN 'nan'::DOUBLE ELSE CAST(sign({a}) AS DOUBLE) END)",
+        can_throw=False,
+    ),
     _domain("sqrt", "{a} < 0"),
     *(_domain(name, "{a} <= 0", lowest=True) for name in ("ln", "log", "log10")),
     *(_partial(name) for name in ("exp", "atan", "sinh", "cosh", "tanh", "asinh", "cbrt")),
     *(_partial(name, "bp_only_finite({a})") for name in ("asin", "acos", "atanh")),
     _partial("acosh", "CASE WHEN {a} > '-inf'::DOUBLE THEN {a} END"),
-    Rule("atan2", FLOATS, "atan2({a}, {b})", safe=True),
+    Rule("atan2", FLOATS, "atan2({a}, {b})", can_throw=False),
     Rule("pow", FLOATS, POWER.format(raised="error('pow')"), safe=POWER.format(raised="NULL")),
     *(
-        Rule(name, "FLOAT64", f"{name}({{a}})", safe=True, facts=_same_nan)
-        for name in ("floor", "ceil", "trunc", "round")
+        Rule(name, "FLOAT64", f"{name}({{a}})", can_throw=False, facts=_next_whole)
+        for name in ("floor", "ceil", "round")
     ),
+    Rule("trunc", "FLOAT64", "trunc({a})", can_throw=False, facts=_same_nan),
     Rule(
         "round",
         "FLOAT64, INT64",
         _round_float(safe=False),
         safe=_round_float(safe=True),
-        grid=("ROUND(a, 2)", "ROUND(a, 5)", "ROUND(a, b)", "ROUND(a, -1)"),
         facts=lambda call: Facts(nan=call.args[0].facts.nan),
     ),
-    Rule("$add", NUMERICS, _numeric("+"), safe=TRY, narrow=True, source=OPERATORS),
-    Rule("$subtract", NUMERICS, _numeric("-"), safe=TRY, narrow=True, source=OPERATORS),
-    Rule("$multiply", NUMERICS, _numeric_multiply, narrow=True, source=OPERATORS),
-    Rule("$divide", NUMERICS, _numeric_divide, safe="bp_nsafediv({a}, {b})", narrow=True, source=OPERATORS),
-    Rule("safe_divide", NUMERICS, "bp_nsafediv({a}, {b})", safe=True),
+    Rule("$add", NUMERICS, _numeric("+"), can_throw=overflows, safe=TRY, narrow=True, source=OPERATORS),
+    Rule("$subtract", NUMERICS, _numeric("-"), can_throw=overflows, safe=TRY, narrow=True, source=OPERATORS),
+    Rule("$multiply", NUMERICS, _numeric_multiply, can_throw=overflows, narrow=True, source=OPERATORS),
+    Rule(
+        "$divide",
+        NUMERICS,
+        _numeric_divide,
+        can_throw=_not_by_one_or_more,
+        safe="bp_nsafediv({a}, {b})",
+        narrow=True,
+        source=OPERATORS,
+    ),
+    Rule("safe_divide", NUMERICS, "bp_nsafediv({a}, {b})", can_throw=False),
     *(
-        Rule(f"safe_{name}", NUMERICS, _attempt(f"({{a}} {op} {{b}})"), safe=True)
+        Rule(f"safe_{name}", NUMERICS, _attempt(f"({{a}} {op} {{b}})"), can_throw=False)
         for name, op in (("add", "+"), ("subtract", "-"))
     ),
-    Rule("safe_multiply", NUMERICS, "bp_numeric_multiply({a}, {b}, true)", safe=True),
-    Rule("safe_negate", "NUMERIC", "(- {a})", safe=True),
+    Rule("safe_multiply", NUMERICS, "bp_numeric_multiply({a}, {b}, true)", can_throw=False),
+    Rule("safe_negate", "NUMERIC", "(- {a})", can_throw=False),
     *(
         Rule(
             f"safe_{name}",
             FLOATS,
             f"(CASE WHEN isfinite({{a}}) AND isfinite({{b}}) AND NOT isfinite({{a}} {op} {{b}}) "
             f"THEN NULL ELSE {{a}} {op} {{b}} END)",
-            safe=True,
+            can_throw=False,
         )
         for name, op in (("add", "+"), ("subtract", "-"), ("multiply", "*"))
     ),
-    Rule("safe_negate", "FLOAT64", "(- {a})", safe=True, facts=_same_nan),
-    Rule("$unary_minus", "NUMERIC", "(- {a})", safe=True, narrow=True, facts=_same_width, source=OPERATORS),
-    Rule("abs", "NUMERIC", "abs({a})", safe=True, narrow=True, facts=_same_width),
+    Rule("safe_negate", "FLOAT64", "(- {a})", can_throw=False, facts=_same_nan),
+    Rule("$unary_minus", "NUMERIC", "(- {a})", can_throw=False, narrow=True, facts=_same_width, source=OPERATORS),
+    Rule("abs", "NUMERIC", "abs({a})", can_throw=False, narrow=True, facts=_same_width),
     *(
         Rule(name, "NUMERIC", f"CAST({name}({{a}}) AS DECIMAL(38,9))", safe=TRY)
         for name in ("floor", "ceil", "round", "sign")
     ),
-    Rule(
-        "round",
-        "NUMERIC, INT64",
-        _round_numeric(safe=False),
-        safe=_round_numeric(safe=True),
-        grid=("ROUND(a, 2)", "ROUND(a, 0)", "ROUND(a, b)", "SAFE.ROUND(a, b)", "ROUND(a, -1)"),
-    ),
+    Rule("round", "NUMERIC, INT64", _round_numeric(safe=False), safe=_round_numeric(safe=True)),
 )

@@ -6,16 +6,14 @@ compares only where NaN is excluded by what is known of the values.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from bigpato_magic.sql import decimals, equality
 from bigpato_magic.sql.equality import compare_floats
 from bigpato_magic.sql.expr import Expr, either
-from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, is_null
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, bind, is_null
 from bigpato_magic.types import Kind
 
-_LIKE = re.compile(r"\((\S+) LIKE ('(?:[^']|'')*')\)")
 SOURCE = DOCS + "operators"
 CONDITIONALS = DOCS + "conditional_expressions"
 ORDERED = ("INT64", "NUMERIC", "BIGNUMERIC", "STRING", "BYTES", "DATE", "DATETIME", "TIMESTAMP", "TIME", "BOOL")
@@ -46,14 +44,15 @@ def _float_between(call: Call) -> str:
     return f"({' AND '.join(sides if high.simple else reversed(sides))})"
 
 
-def _in(call: Call) -> str:
+def is_in(call: Call) -> str:
+    """`a IN (b, c, …)`."""
     return f"({call.sql(0)} IN ({', '.join(arg.sql for arg in call.args[1:])}))"
 
 
 def _float_in(call: Call) -> str:
     if call.args[0].facts.nan and any(arg.facts.nan for arg in call.args[1:]):
         return _in_by_parts(call)
-    return _in(call)
+    return is_in(call)
 
 
 def _in_by_parts(call: Call) -> str:
@@ -86,8 +85,8 @@ def _float_extreme(name: str) -> Template:
 
 def _not(call: Call) -> str:
     """DuckDB's optimizer sees through NOT LIKE, not through NOT (… LIKE …)."""
-    like = _LIKE.fullmatch(call.sql(0))
-    return f"({like[1]} NOT LIKE {like[2]})" if like else f"(NOT {call.sql(0)})"
+    negated = call.args[0].negated
+    return negated.sql if negated else f"(NOT {call.sql(0)})"
 
 
 def _junction(word: str) -> Template:
@@ -102,8 +101,7 @@ def _value(call: Call, sql: str, values: list[Expr], *, nulls: bool = False) -> 
 
 
 def _if(call: Call) -> Expr:
-    yes, no = decimals.unify(call.args[1:], bare=True)
-    return _value(call, f"(CASE WHEN {call.sql(0)} THEN {yes.sql} ELSE {no.sql} END)", [yes, no])
+    return _branches(call, "", call.args[:1], call.args[1:2], call.args[2])
 
 
 def _coalesce(call: Call) -> Expr:
@@ -124,23 +122,44 @@ def _case_value(call: Call) -> Expr:
     keys, values = rest[: len(rest) // 2 * 2 : 2], rest[1::2]
     default = rest[-1] if len(rest) % 2 else None
     value = call.args[0]
-    if (value.facts.nulls and keys[0].raises) or (value.raises and keys[0].folds):
+    if (value.facts.nulls and keys[0].can_throw) or (value.can_throw and keys[0].folds_to_null):
         call.refuse("CASE over a NULL and what may raise")
     if value.type.kind is Kind.STRUCT or (
         value.type.kind is Kind.FLOAT64 and value.facts.nan and any(k.facts.nan for k in keys)
     ):
         if not value.simple and len(keys) > 1:
             call.refuse(f"CASE over {value.type.kind} values that are computed")
-        conditions = [k.text(equality.equal(value, k)) for k in keys]
+        conditions = [_is_key(call, value, k) for k in keys]
         return _branches(call, "", conditions, values, default)
     return _branches(call, f" {call.sql(0)}", keys, values, default)
 
 
+def _is_key(call: Call, value: Expr, key: Expr) -> Expr:
+    """`value = key`. A key is evaluated where it is compared, and once; a lambda has no subqueries."""
+    if key.simple or value.properties.subquery:
+        return key.text(equality.equal(value, key))
+    return key.text(bind(call.names, key.sql, lambda name: equality.equal(value, replace(key, sql=name))))
+
+
 def _branches(call: Call, head: str, keys: list[Expr], values: list[Expr], default: Expr | None) -> Expr:
     unified = decimals.unify([*values, *([default] if default else [])], bare=True)
-    whens = "".join(f" WHEN {k.sql} THEN {v.sql}" for k, v in zip(keys, unified, strict=False))
-    tail = f" ELSE {unified[-1].sql}" if default else ""
+    texts = [v.sql for v in unified]
+    if any(arg.can_throw for arg in [*keys, *(call.args[:1] if head else ())]) and _may_be_one(unified, default):
+        # Never so, which DuckDB does not know.
+        never = f"WHEN random() < 0 THEN CAST(error('never') AS {call.duck_type})"
+        texts[len(keys) :] = [f"CASE {never} ELSE {texts[-1] if default else 'NULL'} END"]
+    whens = "".join(f" WHEN {k.sql} THEN {text}" for k, text in zip(keys, texts, strict=False))
+    tail = f" ELSE {texts[-1]}" if len(texts) > len(keys) else ""
     return _value(call, f"(CASE{head}{whens}{tail} END)", unified, nulls=default is None)
+
+
+def _may_be_one(values: list[Expr], default: Expr | None) -> bool:
+    """May DuckDB know of one value that all of them are? It would not look at the conditions then.
+
+    It computes what is made of constants, also of constants of a query below.
+    """
+    known = {"NULL" if v.is_null else v.sql for v in values if v.literal}
+    return len(known if default else known | {"NULL"}) < 2
 
 
 def _nullif_by_parts(call: Call) -> str:
@@ -172,16 +191,16 @@ def _no_error(call: Call) -> str:
 def _comparisons(key: str) -> list[Rule]:
     pair, narrow = f"{key}, {key}", key == "NUMERIC"
     return [
-        *(Rule(n, pair, f"({{a}} {op} {{b}})", safe=True, narrow=narrow) for n, op in COMPARISONS.items()),
-        Rule("$between", f"{pair}, {key}", "({a} BETWEEN {b} AND {c})", safe=True, narrow=narrow),
-        Rule("$in", f"{key}, ...", _in, safe=True, narrow=narrow, grid=("a IN (a, NULL)",)),
-        Rule("$is_distinct_from", pair, "({a} IS DISTINCT FROM {b})", safe=True, narrow=narrow),
-        Rule("$is_not_distinct_from", pair, "({a} IS NOT DISTINCT FROM {b})", safe=True, narrow=narrow),
-        Rule("greatest", f"{key}, ...", _extreme("greatest"), safe=True),
-        Rule("least", f"{key}, ...", _extreme("least"), safe=True),
-        Rule("$in_array", f"{key}, ARRAY<{key}>", "bp_in_array({a}, {b})", safe=True),
-        Rule("nullif", pair, "nullif({a}, {b})", safe=True, source=CONDITIONALS),
-        Rule("$case_with_value", f"{pair}, ...", _case_value, narrow=True, source=CONDITIONALS),
+        *(Rule(n, pair, f"({{a}} {op} {{b}})", can_throw=False, narrow=narrow) for n, op in COMPARISONS.items()),
+        Rule("$between", f"{pair}, {key}", "({a} BETWEEN {b} AND {c})", can_throw=False, narrow=narrow),
+        Rule("$in", f"{key}, ...", is_in, can_throw=False, narrow=narrow),
+        Rule("$is_distinct_from", pair, "({a} IS DISTINCT FROM {b})", can_throw=False, narrow=narrow),
+        Rule("$is_not_distinct_from", pair, "({a} IS NOT DISTINCT FROM {b})", can_throw=False, narrow=narrow),
+        Rule("greatest", f"{key}, ...", _extreme("greatest"), can_throw=False),
+        Rule("least", f"{key}, ...", _extreme("least"), can_throw=False),
+        Rule("$in_array", f"{key}, ARRAY<{key}>", "bp_in_array({a}, {b})", can_throw=False),
+        Rule("nullif", pair, "nullif({a}, {b})", can_throw=False, source=CONDITIONALS),
+        Rule("$case_with_value", f"{pair}, ...", _case_value, can_throw=False, narrow=True, source=CONDITIONALS),
     ]
 
 
@@ -189,41 +208,40 @@ FLOATS = "FLOAT64, FLOAT64"
 STRUCTS = "STRUCT, STRUCT"
 RULES = (
     *(rule for key in ORDERED for rule in _comparisons(key)),
-    *(Rule(name, FLOATS, _floats(op), safe=True) for name, op in COMPARISONS.items()),
-    Rule("$between", f"{FLOATS}, FLOAT64", _float_between, safe=True),
-    Rule("$in", "FLOAT64, ...", _float_in, safe=True, grid=("a IN (1.5, 0.0)",)),
-    Rule("$is_distinct_from", FLOATS, "({a} IS DISTINCT FROM {b})", safe=True),
-    Rule("$is_not_distinct_from", FLOATS, "({a} IS NOT DISTINCT FROM {b})", safe=True),
-    Rule("greatest", "FLOAT64, ...", _float_extreme("greatest"), safe=True),
-    Rule("least", "FLOAT64, ...", _float_extreme("least"), safe=True),
-    Rule("nullif", FLOATS, _nullif_by_parts, safe=True, source=CONDITIONALS),
-    Rule("$case_with_value", f"{FLOATS}, ...", _case_value, source=CONDITIONALS),
-    Rule("$in_array", "FLOAT64, ARRAY<FLOAT64>", _in_array_by_parts, safe=True),
-    Rule("$equal", STRUCTS, _equal_structs, safe=True),
-    Rule("$not_equal", STRUCTS, lambda call: f"(NOT {_equal_structs(call)})", safe=True),
-    Rule("$in", f"{STRUCTS}, ...", _in_by_parts, safe=True),
-    Rule("$in_array", "STRUCT, ARRAY<STRUCT>", _in_array_by_parts, safe=True),
-    Rule("$is_distinct_from", STRUCTS, _distinct_structs("IS DISTINCT FROM"), safe=True),
-    Rule("$is_not_distinct_from", STRUCTS, _distinct_structs("IS NOT DISTINCT FROM"), safe=True),
-    Rule("nullif", STRUCTS, _nullif_by_parts, safe=True, source=CONDITIONALS),
-    Rule("$case_with_value", f"{STRUCTS}, ...", _case_value, source=CONDITIONALS),
-    Rule("$is_null", "ANY", "({a} IS NULL)", safe=True, narrow=True),
-    Rule("$is_true", "BOOL", "({a} IS TRUE)", safe=True),
-    Rule("$is_false", "BOOL", "({a} IS FALSE)", safe=True),
-    Rule("$not", "BOOL", _not, safe=True),
-    Rule("$and", "BOOL, ...", _junction("AND"), safe=True),
-    Rule("$or", "BOOL, ...", _junction("OR"), safe=True),
-    Rule("if", "BOOL, ANY, ANY", _if, safe=True, narrow=True, source=CONDITIONALS),
-    Rule("ifnull", "ANY, ANY", _coalesce, safe=True, narrow=True, source=CONDITIONALS),
-    Rule("coalesce", "ANY, ...", _coalesce, safe=True, narrow=True, source=CONDITIONALS),
-    Rule("$case_no_value", "BOOL, ANY, ...", _case, narrow=True, source=CONDITIONALS),
-    Rule("$with_side_effects", "ANY, BYTES", "{a}"),
+    *(Rule(name, FLOATS, _floats(op), can_throw=False) for name, op in COMPARISONS.items()),
+    Rule("$between", f"{FLOATS}, FLOAT64", _float_between, can_throw=False),
+    Rule("$in", "FLOAT64, ...", _float_in, can_throw=False),
+    Rule("$is_distinct_from", FLOATS, "({a} IS DISTINCT FROM {b})", can_throw=False),
+    Rule("$is_not_distinct_from", FLOATS, "({a} IS NOT DISTINCT FROM {b})", can_throw=False),
+    Rule("greatest", "FLOAT64, ...", _float_extreme("greatest"), can_throw=False),
+    Rule("least", "FLOAT64, ...", _float_extreme("least"), can_throw=False),
+    Rule("nullif", FLOATS, _nullif_by_parts, can_throw=False, source=CONDITIONALS),
+    Rule("$case_with_value", f"{FLOATS}, ...", _case_value, can_throw=False, source=CONDITIONALS),
+    Rule("$in_array", "FLOAT64, ARRAY<FLOAT64>", _in_array_by_parts, can_throw=False),
+    Rule("$equal", STRUCTS, _equal_structs, can_throw=False),
+    Rule("$not_equal", STRUCTS, lambda call: f"(NOT {_equal_structs(call)})", can_throw=False),
+    Rule("$in", f"{STRUCTS}, ...", _in_by_parts, can_throw=False),
+    Rule("$in_array", "STRUCT, ARRAY<STRUCT>", _in_array_by_parts, can_throw=False),
+    Rule("$is_distinct_from", STRUCTS, _distinct_structs("IS DISTINCT FROM"), can_throw=False),
+    Rule("$is_not_distinct_from", STRUCTS, _distinct_structs("IS NOT DISTINCT FROM"), can_throw=False),
+    Rule("nullif", STRUCTS, _nullif_by_parts, can_throw=False, source=CONDITIONALS),
+    Rule("$case_with_value", f"{STRUCTS}, ...", _case_value, can_throw=False, source=CONDITIONALS),
+    Rule("$is_null", "ANY", "({a} IS NULL)", can_throw=False, narrow=True),
+    Rule("$is_true", "BOOL", "({a} IS TRUE)", can_throw=False),
+    Rule("$is_false", "BOOL", "({a} IS FALSE)", can_throw=False),
+    Rule("$not", "BOOL", _not, can_throw=False),
+    Rule("$and", "BOOL, ...", _junction("AND"), can_throw=False),
+    Rule("$or", "BOOL, ...", _junction("OR"), can_throw=False),
+    Rule("if", "BOOL, ANY, ANY", _if, can_throw=False, narrow=True, source=CONDITIONALS),
+    Rule("ifnull", "ANY, ANY", _coalesce, can_throw=False, narrow=True, source=CONDITIONALS),
+    Rule("coalesce", "ANY, ...", _coalesce, can_throw=False, narrow=True, source=CONDITIONALS),
+    Rule("$case_no_value", "BOOL, ANY, ...", _case, can_throw=False, narrow=True, source=CONDITIONALS),
+    Rule("$with_side_effects", "ANY, BYTES", "{a}", can_throw=False),
     Rule(
         "error",
         "STRING",
         lambda call: f"CAST(error(coalesce({call.sql(0)}, 'ERROR of NULL')) AS {call.duck_type})",
         safe=_no_error,
         source=DOCS + "debugging_functions#error",
-        grid=("ERROR(a)",),
     ),
 )

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
+from bigpato_magic.sql.expr import Expr
 from bigpato_magic.sql.patterns import Malformed, compiled, groups
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
@@ -29,11 +31,27 @@ MACROS = {
 # ------------------------------------------------------------------------------------------------- LIKE
 
 
-def _like(call: Call) -> str:
+def whole_pattern(call: Call) -> None:
+    """Refuse a LIKE pattern that ends with a lone backslash: it is an error even where there is no text to match."""
+    pattern = call.args[1]
+    if pattern.literal and pattern.value is not None:
+        backslash = "\\" if isinstance(pattern.value, str) else b"\\"
+        if (len(pattern.value) - len(pattern.value.rstrip(backslash))) % 2:
+            call.refuse("a LIKE pattern that ends with a backslash")
+
+
+def odd_pattern(call: Call, _: Expr) -> bool:
+    """May the pattern be malformed? A constant one has been looked at."""
+    return not call.args[1].literal
+
+
+def _like(call: Call) -> str | Expr:
+    whole_pattern(call)
     value, pattern = call.sql(0), call.args[1]
     if not pattern.literal or (pattern.value is not None and "\\" in pattern.value):
         return f"bp_like({value}, {pattern.sql})"
-    return f"({value} LIKE {pattern.sql})"
+    like, unlike = (Expr(f"({value} {word} {pattern.sql})", call.type) for word in ("LIKE", "NOT LIKE"))
+    return replace(like, negated=unlike)
 
 
 # ----------------------------------------------------------------------------------------------- REGEXP
@@ -88,18 +106,18 @@ FUNCTIONS = {
 }
 
 
-def _made(call: Call, name: str) -> str:
+def _by_function(call: Call, name: str) -> str:
     _pattern(call)
     return FUNCTIONS[name](call)
 
 
 def _contains(call: Call) -> str:
-    return f"regexp_matches({call.sql(0)}, {call.sql(1)})" if _plain(call) else _made(call, "contains")
+    return f"regexp_matches({call.sql(0)}, {call.sql(1)})" if _plain(call) else _by_function(call, "contains")
 
 
 def _extract(call: Call) -> str:
     if len(call.args) > 2 or not _plain(call, extracts=True):
-        return _made(call, "extract")
+        return _by_function(call, "extract")
     value, pattern = call.sql(0), call.sql(1)
     group = groups(call.args[1].value)
     return f"(CASE WHEN regexp_matches({value}, {pattern}) THEN regexp_extract({value}, {pattern}, {group}) END)"
@@ -107,22 +125,22 @@ def _extract(call: Call) -> str:
 
 def _extract_all(call: Call) -> str:
     if not _plain(call, extracts=True, empty=False) or re.search(r"[$^]", call.args[1].value):
-        return _made(call, "extract_all")
+        return _by_function(call, "extract_all")
     return f"regexp_extract_all({call.sql(0)}, {call.sql(1)}, {groups(call.args[1].value)})"
 
 
 def _replace(call: Call) -> str:
     new = call.args[2]
     if not new.literal or new.value is None or not _plain(call, empty=False):
-        return _made(call, "replace")
-    used = [int(digit) for digit in re.findall(r"\\(\d)", new.value)]
+        return _by_function(call, "replace")
+    used = [int(digit) for digit in re.findall(r"\\([0-9])", new.value)]
     if re.search(r"\\(?![0-9])", new.value) or any(group > groups(call.args[1].value) for group in used):
-        return _made(call, "replace")
+        return _by_function(call, "replace")
     return f"regexp_replace({call.sql(0)}, {call.sql(1)}, {call.sql(2)}, 'g')"
 
 
 def _instr(call: Call) -> str:
-    return _made(call, "instr")
+    return _by_function(call, "instr")
 
 
 def _udfs(name: str, result: str, arguments: int = 0, texts: int = 2) -> tuple[Udf, ...]:
@@ -131,7 +149,6 @@ def _udfs(name: str, result: str, arguments: int = 0, texts: int = 2) -> tuple[U
             f"bp_regexp_{name}{suffix}",
             (*[held] * texts, *["BIGINT"] * arguments, "BOOLEAN"),
             result.replace("TEXT", held),
-            f"bp_regexp_{name}{suffix}",
         )
         for held, suffix in (("VARCHAR", ""), ("BLOB", "_b"))
     )
@@ -145,70 +162,21 @@ UDFS = (
     *_udfs("replace", "TEXT", texts=3),
 )
 
-# What the grid tries for a, with constant patterns; it tries patterns that are columns where no hints are given.
-_TRIED = (
-    r"[a-c]+",
-    r"^\d*$",
-    r"(x)?",
-    r"(\w)b",
-    r"",
-    r"b*",
-    r"(?i)HELLO|é",
-    r"\b\w",
-    r"l+|(o)",
-    r"(a)(b)",
-    r"^a?[^x]",
-    r"(?:l|o)+$",
-)
 
-
-def _grid(call: str, mark: str) -> tuple[str, ...]:
-    return tuple(call.format(f"{mark}'{pattern}'") for pattern in _TRIED if mark == "r" or pattern.isascii())
-
-
-PATTERNS = (r"'[a-c]+'", r"r'(\w)\d'", r"''", r"'(x)?'", r"'b*'", r"'('", r"'(?i)a|L+'", r"r'^.'", r"r'\b'", "NULL")
-NEW = ("''", r"r'<\0>'", r"r'\1'", r"r'a\\'", r"'x'", r"r'\q'", "NULL")
-
-
-def _rules(kind: str, mark: str) -> list[Rule]:
+def _rules(kind: str) -> list[Rule]:
     two, n = f"{kind}, {kind}", ", INT64"
-    tried = {"b": PATTERNS if kind == "STRING" else tuple(_as_bytes(p) for p in PATTERNS)}
-    new = {**tried, "c": NEW if kind == "STRING" else tuple(_as_bytes(p) for p in NEW)}
-    small = {**tried, "c": ("1", "2", "4", "0", "NULL"), "d": ("1", "2", "-1"), "e": ("0", "1", "2")}
-
-    def rule(name: str, signature: str, template: Template, call: str, values: dict[str, tuple[str, ...]]) -> Rule:
-        letters = ", ".join("abcde"[: len(signature.split(", "))])
-        own = (f"{name}({letters})", f"SAFE.{name}({letters})")
-        return Rule(
-            name, signature, template, safe=template, grid=(*own, *_grid(call, mark)) if call else own, values=values
-        )
-
-    return [
-        rule("regexp_contains", two, _contains, "REGEXP_CONTAINS(a, {})", tried),
-        rule("regexp_extract", two, _extract, "REGEXP_EXTRACT(a, {})", tried),
-        rule("regexp_extract", two + n, _extract, "", small),
-        rule("regexp_extract", two + n * 2, _extract, "REGEXP_EXTRACT(a, {}, 1, 2)", small),
-        rule("regexp_extract_all", two, _extract_all, "REGEXP_EXTRACT_ALL(a, {})", tried),
-        rule("regexp_instr", two, _instr, "REGEXP_INSTR(a, {})", tried),
-        rule("regexp_instr", two + n, _instr, "", small),
-        rule("regexp_instr", two + n * 2, _instr, "", small),
-        rule("regexp_instr", two + n * 3, _instr, "REGEXP_INSTR(a, {}, 2, 1, 1)", small),
-        rule("regexp_replace", f"{two}, {kind}", _replace, f"REGEXP_REPLACE(a, {{}}, {mark}'<\\0>')", new),
+    templates: list[tuple[str, str, Template]] = [
+        ("regexp_contains", two, _contains),
+        *(("regexp_extract", two + n * more, _extract) for more in range(3)),
+        ("regexp_extract_all", two, _extract_all),
+        *(("regexp_instr", two + n * more, _instr) for more in range(4)),
+        ("regexp_replace", f"{two}, {kind}", _replace),
     ]
-
-
-def _as_bytes(text: str) -> str:
-    return text if text == "NULL" else f"b{text}"
+    return [Rule(name, signature, template, safe=template) for name, signature, template in templates]
 
 
 RULES = (
-    Rule(
-        "$like",
-        "STRING, STRING",
-        _like,
-        source=LIKE,
-        values={"b": ("'%a_'", r"r'\%a'", r"r'a\\%'", r"r'\a%'", "''", r"r'x\\\'", "'%'", "NULL")},
-    ),
-    *_rules("STRING", "r"),
-    *_rules("BYTES", "rb"),
+    Rule("$like", "STRING, STRING", _like, can_throw=odd_pattern, source=LIKE),
+    *_rules("STRING"),
+    *_rules("BYTES"),
 )

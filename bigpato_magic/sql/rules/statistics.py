@@ -147,14 +147,14 @@ def _discrete(call: Call) -> str:
     kind = {Kind.NUMERIC: "numeric", Kind.BIGNUMERIC: "big"}.get(call.args[1].type.kind, "float")
     place = f"bp_{kind}_place(count({{a}}){{tail}}, {_nulls(call)}, {call.args[1].sql})"
     sorted_ = f"list_sort(min({{a}}, {SHORT}::BIGINT){{tail}})"
-    found = f"({sorted_})[{place}]"
+    value = f"({sorted_})[{place}]"
     if call.args[0].type.kind is Kind.FLOAT64:
         nans = "count(CASE WHEN isnan({a}) THEN 1 END){tail}"
-        found = f"(CASE WHEN {place} <= {nans} THEN {NAN} ELSE ({sorted_})[{place} - {nans}] END)"
+        value = f"(CASE WHEN {place} <= {nans} THEN {NAN} ELSE ({sorted_})[{place} - {nans}] END)"
     long = route(f"{call.label} of so many values")
     if not call.respects_nulls and call.args[0].type.kind is not Kind.FLOAT64:
         long = _native_place(share, long)
-    return f"(CASE WHEN count({{a}}){{tail}} <= {SHORT} THEN {found} ELSE {long} END)"
+    return f"(CASE WHEN count({{a}}){{tail}} <= {SHORT} THEN {value} ELSE {long} END)"
 
 
 def _native_place(share: Any, otherwise: str) -> str:
@@ -185,18 +185,14 @@ def _exact(type_: str) -> list[AggregateRule]:
 
 def _udfs(kind: str, held: str) -> list[Udf]:
     return [
+        *(Udf(f"bp_{kind}_{name}", (f"{held}[]",), "DOUBLE") for name in MOMENTS if kind != "float"),
         *(
-            Udf(f"bp_{kind}_{name}", (f"{held}[]",), "DOUBLE", f"bp_{kind}_{name}")
-            for name in MOMENTS
-            if kind != "float"
-        ),
-        *(
-            Udf(f"bp_{kind}_{name}", (f"STRUCT(x {held}, y {held})[]",), "DOUBLE", f"bp_{kind}_{name}")
+            Udf(f"bp_{kind}_{name}", (f"STRUCT(x {held}, y {held})[]",), "DOUBLE")
             for name in COMOMENTS
             if kind != "float"
         ),
-        Udf(f"bp_{kind}_percentile", (f"{held}[]", "BIGINT", held), held, f"bp_{kind}_percentile"),
-        Udf(f"bp_{kind}_place", ("BIGINT", "BIGINT", held), "BIGINT", f"bp_{kind}_place"),
+        Udf(f"bp_{kind}_percentile", (f"{held}[]", "BIGINT", held), held),
+        Udf(f"bp_{kind}_place", ("BIGINT", "BIGINT", held), "BIGINT"),
     ]
 
 

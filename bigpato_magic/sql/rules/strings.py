@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from bigpato_magic.sql.expr import ASCII, Facts, between
+from bigpato_magic.sql.expr import ASCII, Expr, Facts, between
 from bigpato_magic.sql.physical import text
-from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf, route
+from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf, guarded, route
 
 SOURCE = DOCS + "string_functions"
 HASHES = DOCS + "hash_functions"
@@ -42,7 +40,8 @@ def same_ascii(call: Call) -> Facts:
     return ASCII if call.args[0].facts.ascii else Facts()
 
 
-def _concat(call: Call) -> str:
+def concat(call: Call) -> str:
+    """CONCAT: NULL where one argument is."""
     return f"({' || '.join(arg.sql for arg in call.args)})"
 
 
@@ -77,93 +76,84 @@ def _contains_substr(call: Call) -> str:
     sought = call.constant(1)
     if not sought or not sought.isascii():
         call.refuse("CONTAINS_SUBSTR of nothing, or of letters beyond ASCII")
-    found = f"contains(lower({{a}}), {text(sought.lower())})"
+    value = call.sql(0)
+    contained = f"contains(lower({value}), {text(sought.lower())})"
     if call.args[0].facts.ascii:
-        return call.fill(found)
-    return call.fill(
-        f"(CASE WHEN strlen({{a}}) > length({{a}}) THEN {route('CONTAINS_SUBSTR beyond ASCII')} ELSE {found} END)"
-    )
+        return contained
+    beyond = route("CONTAINS_SUBSTR beyond ASCII")
+    return f"(CASE WHEN strlen({value}) > length({value}) THEN {beyond} ELSE {contained} END)"
 
 
-def guarded(
-    name: str,
-    signature: str,
-    function: str,
-    source: str = "",
-    *,
-    values: Mapping[str, tuple[str, ...]] | None = None,
-    grid: tuple[str, ...] = (),
-) -> Rule:
-    """A rule for a function of `sql.udfs` whose last argument says that it is the SAFE form."""
-    letters = ", ".join(f"{{{letter}}}" for letter, _ in zip("abcdef", signature.split(", "), strict=False))
-    return Rule(
-        name,
-        signature,
-        f"{function}({letters}, false)",
-        safe=f"{function}({letters}, true)",
-        source=source,
-        values=values or {},
-        grid=grid,
-    )
+def negative_length(call: Call, _: Expr) -> bool:
+    """May the length of a SUBSTR be negative?"""
+    return (call.args[2].facts.low or -1) < 0
 
 
-_DISTANCES = (
-    "EDIT_DISTANCE(a, b)",
-    "EDIT_DISTANCE(a, b, max_distance => c)",
-    "SAFE.EDIT_DISTANCE(a, b, max_distance => c)",
-)
 S, SS, SN = "STRING", "STRING, STRING", "STRING, INT64"
 SSS = "STRING, STRING, STRING"
 T, INT, B = "VARCHAR", "BIGINT", "BOOLEAN"
 UDFS = (
-    Udf("bp_instr", (T, T, INT, INT, B), INT, "bp_instr"),
-    Udf("bp_translate", (T, T, T, B), T, "bp_translate"),
-    Udf("bp_edit_distance", (T, T, INT, B), INT, "bp_edit_distance"),
-    *(Udf(f"bp_{name}", (T,), T, f"bp_{name}") for name in ("upper", "lower", "reverse", "initcap", "soundex")),
-    Udf("bp_initcap_at", (T, T), T, "bp_initcap_at"),
-    *(Udf(f"bp_{name}", (T, T), T, f"bp_{name}") for name in ("normalize", "casefold")),
-    Udf("bp_to_code_points", (T,), "BIGINT[]", "bp_to_code_points"),
-    Udf("bp_code_points_to_string", ("BIGINT[]", B), T, "bp_code_points_to_string"),
-    Udf("bp_from_hex", (T, B), "BLOB", "bp_from_hex"),
-    Udf("bp_from_base64", (T, B), "BLOB", "bp_from_base64"),
-    Udf("bp_from_base32", (T,), "BLOB", "bp_from_base32"),
-    Udf("bp_farm_fingerprint", ("BLOB",), INT, "bp_farm_fingerprint"),
-    Udf("bp_sha512", ("BLOB",), "BLOB", "bp_sha512"),
-    Udf("bp_parse_numeric", (T, B), "DECIMAL(38,9)", "bp_parse_numeric"),
+    Udf("bp_instr", (T, T, INT, INT, B), INT),
+    Udf("bp_translate", (T, T, T, B), T),
+    Udf("bp_edit_distance", (T, T, INT, B), INT),
+    *(Udf(f"bp_{name}", (T,), T) for name in ("upper", "lower", "reverse", "initcap", "soundex")),
+    Udf("bp_initcap_at", (T, T), T),
+    *(Udf(f"bp_{name}", (T, T), T) for name in ("normalize", "casefold")),
+    Udf("bp_to_code_points", (T,), "BIGINT[]"),
+    Udf("bp_code_points_to_string", ("BIGINT[]", B), T),
+    Udf("bp_from_hex", (T, B), "BLOB"),
+    Udf("bp_from_base64", (T, B), "BLOB"),
+    Udf("bp_from_base32", (T,), "BLOB"),
+    Udf("bp_farm_fingerprint", ("BLOB",), INT),
+    Udf("bp_sha512", ("BLOB",), "BLOB"),
+    Udf("bp_parse_numeric", (T, B), "DECIMAL(38,9)"),
 )
 RULES = (
-    Rule("concat", "STRING, ...", _concat, safe=True, grid=("CONCAT(a, 'x', a)",)),
-    *(Rule(name, S, "CAST(length({a}) AS BIGINT)", safe=True, facts=LENGTH) for name in ("length", "char_length")),
-    Rule("byte_length", S, "CAST(strlen({a}) AS BIGINT)", safe=True, facts=LENGTH),
-    *(Rule(name, S, _cased(name), safe=True, facts=same_ascii) for name in ("upper", "lower", "reverse")),
-    Rule("initcap", S, "bp_initcap({a})", safe=True),
-    Rule("initcap", SS, "bp_initcap_at({a}, {b})", safe=True),
-    *(Rule(name, S, f"{name}({{a}}, {SPACE})", safe=True, facts=same_ascii) for name in ("trim", "ltrim", "rtrim")),
+    Rule("concat", "STRING, ...", concat, can_throw=False),
     *(
-        Rule(name, SS, f"(CASE WHEN {{b}} = '' THEN {{a}} ELSE {name}({{a}}, {{b}}) END)", safe=True, facts=same_ascii)
+        Rule(name, S, "CAST(length({a}) AS BIGINT)", can_throw=False, facts=LENGTH)
+        for name in ("length", "char_length")
+    ),
+    Rule("byte_length", S, "CAST(strlen({a}) AS BIGINT)", can_throw=False, facts=LENGTH),
+    *(Rule(name, S, _cased(name), can_throw=False, facts=same_ascii) for name in ("upper", "lower", "reverse")),
+    Rule("initcap", S, "bp_initcap({a})", can_throw=False),
+    Rule("initcap", SS, "bp_initcap_at({a}, {b})", can_throw=False),
+    *(
+        Rule(name, S, f"{name}({{a}}, {SPACE})", can_throw=False, facts=same_ascii)
+        for name in ("trim", "ltrim", "rtrim")
+    ),
+    *(
+        Rule(
+            name,
+            SS,
+            f"(CASE WHEN {{b}} = '' THEN {{a}} ELSE {name}({{a}}, {{b}}) END)",
+            can_throw=False,
+            facts=same_ascii,
+        )
         for name in ("trim", "ltrim", "rtrim")
     ),
     Rule(
         "replace",
         SSS,
         "(CASE WHEN {b} = '' AND {c} IS NOT NULL THEN {a} ELSE replace({a}, {b}, {c}) END)",
-        safe=True,
+        can_throw=False,
     ),
     guarded("translate", SSS, "bp_translate"),
-    Rule("soundex", S, "bp_soundex({a})", safe=True, facts=ASCII),
-    Rule("starts_with", SS, "starts_with({a}, {b})", safe=True),
-    Rule("ends_with", SS, "ends_with({a}, {b})", safe=True),
+    Rule("soundex", S, "bp_soundex({a})", can_throw=False, facts=ASCII),
+    Rule("starts_with", SS, "starts_with({a}, {b})", can_throw=False),
+    Rule("ends_with", SS, "ends_with({a}, {b})", can_throw=False),
     Rule("contains_substr", SS, _contains_substr, source=DOCS + "search_functions#contains_substr"),
-    Rule("strpos", SS, "CAST(strpos({a}, {b}) AS BIGINT)", safe=True, facts=LENGTH),
-    Rule("instr", SS, "CAST(strpos({a}, {b}) AS BIGINT)", safe=True, facts=LENGTH),
+    Rule("strpos", SS, "CAST(strpos({a}, {b}) AS BIGINT)", can_throw=False, facts=LENGTH),
+    Rule("instr", SS, "CAST(strpos({a}, {b}) AS BIGINT)", can_throw=False, facts=LENGTH),
     Rule("instr", f"{SS}, INT64", "bp_instr({a}, {b}, {c}, 1, false)", safe="bp_instr({a}, {b}, {c}, 1, true)"),
     guarded("instr", f"{SS}, INT64, INT64", "bp_instr"),
-    guarded("edit_distance", f"{SS}, INT64", "bp_edit_distance", grid=_DISTANCES),
-    Rule("substr", SN, "bp_substr({a}, {b})", safe=True, facts=same_ascii),
+    guarded("edit_distance", f"{SS}, INT64", "bp_edit_distance"),
+    Rule("substr", SN, "bp_substr({a}, {b})", can_throw=False, facts=same_ascii),
     Rule(
         "substr",
         f"{SN}, INT64",
         "bp_substr3({a}, {b}, {c})",
+        can_throw=negative_length,
         safe="bp_substr3({a}, {b}, CASE WHEN {c} >= 0 THEN {c} END)",
         facts=same_ascii,
     ),
@@ -188,14 +178,14 @@ RULES = (
         safe=f"repeat({{a}}, {_bounded('{b}', safe=True)})",
     ),
     *(Rule(name, SN + more, _pad(name), safe=_pad(name)) for name in ("lpad", "rpad") for more in ("", ", STRING")),
-    Rule("split", S, "string_split({a}, ',')", strict=True, safe=True),
+    Rule("split", S, "string_split({a}, ',')", strict=True, can_throw=False),
     Rule(
         "split",
         SS,
         "(CASE WHEN {b} = '' AND {a} <> '' THEN regexp_extract_all({a}, '(?s).') ELSE string_split({a}, "
         "CASE WHEN {b} = '' THEN ',' ELSE {b} END) END)",
         strict=True,
-        safe=True,
+        can_throw=False,
     ),
     Rule(
         "ascii",
@@ -205,8 +195,8 @@ RULES = (
         safe="(CASE WHEN {a} = '' THEN 0 WHEN unicode({a}) < 128 THEN CAST(unicode({a}) AS BIGINT) END)",
         facts=between(0, 127),
     ),
-    Rule("unicode", S, "(CASE WHEN {a} = '' THEN 0 ELSE CAST(unicode({a}) AS BIGINT) END)", safe=True),
-    Rule("to_code_points", S, "bp_to_code_points({a})", safe=True),
+    Rule("unicode", S, "(CASE WHEN {a} = '' THEN 0 ELSE CAST(unicode({a}) AS BIGINT) END)", can_throw=False),
+    Rule("to_code_points", S, "bp_to_code_points({a})", can_throw=False),
     guarded("code_points_to_string", "ARRAY<INT64>", "bp_code_points_to_string"),
     Rule(
         "chr",
@@ -214,21 +204,20 @@ RULES = (
         "bp_code_points_to_string([{a}], false)",
         safe="bp_code_points_to_string([{a}], true)",
     ),
-    Rule("normalize", S, _normalize, safe=True),
-    Rule("normalize", "STRING, ENUM", _normalize, safe=True, grid=("NORMALIZE(a, NFD)", "NORMALIZE(a, NFKC)")),
-    Rule("normalize_and_casefold", S, "bp_casefold({a}, 'NFC')", safe=True),
+    Rule("normalize", S, _normalize, can_throw=False),
+    Rule("normalize", "STRING, ENUM", _normalize, can_throw=False),
+    Rule("normalize_and_casefold", S, "bp_casefold({a}, 'NFC')", can_throw=False),
     Rule(
         "normalize_and_casefold",
         "STRING, ENUM",
         lambda call: f"bp_casefold({call.sql(0)}, {text(call.keyword(1))})",
-        safe=True,
-        grid=("NORMALIZE_AND_CASEFOLD(a, NFD)",),
+        can_throw=False,
     ),
     guarded("from_hex", S, "bp_from_hex"),
     guarded("from_base64", S, "bp_from_base64"),
-    Rule("from_base32", S, "bp_from_base32({a})", safe=True),
-    *(Rule(name, S, f"unhex({name}({{a}}))", safe=True, source=HASHES) for name in ("md5", "sha1", "sha256")),
-    Rule("sha512", S, "bp_sha512(encode({a}))", safe=True, source=HASHES),
-    Rule("farm_fingerprint", S, "bp_farm_fingerprint(encode({a}))", safe=True, source=HASHES),
+    Rule("from_base32", S, "bp_from_base32({a})", can_throw=False),
+    *(Rule(name, S, f"unhex({name}({{a}}))", can_throw=False, source=HASHES) for name in ("md5", "sha1", "sha256")),
+    Rule("sha512", S, "bp_sha512(encode({a}))", can_throw=False, source=HASHES),
+    Rule("farm_fingerprint", S, "bp_farm_fingerprint(encode({a}))", can_throw=False, source=HASHES),
     guarded("parse_numeric", S, "bp_parse_numeric", CONVERSION),
 )

@@ -33,8 +33,8 @@ MACROS = {
     "bp_moment(c, z)": "bp_timestamp(bp_zone_moment(epoch_us(c), z))",
 }
 UDFS = (
-    Udf("bp_zone_clock", ("BIGINT", "VARCHAR"), "BIGINT", "bp_zone_clock"),
-    Udf("bp_zone_moment", ("BIGINT", "VARCHAR"), "BIGINT", "bp_zone_moment"),
+    Udf("bp_zone_clock", ("BIGINT", "VARCHAR"), "BIGINT"),
+    Udf("bp_zone_moment", ("BIGINT", "VARCHAR"), "BIGINT"),
 )
 
 

@@ -54,7 +54,7 @@ PART |= {"MON": "month", "MONTH": "month", "A.M.": "half", "P.M.": "half", "TZH"
 PART |= {f"FF{n}": "fraction" for n in range(1, 7)}
 PIECE = re.compile(
     "(?P<element>" + "|".join(re.escape(name) for name in sorted(PART, key=len, reverse=True)) + ")"
-    r'|"(?P<quoted>[^"\\]+)"|(?P<space>\s+)|(?P<literal>[-./,\';:])',
+    r'|"(?P<quoted>[^"\\]+)"|(?P<space> +)|(?P<literal>[-./,\';:])',
     re.IGNORECASE | re.ASCII,
 )
 FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999

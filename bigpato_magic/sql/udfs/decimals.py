@@ -20,7 +20,7 @@ from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
 
 NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 PARSED = re.compile(
-    r"[ \t\n\v\f\r]*([+-]?)[ \t\n\v\f\r]*([0-9,]*(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)[ \t\n\v\f\r]*([+-]?)\s*"
+    r"[ \t\n\v\f\r]*([+-]?)[ \t\n\v\f\r]*([0-9,]*(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)[ \t\n\v\f\r]*([+-]?)[ \t\n\v\f\r]*"
 )
 SPACES = " \t\n\v\f\r"
 FAR = 400

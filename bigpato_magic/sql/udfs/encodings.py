@@ -45,9 +45,9 @@ def from_hex(text: str) -> bytes:
 
 
 def from_base64(text: str) -> bytes:
-    """FROM_BASE64: spaces do not count, padding may be missing."""
+    """FROM_BASE64: spaces do not count, padding may be missing, and it may be dots (https://abseil.io, `Base64Unescape`)."""
     bare = re.sub("[ \t\n\r\v\f]", "", text)
-    digits = bare.rstrip("=")
+    digits = bare.rstrip("=.")
     missing = -len(digits) % 4
     if not re.fullmatch("[A-Za-z0-9+/]*", digits) or missing == 3:
         raise InvalidValue("not base64")

@@ -15,7 +15,7 @@ from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
 # ----------------------------------------------------------------------------------------------- rounding
 
 WIDTHS = (64, 113)
-"""Bits of C's `long double`: on BigQuery's processors, and in the reference implementation."""
+"""Bits of C's `long double`: on BigQuery's processors, and in the evaluator."""
 LEAST_DIGITS, MOST_DIGITS = -308, 323
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
@@ -11,12 +12,13 @@ import pyarrow as pa
 
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
 from bigpato_magic.sql.udfs.json_values import EXACT_DIGITS, MODES, held
+from bigpato_magic.sql.udfs.texts import floating
 
 TEXT, TEXTS = pa.string(), pa.list_(pa.string())
 INT64 = range(-(2**63), 2**63)
 # GoogleSQL takes no larger whole number for exact, though some are.
 LOSSLESS = 2**53
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def to_int64(value: Any) -> int:
@@ -70,9 +72,6 @@ def _integer_of(text: str) -> int:
     return int(exact.to_integral_value(ROUND_HALF_UP)) if exact.adjusted() < 40 else 2**64
 
 
-_SPECIAL = {f"{sign}{name}" for sign in ("", "+", "-") for name in ("inf", "infinity", "nan")}
-
-
 def lax_float64(value: Any) -> float | None:
     """LAX_FLOAT64: NULL where there is no number to be had."""
     if isinstance(value, bool):
@@ -81,11 +80,11 @@ def lax_float64(value: Any) -> float | None:
         return float(value)
     if not isinstance(value, str):
         return None
-    text = value.strip(" \t\n\r\v\f")
-    if not NUMBER.fullmatch(text) and text.lower() not in _SPECIAL:
+    try:
+        number = floating(value)
+    except InvalidValue:
         return None
-    number = float(text)
-    if text.lower() not in _SPECIAL and number in (float("inf"), float("-inf")):
+    if math.isinf(number) and not re.search("[iI]", value):
         raise Unsure("a number beyond FLOAT64 in a JSON string")
     return number
 

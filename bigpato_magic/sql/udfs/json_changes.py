@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
+from bigpato_magic.sql.udfs.json_texts import quote_text
 from bigpato_magic.sql.udfs.json_values import held, print_json
 
 TEXT, TEXTS = pa.string(), pa.list_(pa.string())
@@ -47,9 +48,11 @@ def _keys(value: Any, depth: int, lax: int, prefix: str, nested: int) -> Iterato
 
 
 def _key(name: str) -> str:
+    """A step of a path, in quotes where it needs them."""
     if '"' in name or "\\" in name:
         raise Unsure("a quote in a JSON key")
-    return f'"{name}"' if "." in name else name
+    quoted = quote_text(name)
+    return quoted if "." in name or len(quoted) > len(name) + 2 else name
 
 
 def json_object(names: list[str | None], values: list[str]) -> str:

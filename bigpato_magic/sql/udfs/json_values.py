@@ -63,7 +63,8 @@ def parse_json(text: str, mode: str) -> str:
     if mode not in MODES:
         raise InvalidValue(f"wide_number_mode {mode}")
     try:
-        value = print_json(MODES[mode].decode(text))
+        # The reader that GoogleSQL uses skips a byte order mark.
+        value = print_json(MODES[mode].decode(text.removeprefix("\ufeff")))
     except json.JSONDecodeError as error:
         raise InvalidValue(str(error)) from None
     if SURROGATE.search(text) and any("\ud800" <= c <= "\udfff" for c in value):

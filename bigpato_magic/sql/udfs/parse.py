@@ -96,7 +96,8 @@ class _State:
 
     def name(self, names: list[str]) -> int:
         self.plain()
-        rest = self.text[self.at : self.at + 9].lower()
+        # Only ASCII letters are made small, as bytes are: of others the number may change.
+        rest = self.text[self.at : self.at + 9].encode().lower().decode()
         for i, name in enumerate(names):
             for form in (name, name[:3]):
                 if rest.startswith(form):

@@ -152,6 +152,7 @@ def _quote(text: str) -> str:
     return "'" if '"' in text and "'" not in text else '"'
 
 
+_QUOTES = re.compile("[\"'`]")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 # A hexadecimal digit right after an escaped one would be read as a part of it.
 _ESCAPED = re.compile(r"[\n\r\t\\'\"]|[\x00-\x1f\x7f][0-9A-Fa-f]*")
@@ -171,7 +172,11 @@ def string_literal(text: str) -> str:
 
 
 def escaped_bytes(data: bytes) -> str:
-    """BYTES as %t prints them."""
+    """BYTES as %t prints them: as inside any quotes."""
+    return _QUOTES.sub(r"\\\g<0>", _escaped_bytes(data))
+
+
+def _escaped_bytes(data: bytes) -> str:
     return "".join(_byte(byte) for byte in data)
 
 
@@ -184,7 +189,7 @@ def _byte(byte: int) -> str:
 def bytes_literal(data: bytes) -> str:
     """BYTES as %T prints them."""
     quote = _quote(data.decode("latin-1"))
-    return "b" + quote + escaped_bytes(data).replace(quote, "\\" + quote) + quote
+    return "b" + quote + _escaped_bytes(data).replace(quote, "\\" + quote) + quote
 
 
 def pretty_json(text: str) -> str:

@@ -164,8 +164,16 @@ def _like(pattern: bytes) -> re.Pattern[bytes]:
     pieces = re.findall(rb"\\?.|\\$", pattern, re.DOTALL)
     if pieces and pieces[-1] == b"\\":
         raise InvalidValue("LIKE pattern ends with a backslash")
-    wild = {b"%": b".*", b"_": b"."}
-    return re.compile(b"".join(wild.get(p) or re.escape(p[-1:]) for p in pieces), re.DOTALL)
+    between = [b""]
+    for piece in pieces:
+        if piece == b"%":
+            between.append(b"")
+        else:
+            between[-1] += b"." if piece == b"_" else re.escape(piece[-1:])
+    first, *middle, last = between if len(between) > 1 else [*between, b""]
+    # What stands between two `%` is taken where it is first found: no later place could be better, so none is tried.
+    found = b"".join(b"(?>.*?" + part + b")" for part in middle)
+    return re.compile(first + (found + b".*" if len(between) > 1 else b"") + last, re.DOTALL)
 
 
 def reverse(text: Text) -> Text:
@@ -301,7 +309,8 @@ def parse_numeric(text: str) -> Decimal:
         raise InvalidValue(f"not a NUMERIC: {text}")
     digits = match[2].replace(",", "")
     mantissa, _, exponent = digits.lower().partition("e")
-    if not re.search("[0-9]", mantissa):
+    # Commas before the point stand among digits.
+    if not re.search("[0-9]", mantissa) or re.match(r",+(?![0-9,])", match[2]):
         raise InvalidValue(f"not a NUMERIC: {text}")
     if len(digits) > LONGEST or abs(int(exponent or 0)) > 1000:
         raise Unsure("a NUMERIC with a large exponent")

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from bigpato_magic.sql.udfs import zones
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
+from bigpato_magic.types.date_parts import DAY_MICROS
 
 __all__ = [
     "bp_text_datetime",
@@ -37,7 +38,6 @@ INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 HEX = re.compile(r"([+-]?)0[xX]([0-9a-fA-F]+)")
 FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
 INT64 = range(-(2**63), 2**63)
-DAY_MICROS = 86_400_000_000
 FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 

@@ -74,3 +74,4 @@ SELECT i, sha512(a) AS r FROM (SELECT 0 AS i, b'\xc3\xa9' AS a UNION ALL SELECT 
 SELECT i, SAFE.sha512(a) AS r FROM (SELECT 0 AS i, CAST(NULL AS BYTES) AS a UNION ALL SELECT 1 AS i, b'\xc3\xa9' AS a UNION ALL SELECT 2 AS i, b'\xff\x00' AS a UNION ALL SELECT 3 AS i, b'' AS a)
 SELECT i, farm_fingerprint(a) AS r FROM (SELECT 0 AS i, b'\xc3\xa9' AS a UNION ALL SELECT 1 AS i, CAST(NULL AS BYTES) AS a UNION ALL SELECT 2 AS i, b'abc' AS a UNION ALL SELECT 3 AS i, b'' AS a)
 SELECT i, SAFE.farm_fingerprint(a) AS r FROM (SELECT 0 AS i, CAST(NULL AS BYTES) AS a UNION ALL SELECT 1 AS i, b'\xc3\xa9' AS a UNION ALL SELECT 2 AS i, b'\xff\x00' AS a UNION ALL SELECT 3 AS i, b'' AS a)
+SELECT t, SAFE.FROM_BASE64(t) AS b, SAFE_CAST(t AS BYTES FORMAT 'BASE64') AS c FROM UNNEST(['pac.', 'pa=.', 'pa . .', 'pa.', 'pac..', 'pacx.', '.', 'YWI .\n']) AS t;

@@ -90,3 +90,10 @@ SELECT x, SAFE.FLOAT64(PARSE_JSON(x), wide_number_mode => 'exact') AS a, SAFE.FL
 SELECT TO_JSON_STRING(s) a, TO_JSON_STRING(TO_JSON(s)) b, TO_JSON_STRING(JSON_ARRAY(s, [s])) c, TO_JSON_STRING(STRUCT(s AS x)) d FROM UNNEST(['\x1b\x0b\\u001B\\\x0e\x0f\x1a\x1f\x01\x08\t', '\\\\\x1c', 'plain', '']) s
 SELECT JSON_KEYS(j, 3, mode => 'lax recursive') k FROM UNNEST([JSON '{"a":{"":{"b":1}}}', JSON '{"":{"":{"b":1}, "x.y": 2}}']) j
 SELECT JSON_REMOVE(j, '$.0') a, JSON_REMOVE(j, '$[0]') b, JSON_STRIP_NULLS(j, '$.0', remove_empty => true) c, JSON_STRIP_NULLS(j, '$[0]', remove_empty => true) d, JSON_STRIP_NULLS(j) e, JSON_REMOVE(j, '$.x', '$[1]') f FROM UNNEST([JSON '[[], 1, null]', JSON '{"0": {"a": null}, "x": 1}', JSON '[]', JSON '5', JSON 'null']) j
+SELECT LAX_INT64(TO_JSON(s)) AS i, LAX_FLOAT64(TO_JSON(s)) AS f FROM UNNEST(['７', '1.٣', '7', ' 7.5 ', '+7', '1_0', '٣e2', 'inf', '-Infinity', 'NaN', 'infinit', '', '-']) AS s
+SELECT LAX_INT64(JSON '"１"') AS a, LAX_INT64(JSON '"0x10"') AS b, TO_JSON_STRING(LAX_INT64_ARRAY(JSON '["１", "7", "٣"]')) AS c, TO_JSON_STRING(LAX_FLOAT64_ARRAY(JSON '["１", "7", "٣"]')) AS d
+SELECT SAFE.PARSE_JSON(s) IS NULL AS missing FROM UNNEST(['\ufeff1', '\ufeff\ufeff1', ' \ufeff1', '\ufeff 1', '\ufeff', '1\ufeff', '[1,\ufeff2]', '\u00a01', '１', '"a\tb"', '"\\u00４1"']) AS s
+SELECT JSON_VALUE(SAFE.PARSE_JSON(s), '$.a') AS x FROM UNNEST(['\ufeff{"a":1}', '{"a":2}']) AS s
+SELECT JSON_KEYS(PARSE_JSON(s), 2) AS x FROM UNNEST(['{"\\u0001": 1}', '{"a\\nb": {"c.d": 1, "x\\ty": 2}}', '{"a\\u2028b": 1, "a\\u2029": 2, "a\\u007fb": 3, "a\\u0085": 4}', '{"a\\u001fb.c": 1, "a b": 2, "": 3, "é": 4}']) AS s
+SELECT JSON_VALUE(JSON '{"٣": 1, "a٣": 2, "²": 3}', '$.٣') AS a, JSON_VALUE(JSON '{"a٣": 2}', '$.a٣') AS b, JSON_VALUE(JSON '["a", "b", "c", "d"]', '$[ 2 ]') AS c, (JSON '["a", "b", "c", "d"]')['٣'] AS d
+SELECT TO_JSON_STRING(STRUCT('x' AS `a\u2028b\x01"`, '\u2029' AS b)) AS x, TO_JSON(STRUCT('x' AS `a\u2028b`)) AS y

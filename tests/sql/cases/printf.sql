@@ -36,3 +36,4 @@ SELECT FORMAT('%t|%T', [STRUCT(1.0 AS a, "it's" AS b)], (DATE '2024-01-02', NULL
 SELECT FORMAT('%++d|%--5d|%-05d|%+ d|%00005d', x, x, x, x, x) AS r, FORMAT('%s {field}', '{field}') AS s FROM UNNEST([5, -5, 0]) AS x
 SELECT FORMAT('%.2f|%05d|%-7d|%3i', x, y, y, y) AS r FROM UNNEST([STRUCT(0.075 AS x, 5 AS y), (1.005, -5), (2.675, 123456), (CAST('inf' AS FLOAT64), 0), (-1e16, 9), (1e300, NULL), (-0.0, -9223372036854775808)])
 SELECT FORMAT('%T', '\x01a'), FORMAT('%T', '\x01abg1'), FORMAT('%T', '\x01\na1'), FORMAT('%T', '\x7f"F'), FORMAT('%T', ['\x0b9', "it's \x1b\x1bé1"]), FORMAT('%T', b'\x01a'), FORMAT('%t', '\x01a')
+SELECT FORMAT('%t', b) AS t, FORMAT('%10t|', b) AS w, FORMAT('%T', b) AS l, FORMAT('%t', STRUCT(b, [b], 'q"')) AS s FROM UNNEST([b'say "hi"', b"it's", b'`\x00\n\t\\\xff', b'plain', b'both \' and "', NULL]) AS b

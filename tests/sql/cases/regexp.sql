@@ -103,3 +103,5 @@ SELECT REGEXP_REPLACE(x, r'[^\x00-\x7F]', '') FROM UNNEST(['Ünïcödé', 'abc',
 SELECT REGEXP_CONTAINS(x, r'^\pL+$'), REGEXP_EXTRACT(x, r'\p{Lu}'), REGEXP_REPLACE(x, r'[^\p{L}\p{N} ]+', '_'), REGEXP_EXTRACT_ALL(x, r'\P{L}'), REGEXP_REPLACE(x, r'\p{^L}', '') FROM UNNEST(['héllo', 'Straße 12€', '日本語、テスト', 'ΑΒγ!', 'Жук', 'عربى', 'a1']) AS x
 SELECT REGEXP_CONTAINS(x, r'[[:alpha:]]'), REGEXP_REPLACE(x, r'[[:punct:]]', '') FROM UNNEST(['é', 'é.a', '—']) AS x
 SELECT REGEXP_CONTAINS('é', 'É'), REGEXP_CONTAINS('é', '(?i)É'), REGEXP_REPLACE('naïve', r'\W', ''), REGEXP_EXTRACT('Preis: 12,50 €', r'([\d,]+)\s*€')
+SELECT x LIKE p AS r FROM UNNEST([STRUCT(CAST(NULL AS STRING) AS x, 'a\\' AS p), ('a\\', 'a\\\\')])
+SELECT x LIKE p AS r FROM UNNEST([STRUCT('b' AS x, 'a\\' AS p)])

@@ -1,0 +1,76 @@
+"""The methods of `BigPato` that check what is here: answers against BigQuery's, files against their digests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bigpato_magic.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from bigpato_magic.runner import QueryRunner, Request
+    from bigpato_magic.tier.files.store import Finding
+    from bigpato_magic.tier.tier import Tier
+    from bigpato_magic.types import QueryResult
+    from bigpato_magic.verification import Verification, Verifier
+
+
+class CheckingFace:
+    """What a person may have checked. See `BigPato`."""
+
+    tier: Tier
+    verify: float
+    verify_bytes: int
+    last: QueryResult | None
+    _last_request: Request | None
+    _verifier: Verifier | None
+
+    if TYPE_CHECKING:  # what it stands on
+
+        @property
+        def runner(self) -> QueryRunner:
+            """The runner of queries, which the verifier asks again."""
+
+    @property
+    def verifier(self) -> Verifier:
+        """What compares local answers with BigQuery's."""
+        if self._verifier is None:
+            from bigpato_magic.verification import Verifier
+
+            self._verifier = Verifier(self.runner, lambda: self.verify, lambda: self.verify_bytes)
+        return self._verifier
+
+    def verify_last(self) -> Verification:
+        """Run the last local query on BigQuery too and compare the values.
+
+        Raises:
+            ConfigurationError: the last query did not run in DuckDB.
+            WarehouseError: BigQuery cannot be reached or refuses.
+
+        Example:
+            >>> done = client.promote("orders"), client.run("SELECT SUM(amount) AS total FROM orders")
+            >>> client.verify_last().outcome
+            'equal'
+        """
+        if self.last is None or self._last_request is None:
+            raise ConfigurationError("No query has run yet: there is nothing to verify.")
+        return self.verifier.verify(self._last_request, self.last)
+
+    def verify_files(self) -> list[Finding]:
+        """Read every file of every copy and compare it with its checksum; damaged copies are taken away.
+
+        Example:
+            >>> client.verify_files()
+            []
+        """
+        return self.tier.verify_files()
+
+    def clear_quarantine(self) -> frozenset[str]:
+        """Use the rules again that a verification had quarantined; which they were.
+
+        Example:
+            >>> client.clear_quarantine()
+            frozenset()
+        """
+        rules = self.tier.queries.quarantined()
+        self.tier.preferences.pardon(rules)
+        return rules

@@ -1,0 +1,1 @@
+"""What can be read off the resolved tree: no engine, no SQL text."""

@@ -1,0 +1,1 @@
+"""Copies on the disk: staging, publishing, leases, locks, what is free."""

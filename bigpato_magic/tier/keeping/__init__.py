@@ -1,0 +1,1 @@
+"""Keeping the answers of queries that BigQuery computed: kept relations come, give way, and go."""

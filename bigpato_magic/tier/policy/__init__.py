@@ -1,0 +1,1 @@
+"""What to hold: pure, facts in and a plan out."""

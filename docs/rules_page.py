@@ -1,0 +1,106 @@
+"""docs/faithfulness.md: every rule with its verdict and source, and every function of BigQuery with its state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+
+from bigpato_magic.googlesql import added
+from bigpato_magic.resolved import vocabulary
+from bigpato_magic.sql.rules import AGGREGATES, FAMILIES, FUNCTIONS
+from bigpato_magic.sql.rules.base import AggregateRule, AnyRule, Rule
+
+FUNCTION_PAGE = "https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-all"
+
+HEAD = """# What is faithful
+
+A query runs locally only if every function signature, cast and clause in it has a rule here. Each rule is compared with
+Google's reference implementation over a grid of edge values. What has no rule is
+answered by that implementation itself, where the tables are small, or by BigQuery.
+
+There are COUNT rules. *As is*: DuckDB's own function of that name gives BigQuery's answer. *Rewritten*: other DuckDB text
+does. *Routed*: known, and left to BigQuery, with the reason.
+
+## What is evaluated
+
+An error is an answer: a query that fails on BigQuery never gets a frame here.
+
+- *Within a row*, everything is evaluated that Google's pages say is: all arguments of a function and an operator, whatever
+  stands beside them (`NULL + 1/x`), both sides of `AND` and `OR` wherever they stand (`IF(x <> 0 AND 1/x > 2, …)` raises where
+  x is 0), fields and elements that nobody takes, subqueries. Only `CASE`, `IF`, `COALESCE` and `IFNULL`
+  [stop at what they choose](https://cloud.google.com/bigquery/docs/reference/standard-sql/conditional_expressions).
+- *For which rows*, the pages leave open: the parts of a `WHERE`, `ON`, `HAVING` or `QUALIFY` that `AND` joins may be looked at
+  [in any order](https://cloud.google.com/bigquery/docs/reference/standard-sql/debugging_functions#error), and a column may be
+  computed before or after a join, a filter or a `LIMIT` around it leaves its row out, or not at all where nothing needs it
+  (an ORDER BY inside, the columns of an `EXISTS`). There a local answer is one that some order gives, and no order gives
+  another value: at most an error, for what is left out. If DuckDB meets that error, the query goes to BigQuery.
+
+How this is kept from DuckDB's optimizer: [rule by rule](optimizer.md).
+"""
+
+FOR_EVER = {
+    "GEOGRAPHY": "Its functions compute on a sphere with Google's own library; there is no other exact one.",
+    "RANGE": "DuckDB has no such type.",
+    "ML, AI, remote functions": "They run on Google's machines.",
+    "JavaScript functions": "Their engine is not here.",
+    "Scripts, procedures, DML, DDL": "They change something; BigQuery is where the tables live.",
+    "Collation": "DuckDB's collations are not BigQuery's.",
+    "Differential privacy": "Its noise is the point.",
+    "TABLESAMPLE, RAND, GENERATE_UUID, SESSION_USER": "Another answer each time, or who asks.",
+}
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    return "".join((*_head(), *_for_ever(), *_functions(), *(line for f in FAMILIES for line in _family(f))))
+
+
+def _head() -> Iterator[str]:
+    yield HEAD.replace("COUNT", str(len(FUNCTIONS) + len(AGGREGATES)))
+
+
+def _for_ever() -> Iterator[str]:
+    yield "\n## Never in DuckDB\n\n| What | Why |\n|---|---|\n"
+    yield from (f"| {what} | {why} |\n" for what, why in sorted(FOR_EVER.items()))
+
+
+def _functions() -> Iterator[str]:
+    rules: dict[str, list[AnyRule]] = {}
+    for rule in (*FUNCTIONS, *AGGREGATES):
+        rules.setdefault(rule.name, []).append(rule)
+    yield f"\n## Every function of BigQuery\n\nThe list is Google's: <{FUNCTION_PAGE}>.\n\n"
+    yield "| Function | State |\n|---|---|\n"
+    names = sorted(vocabulary.PURE | vocabulary.OTHER | added.NAMES)
+    yield from (f"| `{name.upper()}` | {_state(name, rules.get(name, []))} |\n" for name in names)
+
+
+def _state(name: str, rules: Iterable[AnyRule]) -> str:
+    if name in added.BODIES:
+        return f"local, as `{added.BODIES[name]}`"
+    if name in vocabulary.REWRITTEN:
+        return f"local, as {vocabulary.REWRITTEN[name]}"
+    local = [rule for rule in rules if rule.template is not None]
+    if not local:
+        return "routed"
+    return f"local, {len(local)} signature{'s' if len(local) > 1 else ''}"
+
+
+def _family(family: ModuleType) -> Iterator[str]:
+    rules = [*getattr(family, "RULES", ()), *getattr(family, "AGGREGATES", ())]
+    if not rules:
+        return
+    yield f"\n## {family.__name__.rsplit('.', 1)[-1].capitalize()}\n\n{_first_line(family)}\n\n"
+    yield "| Signature | Verdict | Why | Source |\n|---|---|---|---|\n"
+    for rule in sorted(rules, key=lambda r: r.id):
+        source = rule.source or getattr(family, "SOURCE", "")
+        yield f"| `{rule.id.replace('|', chr(92) + '|')}` | {_verdict(rule)} | {rule.why} | [page]({source}) |\n"
+
+
+def _first_line(family: ModuleType) -> str:
+    return (family.__doc__ or "").strip().splitlines()[0]
+
+
+def _verdict(rule: Rule | AggregateRule) -> str:
+    if rule.template is None:
+        return "routed"
+    return "as is" if isinstance(rule, Rule) and rule.verdict == "as is" else "rewritten"

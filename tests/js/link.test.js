@@ -1,0 +1,117 @@
+// The link to the kernel: it answers, is late, or is gone for good.
+
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+
+import { connect } from "../../bigpato_magic/notebook/static/panel.js";
+
+/** The front end's end of a widget: what was sent, and a way to be the kernel. */
+function wire() {
+  const listeners = new Set();
+  const sent = [];
+  let broken = false;
+  return {
+    sent,
+    listeners,
+    on: (_event, listener) => listeners.add(listener),
+    off: (_event, listener) => listeners.delete(listener),
+    send: (message) => {
+      if (broken) throw new Error("the comm is closed");
+      sent.push(message);
+    },
+    say: (message) => listeners.forEach((listener) => listener(message)),
+    break: () => (broken = true),
+  };
+}
+
+let model, states, link;
+
+beforeEach(() => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout"] });
+  model = wire();
+  states = [];
+  link = connect(model, (state) => states.push(state));
+});
+
+test("each action has a number of its own and its content", () => {
+  link.send("pin", { tables: ["a"] });
+  link.send("plan");
+  assert.deepEqual(model.sent, [
+    { action: "pin", request: 1, tables: ["a"] },
+    { action: "plan", request: 2 },
+  ]);
+});
+
+test("a kernel that does not answer is late, and no more so when it does", () => {
+  link.send("plan");
+  mock.timers.tick(1999);
+  assert.deepEqual(states, []);
+  mock.timers.tick(1);
+  assert.deepEqual(states, ["late"]);
+  model.say({ ack: 1 });
+  assert.deepEqual(states, ["late", ""]);
+});
+
+test("an answer in time changes nothing", () => {
+  link.send("plan");
+  model.say({ ack: 1 });
+  mock.timers.tick(60_000);
+  assert.deepEqual(states, []);
+});
+
+test("a message that is no answer is none; a changed trait is a sign of life", () => {
+  link.send("plan");
+  model.say({ setting: "route" });
+  mock.timers.tick(2000);
+  assert.deepEqual(states, ["late"]);
+  link.heard();
+  assert.deepEqual(states, ["late", ""]);
+});
+
+test("what is sent silently waits for no answer", () => {
+  link.send("visible", {}, true);
+  mock.timers.tick(60_000);
+  assert.deepEqual(states, []);
+});
+
+test("a second click does not put the first one's wait off", () => {
+  link.send("plan");
+  mock.timers.tick(1500);
+  link.send("plan");
+  mock.timers.tick(500);
+  assert.deepEqual(states, ["late"]);
+});
+
+test("an answer ends the waiting of all clicks before it", () => {
+  link.send("plan");
+  link.send("plan");
+  model.say({ ack: 2 });
+  mock.timers.tick(60_000);
+  assert.deepEqual(states, []);
+});
+
+test("a closed comm means that the kernel is gone, and that is said once", () => {
+  model.break();
+  link.send("plan");
+  link.send("plan");
+  mock.timers.tick(60_000);
+  assert.deepEqual(states, ["gone"]);
+  assert.ok(link.isGone());
+});
+
+test("a kernel that is lost and lives after all is heard again", () => {
+  link.lost();
+  assert.ok(link.isGone());
+  model.say({ ack: 1 });
+  assert.ok(!link.isGone());
+  assert.deepEqual(states, ["gone", ""]);
+});
+
+test("once closed it says nothing any more", () => {
+  link.send("plan");
+  link.close();
+  mock.timers.tick(60_000);
+  assert.deepEqual(states, []);
+  assert.equal(model.listeners.size, 0);
+});
