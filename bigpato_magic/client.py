@@ -77,7 +77,7 @@ class BigPato(TableFace, CheckingFace, OriginalFace, LoggingConfigurable):
     look_below = Size(
         256 << 20,
         help="Columns of one table, filtered by constants, are read by Storage Read without a query job, where so many bytes "
-        "at most are read for it; with a LIMIT and no filter, of any table. 0 is off.",
+        "at most are read for it. 0 is off.",
     ).tag(config=True)
     labels = Dict(help="Labels of BigQuery jobs, beside tool=bigpato-magic.").tag(config=True)
     duckdb_db = Unicode("", help="A DuckDB file with views over the copies, for plain DuckDB; empty for none.").tag(

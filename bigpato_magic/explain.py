@@ -17,6 +17,7 @@ from bigpato_magic.errors import (
     WarehouseUnavailable,
 )
 from bigpato_magic.runner import QueryRunner, Request
+from bigpato_magic.runner.looks import read_bytes
 from bigpato_magic.runner.offline import way_out
 from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.tier.policy import score
@@ -151,7 +152,7 @@ def _reading(runner: QueryRunner, request: Request, decision: Decision) -> tuple
         return decision, f"not possible: {look.reasons[0].message}"
     if look.limit is not None and not look.restriction:
         return read_instead(decision, look), "nothing is billed for a query; reading ends after the last row"
-    size = score.read_bytes(look.facts, {column.name.lower() for column in look.columns})
+    size = read_bytes(look)
     price = format_money(runner.tier.price_of_transfer(size))
     return read_instead(decision, look), f"nothing is billed for a query; {format_size(size)} would be read (≈ {price})"
 

@@ -196,7 +196,7 @@ def _kept_row(copy: TableCopy, facts: FactsCache, use: KeptUse | None, prices: s
         tables=tuple(basis.table for basis in copy.bases),
         rows=copy.rows,
         local_bytes=copy.bytes,
-        answered=copy.as_of,
+        answered=copy.came,
         uses=use.uses if use else 0,
         last_used=use.last_used if use else None,
         not_billed_bytes=int(not_billed),

@@ -23,7 +23,7 @@ from bigpato_magic.errors import BigPatoError, ConfigurationError
 from bigpato_magic.resolved import tree
 from bigpato_magic.status import Cancel
 from bigpato_magic.traits import format_size
-from bigpato_magic.types import QueryResult, Route, RunLocal, RunSplit
+from bigpato_magic.types import QueryResult, Route, RunLocal, RunSplit, TableCopy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -147,6 +147,8 @@ class Verifier:
             self.verify(request, result, limit=self._left())
         except BigPatoError as error:
             log.info("not verified: %s", error)
+        except Exception:  # a thread of its own: nobody else would hear of it
+            log.warning("an answer could not be verified", exc_info=True)
 
     def _left(self) -> int:
         today = datetime.now(UTC).date().isoformat()
@@ -197,8 +199,7 @@ class Verifier:
         if not self._unchanged(decision):
             return Verification("undecided", "a table changed in between", theirs.bytes_billed, theirs.job_id)
         # What a kept answer stands for is in no rule of this run: all that was asked is looked at.
-        kept = isinstance(decision, RunLocal) and decision.kept
-        used = self._constructs(request, decision) if kept else decision.compiled.rules
+        used = self._constructs(request, decision) if _kept(decision) else decision.compiled.rules
         loose = sorted({rule for rule in used if _undetermined(rule)})
         if loose:
             detail += f", but BigQuery does not fix the answer of {', '.join(loose)}"
@@ -208,8 +209,10 @@ class Verifier:
     def _constructs(self, request: Request, decision: Begun) -> frozenset[str]:
         """The functions and kinds of nodes of the whole query, named as rules are."""
         facts = {basis.table: basis.facts for copy in decision.copies for basis in copy.bases}
-        tables = self.runner.planner.tables_of(request)
-        query = googlesql.analyze(request.sql, {path: facts[t] for path, t in tables.items()}, request.parameters)
+        tables, known = self.runner.planner.tables_of(request), self.runner.tier.facts.known
+        # A CTE that nobody reads names tables on which the answer does not rest.
+        schemas = {path: told for path, t in tables.items() if (told := facts.get(t) or known(t)) is not None}
+        query = googlesql.analyze(request.sql, schemas, request.parameters)
         nodes = tree.walk(query.tree, (*tree.CALLS, _LIMIT))
         return frozenset(_LIMIT.lower() if tree.name(node) == _LIMIT else tree.function_name(node) for node in nodes)
 
@@ -222,10 +225,16 @@ class Verifier:
         case = self.runner.tier.keep_mismatch_report(_case(request, decision, ours, theirs, detail))
         rules = decision.compiled.rules
         self.runner.tier.preferences.quarantine(rules)
-        message = f"A local answer differs from BigQuery's: {detail}. Its rules are quarantined; the case is in {case}."
+        gone = self.runner.tier.forget(copy.table for copy in _kept(decision))
+        done = "the kept answer is forgotten, its rules" if gone else "its rules"
+        message = f"A local answer differs from BigQuery's: {detail}; {done} are quarantined; the case is in {case}."
         self.runner.status.message = message
         log.error("%s", message)
         return Verification("different", detail, theirs.bytes_billed, theirs.job_id, case, rules)
+
+
+def _kept(decision: Begun) -> tuple[TableCopy, ...]:
+    return decision.kept if isinstance(decision, RunLocal) else ()
 
 
 def _undetermined(rule: str) -> bool:

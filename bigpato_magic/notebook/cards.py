@@ -217,10 +217,11 @@ def status_card(rows: Sequence[TableRow], facts: Sequence[tuple[str, str]]) -> C
 
 def savings_card(savings: Savings) -> Card:
     """What was billed, what was not, and what bringing tables here cost."""
+    moved = "transfers and rows read" if savings.read else "transfers"
     rows = [
         ("answered here", savings.local, savings.bytes_saved, savings.dollars_saved, savings.seconds_local),
         ("on BigQuery", savings.bigquery, savings.bytes_billed, savings.dollars_billed, savings.seconds_bigquery),
-        ("transfers", savings.transfers, savings.bytes_moved, savings.dollars_moved, None),
+        (moved, savings.transfers + savings.read, savings.bytes_moved, savings.dollars_moved, None),
     ]
     cells = [
         [what, str(count), format_size(size), format_money(dollars), "" if time is None else format_duration(time)]

@@ -312,9 +312,9 @@ def _fresh(result: QueryResult) -> list[tuple[str, datetime]]:
 
 def asked_of(kept: Iterable[TableCopy]) -> datetime:
     """When BigQuery gave these answers; of several, the oldest."""
-    return min(copy.as_of for copy in kept)
+    return min(copy.came for copy in kept)
 
 
 def _copies_html(copies: Iterable[TableCopy]) -> str:
-    rows = [(source_of(c), clock(c.as_of), f"{c.rows:,}", format_size(c.bytes)) for c in copies]
+    rows = [(source_of(c), clock(c.came), f"{c.rows:,}", format_size(c.bytes)) for c in copies]
     return tabular.as_html(("Table", "Copied", "Rows", "On disk"), rows)

@@ -270,7 +270,7 @@ def why(result: QueryResult) -> str:
     """Why a query ran where it ran, in a few lines."""
     decision = result.decision
     if isinstance(decision, RunLocal):
-        copies = [f"{source_of(c)}: {_came(c)} {clock(c.as_of)}" for c in decision.copies]
+        copies = [f"{source_of(c)}: {_came(c)} {clock(c.came)}" for c in decision.copies]
         return "\n".join([_HERE[decision.where], *copies, "", laid_out(decision.compiled.sql)])
     job = [f"job {result.job_id}"] if result.job_id else []
     begun = ["", laid_out(decision.compiled.sql), "", decision.upper.sql] if isinstance(decision, RunSplit) else []

@@ -88,7 +88,7 @@ class RestrictionWriter:
         if name == "$not":
             return f"NOT ({self._predicate(arguments[0])})"
         if name == "$is_null":
-            return f"{_name(self._column(arguments[0]))} IS NULL"
+            return f"{self._null(arguments[0])} IS NULL"
         if name in _COMPARISONS:
             return self._comparison(_COMPARISONS[name], *arguments)
         if name not in ("$between", "$in"):
@@ -121,6 +121,13 @@ class RestrictionWriter:
         column = self._column(node)
         if column.type.kind not in _LITERALS or (kind and column.type.kind is not kind):
             raise NotExact(f"the filter compares {column.name}, which is {column.type}")
+        return _name(column)
+
+    def _null(self, node: Node) -> str:
+        """The name of a column that may be asked whether it is NULL."""
+        column = self._column(node)
+        if column.type.kind not in _ASKED_FOR_NULL:
+            raise NotExact(f"the filter asks whether {column.name} is NULL, which is {column.type}")
         return _name(column)
 
     # --------------------------------------------------------------------------------- constants
@@ -196,3 +203,5 @@ _LITERALS: dict[Kind, Callable[[Any], str]] = {
     Kind.STRING: _string,
     Kind.TIMESTAMP: _timestamp,
 }
+# An ARRAY of NULL is read as an empty one; what a filter makes of structured values is not documented.
+_ASKED_FOR_NULL = frozenset({*_LITERALS, Kind.FLOAT64, Kind.BYTES, Kind.DATETIME, Kind.TIME, Kind.BIGNUMERIC})

@@ -76,6 +76,7 @@ class EarlyCheck:
     request: Request
     _check: FreshnessCheck | None = None
     _facts: Future[None] | None = None
+    _late: bool = False
 
     def begin(self, copies: Collection[TableCopy], others: Collection[TableId]) -> None:
         """Begin to check the copies, and to ask for the tables without one of which nothing is known."""
@@ -96,13 +97,15 @@ class EarlyCheck:
         return self._facts is not None and not self._facts.done()
 
     def facts(self, tables: Collection[TableId]) -> Mapping[TableId, TableFacts]:
-        """What BigQuery has said of these tables before the query runs there, as far as it has; waits `LONGEST` for it.
+        """What BigQuery has said of these tables before the query runs there, as far as it has.
+
+        Waits `LONGEST` for it, once: what was late is not waited for again.
 
         Raises:
             Cancelled: the request was, meanwhile.
         """
-        if self._facts is not None:
-            ended_in_time(self._facts, self.request.cancel)
+        if self._facts is not None and not self._late:
+            self._late = not ended_in_time(self._facts, self.request.cancel)
         try:
             known = {table: self.queries.facts.known(table) for table in tables}
         except TierError:

@@ -34,6 +34,5 @@ def source_of(
     if asked is None:
         return None
     bases = tuple(Basis(before[t], read.columns, before[t].checked_at) for t, read in query.tables.items())
-    return QuerySource(
-        asked.digest, asked.columns, asked.order, bases, request.sql, result.bytes_billed, result.seconds
-    )
+    job = result.bytes_billed, result.seconds
+    return QuerySource(asked.digest, asked.columns, asked.order, bases, request.sql, *job, answered=now)

@@ -9,9 +9,9 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from bigpato_magic.errors import (
     WarehouseUnavailable,
 )
 from bigpato_magic.googlesql import lexer
+from bigpato_magic.lru import LruCache
 from bigpato_magic.parameters import check
 from bigpato_magic.resolved.free_look import free_look
 from bigpato_magic.runner import checks
@@ -65,8 +66,8 @@ log = logging.getLogger(__name__)
 
 REST = 600.0
 """Seconds without looks, after one has shown that a permission is missing or that the service cannot be reached."""
-OPENING = 10.0
-"""Seconds that one waits for the first rows, or to hear that there are none; then BigQuery is asked."""
+WAITING = 10.0
+"""Seconds that one waits for the next rows, or to hear that there are none; then BigQuery is asked."""
 _SPOKEN_AGAINST = frozenset(
     """
     analyzer-busy asked defect external invalid not-a-query row-policies store unreachable view
@@ -98,8 +99,7 @@ class Looks:
         queries: what the tier does for queries.
         planner: tells the tables of a text.
         pool: to ask in, beside what is waited for.
-        below: bytes of a table's columns up to which they are read as a whole; with a LIMIT and no filter any table is.
-            0 leaves looks out.
+        below: bytes up to which a look is read; 0 leaves looks out.
     """
 
     warehouse: Warehouse
@@ -108,9 +108,10 @@ class Looks:
     pool: Executor
     below: int
     _rests_until: float = field(default=0.0)
+    _not_taken: LruCache[bool] = field(default_factory=LruCache)
 
     def offer(
-        self, request: Request, decision: RunOnBigQuery, early: EarlyCheck | None = None, within: float = 0.0
+        self, request: Request, decision: RunOnBigQuery, early: EarlyCheck | None = None, started: float | None = None
     ) -> Look | Refused | None:
         """The look that the request is, why it is none, or None where that was not looked into.
 
@@ -118,7 +119,7 @@ class Looks:
             request: what was asked.
             decision: why it does not run on this machine.
             early: asks about tables already, None where nothing does.
-            within: seconds since then: what was told meanwhile is of now.
+            started: by `time.perf_counter`, when the whole run began: what was told since then is of now; None for now.
 
         Raises:
             Cancelled: the request was.
@@ -128,7 +129,11 @@ class Looks:
         try:
             if early is not None:
                 early.facts(())
-            return None if early and early.waits else self._offer(request, within)
+            return (
+                None
+                if early and early.waits
+                else self._offer(request, time.perf_counter() if started is None else started)
+            )
         except Cancelled:
             raise
         except (AnalyzerUnavailable, QueryError, TierError) as error:
@@ -158,14 +163,23 @@ class Looks:
         except Cancelled:
             request.cancel.check()
             self._rest()
-            raise NotRead(f"Storage Read brought nothing within {OPENING:.0f} s") from None
+            raise NotRead(f"Storage Read brought nothing for {WAITING:.0f} s") from None
         except BigPatoError as error:
-            if isinstance(error, _LASTING) or (isinstance(error, TransferError) and error.lasting):
-                self._rest()
-            raise NotRead(_told(error, request)) from error
+            raise NotRead(self._failed(error, request, decision.look)) from error
         except Exception as error:
             log.debug("a look failed", exc_info=True)
-            raise NotRead(f"what Storage Read sent is not what was asked for ({type(error).__name__})") from error
+            raise NotRead("what Storage Read sent could not be read here") from error
+
+    def _failed(self, error: BigPatoError, request: Request, look: Look) -> str:
+        """What is said of it; it is remembered, so that the next query need not find out again."""
+        if isinstance(error, _LASTING) or (isinstance(error, TransferError) and error.lasting):
+            self._rest()
+            return error.message
+        if not look.restriction:
+            return error.message
+        self._not_taken.put((look.table, look.restriction), True)
+        # The server's words on a filter may have values of parameters in them.
+        return "Storage Read did not take the filter" if request.parameters else error.message
 
     # ------------------------------------------------------------------------------------ is it one
 
@@ -183,7 +197,7 @@ class Looks:
             and googlesql.ready()
         )
 
-    def _offer(self, request: Request, within: float) -> Look | Refused | None:
+    def _offer(self, request: Request, started: float) -> Look | Refused | None:
         """What the request is over its one table as it is now; what was known before may do to say no."""
         tables, facts = self.planner.tables_of(request), self.queries.facts
         if len(tables) != 1 or facts.offline_since is not None or self._way() is None:
@@ -194,11 +208,15 @@ class Looks:
         known = facts.known(table)
         if known is not None and isinstance(before := self._look(request, path, known), Refused):
             return before
-        asked = self.pool.submit(facts.current, table, request.max_staleness, within=within)
+        asked = self.pool.submit(self._current, table, request, started)
         told = asked.result() if checks.ended_in_time(asked, request.cancel) else None
         if told is known and known is not None:
             return before
         return self._look(request, path, told) if isinstance(told, TableFacts) else None
+
+    def _current(self, table: TableId, request: Request, started: float) -> TableFacts | BigPatoError:
+        within = time.perf_counter() - started
+        return self.queries.facts.current(table, request.max_staleness, within=within)
 
     def _look(self, request: Request, path: tuple[str, ...], facts: TableFacts) -> Look | Refused:
         query = googlesql.analyze(request.sql, {path: facts}, request.parameters)
@@ -208,10 +226,11 @@ class Looks:
         place = request.options.location or self.warehouse.location
         if place and place.lower() != facts.location.lower():
             return _refused(f"{facts.id.table} is in {facts.location}, and the query was to run in {place}", facts.id)
-        size = score.read_bytes(facts, {column.name.lower() for column in look.columns})
-        if size > self.below and (look.limit is None or look.restriction):
-            whole, most = format_size(size), format_size(self.below)
-            return _refused(f"{whole} of {facts.id.table} would be read, more than {most}", facts.id)
+        if (size := read_bytes(look)) > self.below:
+            much, most = format_size(size), format_size(self.below)
+            return _refused(f"{much} of {facts.id.table} would be read, more than {most}", facts.id)
+        if self._not_taken.get((look.table, look.restriction)):
+            return _refused("Storage Read has not taken that filter before", facts.id)
         return replace(look, query=narrowed(query, request, {facts.id: facts}))
 
     def _way(self) -> Transfer | None:
@@ -228,11 +247,11 @@ class Looks:
             raise NotRead("there is no Storage Read API")
         wanted = TransferRequest(look.facts, look.columns, restriction=look.restriction, limit=look.limit)
         with (
-            _opened_in_time(stop) as opened,
+            closing(_Watch(stop)) as watch,
             way.fetch(wanted, scratch=Path(), progress=_progress_of(look, request), cancel=stop) as fetched,
         ):
             after = self.pool.submit(self.queries.facts.fetch, [look.table])
-            batches, ended = _rows(look, fetched, opened)
+            batches, ended = _rows(look, fetched, watch.moved)
             arrow = _table(look, batches)
         if ended:
             _see_that_all_came(look, fetched, arrow)
@@ -255,22 +274,39 @@ def _refused(why: str, table: TableId) -> Refused:
     return Refused((Reason("no-look", why, table),))
 
 
-def _told(error: BigPatoError, request: Request) -> str:
-    """The error's sentence; but the server's words on a filter may have values of parameters in them."""
-    about_values = request.parameters and "filter" in error.message.lower()
-    return "Storage Read did not take the filter" if about_values else error.message
+def read_bytes(look: Look) -> float:
+    """Bytes that come or are read through: with a filter all of the columns, with no more than a LIMIT its share of them."""
+    size = score.read_bytes(look.facts, {column.name.lower() for column in look.columns})
+    if look.limit is None or look.restriction:
+        return size
+    return size * min(1.0, look.limit / max(1, look.facts.version.rows))
 
 
-@contextmanager
-def _opened_in_time(stop: Cancel) -> Iterator[Callable[[], None]]:
-    """Stop what has not begun to bring something in time; what is given is called when it has."""
-    timer = threading.Timer(OPENING, stop.set)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield timer.cancel
-    finally:
-        timer.cancel()
+class _Watch:
+    """Stops what has brought nothing for `WAITING` seconds.
+
+    Args:
+        stop: set then.
+    """
+
+    def __init__(self, stop: Cancel) -> None:
+        self._stop = stop
+        self._timer = self._begun()
+
+    def _begun(self) -> threading.Timer:
+        timer = threading.Timer(WAITING, self._stop.set)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def moved(self) -> None:
+        """Something has come."""
+        self._timer.cancel()
+        self._timer = self._begun()
+
+    def close(self) -> None:
+        """Nothing is waited for any more."""
+        self._timer.cancel()
 
 
 def _progress_of(look: Look, request: Request) -> Callable[[TransferEvent], None]:
@@ -284,14 +320,14 @@ def _progress_of(look: Look, request: Request) -> Callable[[TransferEvent], None
     return report
 
 
-def _rows(look: Look, fetched: Fetched, opened: Callable[[], None]) -> tuple[list[Any], bool]:
+def _rows(look: Look, fetched: Fetched, moved: Callable[[], None]) -> tuple[list[Any], bool]:
     """The batches that are needed, and whether they are all that there are."""
     batches: list[Any] = []
     wanted, rows = look.limit, 0
     if wanted == 0:
         return batches, False
     for batch in fetched.batches or ():
-        opened()
+        moved()
         batches.append(batch)
         rows += batch.num_rows
         if wanted is not None and rows >= wanted:

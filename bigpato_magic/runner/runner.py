@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_ASKING = 16
+"""Threads that wait for BigQuery's answers on tables, beside all queries: some that hang keep the others' from nothing."""
 LEARNING = 2.0
 """Seconds that an answer of BigQuery waits for the journal to learn which columns the query read."""
 
@@ -76,7 +78,7 @@ class QueryRunner:
         look_below: int = 0,
     ) -> None:
         self.warehouse, self.tier, self.status = warehouse, tier, status
-        self._pool = ThreadPoolExecutor(4, "bigpato-check")
+        self._pool = ThreadPoolExecutor(_ASKING, "bigpato-check")
         self.planner = QueryPlanner(tier.queries, evaluator_rows)
         self._here = LocalRuns(tier.queries, engine, self.planner, warehouse.now)
         self._there = CloudRuns(warehouse, tier.queries, self.planner)
@@ -167,7 +169,7 @@ class QueryRunner:
         started: float,
     ) -> tuple[AnalyzedQuery | None, QueryResult | RunOnBigQuery]:
         """What the query means, as far as is known, and its rows, where they can be read without a query job."""
-        look = self.looks.offer(request, decision, early, time.perf_counter() - started)
+        look = self.looks.offer(request, decision, early, started)
         reading = read_instead(decision, look if isinstance(look, Look) else None)
         if isinstance(reading, RunOnBigQuery):
             return query, reading

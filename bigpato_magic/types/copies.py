@@ -116,6 +116,7 @@ class QuerySource:
         sql: as asked, for screens.
         bytes_billed: by the job that gave it.
         seconds: that the job took.
+        answered: when BigQuery did, by its clock.
     """
 
     digest: str
@@ -125,6 +126,7 @@ class QuerySource:
     sql: str
     bytes_billed: int
     seconds: float
+    answered: datetime | None = None
 
     def covers(self, other: QuerySource) -> bool:
         """Whether an answer to this query has all that one to the other has: its rows, columns and order."""
@@ -175,6 +177,11 @@ class TableCopy:
             return self.source.bases
         facts = self.facts or TableFacts(self.table, self.version, self.columns, self.as_of, location=self.location)
         return (Basis(facts, self.holding.columns, self.as_of),)
+
+    @property
+    def came(self) -> datetime:
+        """When BigQuery gave it: for a table's copy the instant of its content, for a kept relation that of the answer."""
+        return (self.source and self.source.answered) or self.as_of
 
     @property
     def rows(self) -> int:

@@ -14,6 +14,7 @@ from bigpato_magic.errors import BigPatoError, QueryError, WarehouseError
 from bigpato_magic.status import Cancel
 from bigpato_magic.system import elapsed
 from bigpato_magic.types import (
+    STORED,
     Kind,
     Parameter,
     PartitionFacts,
@@ -31,7 +32,7 @@ from bigpato_magic.warehouse.base import (
 )
 from bigpato_magic.warehouse.connection import REQUEST_SECONDS, Connection
 from bigpato_magic.warehouse.extract import ExtractTransfer
-from bigpato_magic.warehouse.read import READABLE, ReadTransfer
+from bigpato_magic.warehouse.read import ReadTransfer
 
 T = TypeVar("T")
 
@@ -292,7 +293,7 @@ def _quoted(name: str) -> str:
 
 def _applies(resource: Mapping[str, Any], row_policies: Callable[[], bool]) -> bool:
     """Views and external tables have no row policies of their own, and are never copied as they are."""
-    return schema.table_kind(resource) in READABLE and row_policies()
+    return schema.table_kind(resource) in STORED and row_policies()
 
 
 def _is_refused(error: Exception) -> bool:

@@ -14,6 +14,7 @@ from bigpato_magic.pruning.partition_ids import NULL, UNPARTITIONED, span
 from bigpato_magic.types import Kind, Partitioning, PartitionUnit, TableFacts
 
 _EPOCH = datetime(1970, 1, 1)
+_LAST = (datetime.max - _EPOCH) // timedelta(microseconds=1)
 
 # Half-open: [first, end) as SQL literals would sort: microseconds since 1970, or values of a range.
 Span = tuple[int, int]
@@ -74,8 +75,11 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def _literal_span(column: str, bounds: Span, by: Partitioning, kind: Kind) -> str:
-    first, end = (_literal(bound, by, kind) for bound in bounds)
-    return f"{column} >= {first} AND {column} < {end}"
+    first, end = bounds
+    begins = f"{column} >= {_literal(first, by, kind)}"
+    if by.unit is not PartitionUnit.RANGE and end > _LAST:
+        return begins  # the last day, month or year that there is: many tables have it for "not ended yet"
+    return f"{begins} AND {column} < {_literal(end, by, kind)}"
 
 
 def _literal(bound: int, by: Partitioning, kind: Kind) -> str:

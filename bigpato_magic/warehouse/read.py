@@ -21,15 +21,13 @@ from bigpato_magic.errors import (
     WarehouseUnavailable,
 )
 from bigpato_magic.status import Cancel
-from bigpato_magic.types import TableFacts, TableKind, TransferEvent, TransferRequest
+from bigpato_magic.types import STORED, TableFacts, TransferEvent, TransferRequest
 from bigpato_magic.warehouse import failures
 from bigpato_magic.warehouse.background import interruptible
 from bigpato_magic.warehouse.base import Fetched
 from bigpato_magic.warehouse.connection import Connection
 from bigpato_magic.warehouse.partitions import row_restriction
 from bigpato_magic.warehouse.streams import Streams, Wanted, open_session
-
-READABLE = frozenset([TableKind.TABLE, TableKind.SNAPSHOT, TableKind.CLONE])
 
 
 class ReadTransfer:
@@ -97,7 +95,7 @@ def check_readable(facts: TableFacts) -> None:
     Raises:
         TransferError: it is a view, a materialized view or an external table.
     """
-    if facts.version.kind not in READABLE:
+    if facts.version.kind not in STORED:
         raise TransferError(f"{facts.id} is a {facts.version.kind}: only tables can be brought here.")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bigpato_magic.client import BigPato
+from bigpato_magic.overview import kept_rows
 from bigpato_magic.types import Kind, Parameter, RunLocal, RunOnBigQuery, SqlType
 
 KINDS = "SELECT kind, COUNT(*) AS n FROM events GROUP BY kind ORDER BY kind"
@@ -268,3 +269,23 @@ def test_a_kept_answer_that_differs_where_bigquery_fixes_it_is_told(asked, clien
     assert kept(asked(KINDS))
     differing(warehouse, monkeypatch)
     assert client.verify_last().outcome == "different"
+    assert client.tier.open().catalog.kept() == ()
+
+
+def test_a_cte_that_nobody_reads_is_in_nobodys_way(asked, client, warehouse, monkeypatch):
+    sql = f"WITH unread AS (SELECT id FROM buckets) {KINDS}"
+    asked(sql)
+    client.rebalance(["events"])
+    warehouse.execute("INSERT INTO samples.events (event_id, kind) VALUES (-1, 'view')")
+    asked(KINDS)
+    assert kept(asked(sql))
+    differing(warehouse, monkeypatch)
+    assert client.verify_last().outcome == "different"
+
+
+def test_when_it_was_answered_is_not_when_its_tables_were_told(asked, client, warehouse):
+    asked(PER_USER)
+    before = warehouse.now()
+    asked(KINDS)
+    (row,) = [row for row in kept_rows(client.tier) if row.query.startswith("SELECT kind,")]
+    assert before <= row.answered <= warehouse.now()

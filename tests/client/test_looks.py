@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 
@@ -73,9 +74,9 @@ def test_the_stream_ends_where_there_are_enough_rows(client, monkeypatch):
 
 
 def test_with_a_limit_a_table_of_any_size_is_looked_at_but_not_searched(client):
-    client.look_below = 1000
+    client.look_below, client.tier.keep.on = 1000, False
     assert client.run("SELECT * FROM events LIMIT 5").decision.where == "read"
-    for sql in ("SELECT * FROM events", f"{VIEWS} LIMIT 5"):
+    for sql in ("SELECT * FROM events", f"{VIEWS} LIMIT 5", "SELECT * FROM events LIMIT 500"):
         assert client.run(sql).decision.where == "bigquery"
         assert "more than 1000 B" in client.explain(sql).reading
 
@@ -256,7 +257,30 @@ def test_a_service_that_does_not_begin_is_not_waited_for(client, monkeypatch):
         cancel.check()
 
     monkeypatch.setattr(Read, "fetch", silent)
-    monkeypatch.setattr(looks, "OPENING", 0.05)
+    monkeypatch.setattr(looks, "WAITING", 0.05)
+    found = client.run(VIEWS)
+    assert found.decision.where == "bigquery"
+    assert "brought nothing" in found.decision.reasons[-1].message
+
+
+def test_a_stream_that_brings_no_more_is_not_waited_for(client, monkeypatch):
+    from bigpato_magic.demo.transfers import Read
+
+    first_rows = Read.fetch
+
+    @contextmanager
+    def halting(self, request, *, cancel, **how):
+        with first_rows(self, request, cancel=cancel, **how) as fetched:
+
+            def one_batch():
+                yield next(iter(fetched.batches))
+                assert cancel.wait(60)
+                cancel.check()
+
+            yield replace(fetched, batches=one_batch())
+
+    monkeypatch.setattr(Read, "fetch", halting)
+    monkeypatch.setattr(looks, "WAITING", 0.3)
     found = client.run(VIEWS)
     assert found.decision.where == "bigquery"
     assert "brought nothing" in found.decision.reasons[-1].message

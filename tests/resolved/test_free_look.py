@@ -42,6 +42,8 @@ KINDS = {
     "Group": Kind.STRING,
     "local": Kind.DATETIME,
     "raw": Kind.BYTES,
+    "doc": Kind.JSON,
+    "place": Kind.GEOGRAPHY,
 }
 COLUMNS = tuple(Column(name, SqlType(kind)) for name, kind in KINDS.items())
 FACTS = TableFacts(T, TableVersion("e", NOW, NOW, 10, 800, "x"), COLUMNS, NOW)
@@ -56,7 +58,13 @@ def look(analyzer, sql, parameters=(), facts=FACTS):
     ("sql", "columns", "places", "restriction", "limit"),
     [
         ("SELECT * FROM d.t", list(KINDS), tuple(range(len(KINDS))), "", None),
-        ("SELECT * EXCEPT (f, raw, local) FROM d.t LIMIT 3", [*list(KINDS)[:6], "Group"], tuple(range(7)), "", 3),
+        (
+            "SELECT * EXCEPT (f, raw, local, doc, place) FROM d.t LIMIT 3",
+            [*list(KINDS)[:6], "Group"],
+            tuple(range(7)),
+            "",
+            3,
+        ),
         ("SELECT s AS x, I, s FROM d.t", ["s", "i"], (0, 1, 0), "", None),
         ("SELECT a.s FROM d.t AS a WHERE a.i = -3", ["s", "i"], (0,), "(`i` = -3)", None),
         ("SELECT i FROM d.t WHERE `Group` != 'a'", ["i", "Group"], (0,), "(`Group` != 'a')", None),
@@ -124,6 +132,8 @@ def test_rows_of_one_table_are_a_look(analyzer, sql, columns, places, restrictio
         ("SELECT i FROM d.t WHERE f IN (1.5)", "f, which is FLOAT64"),
         ("SELECT i FROM d.t WHERE local > '2024-01-01'", "local, which is DATETIME"),
         ("SELECT i FROM d.t WHERE raw = b'a'", "raw, which is BYTES"),
+        ("SELECT i FROM d.t WHERE doc IS NULL", "doc is NULL, which is JSON"),
+        ("SELECT i FROM d.t WHERE place IS NOT NULL", "place is NULL, which is GEOGRAPHY"),
         ("SELECT i FROM d.t WHERE i > 1.5", "more than columns"),
         ("SELECT i FROM d.t WHERE i = i", "more than constants"),
         ("SELECT i FROM d.t WHERE i IN (1, NULL)", "NULL"),

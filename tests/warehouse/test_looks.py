@@ -162,8 +162,20 @@ def test_a_refused_filter_tells_no_value_of_a_parameter(over_doubles: BigPato, s
     assert found.decision.where == "bigquery"
     assert "did not take the filter" in found.decision.reasons[-1].message
     assert "hunter2" not in repr(found.decision)
+    server.refuse_saying = lambda asked: f"Invalid value {asked.read_options.row_restriction[-12:]}"
+    found = over_doubles.run("SELECT n FROM t WHERE s = @secret", params={"secret": "hunter3"})
+    assert "hunter3" not in repr(found.decision)
     told = over_doubles.run("SELECT n FROM t WHERE s = 'mine'").decision.reasons[-1].message
-    assert "'mine'" in told
+    assert "mine" in told
+
+
+def test_a_filter_that_was_refused_is_not_tried_again(over_doubles: BigPato, server: StorageRead) -> None:
+    server.refuse_with = grpc.StatusCode.INVALID_ARGUMENT
+    for _ in range(2):
+        assert over_doubles.run("SELECT n FROM t WHERE s = 'a'").decision.where == "bigquery"
+    assert len(server.sessions) == 1
+    over_doubles.run("SELECT n FROM t WHERE s = 'b'")
+    assert len(server.sessions) == 2
 
 
 def test_a_stream_that_ends_in_an_error_is_a_query(over_doubles: BigPato, server: StorageRead) -> None:

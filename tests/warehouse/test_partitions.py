@@ -21,6 +21,7 @@ FORMATS = {
 }
 START = datetime(2023, 12, 30, 22)
 MOMENTS = [START + timedelta(minutes=61 * i) for i in range(40)] + [START + timedelta(days=9 * i) for i in range(90)]
+MOMENTS += [datetime(9999, 11, 30), datetime(9999, 12, 30, 23), datetime(9999, 12, 31, 23, 59)]
 
 
 def facts(by: Partitioning | None, kind: Kind = Kind.INT64) -> TableFacts:
@@ -38,7 +39,7 @@ def rows_where(predicate: str, sql_type: str, values: list[object]) -> set[objec
     return {row[0] for row in found}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     unit=st.sampled_from(sorted(FORMATS)),
     picked=st.sets(st.integers(0, len(MOMENTS) - 1), max_size=6),

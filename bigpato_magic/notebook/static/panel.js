@@ -818,6 +818,8 @@ function grid(ctx) {
   let list = [];
   /** @type {string | null} */
   let active = null;
+  /** @type {string | null} what the pointer or the keys were on last */
+  let explained = null;
   const head = gridHead(state, { sort: () => paint(), tickAll });
   const body = gridBody();
   const table = el(
@@ -872,7 +874,8 @@ function grid(ctx) {
   }
   /** @param {string | null} name */
   function explain(name) {
-    const t = list.find((row) => row.name === name);
+    explained = name;
+    const t = list.find((row) => row.name === name) ?? list.find((row) => row.name === active);
     write(details, t ? describe(t) : hint(list.length, ctx.get("rows").length));
   }
   /** @param {string} name */
@@ -900,7 +903,7 @@ function grid(ctx) {
     table.setAttribute("aria-rowcount", String(list.length + 1));
     head.paint(list.filter((t) => state.picked.has(t.name)).length, list.length);
     draw();
-    explain(active);
+    explain(explained);
   }
   return { node: el("div", {}, box, details), paint, progress: draw };
 }
@@ -992,6 +995,8 @@ function kept(ctx) {
   const drawn = new Map();
   /** @type {string | null} */
   let active = null;
+  /** @type {string | null} what the pointer or the keys were on last */
+  let explained = null;
   const heads = KEPT_COLUMNS.map(({ heading, className, meaning }) =>
     el("th", { scope: "col", className, title: meaning }, heading),
   );
@@ -1019,7 +1024,9 @@ function kept(ctx) {
   }
   /** @param {string | null} name */
   function explain(name) {
-    const k = ctx.get("kept").rows.find((row) => row.name === name);
+    explained = name;
+    const { rows } = ctx.get("kept");
+    const k = rows.find((row) => row.name === name) ?? rows.find((row) => row.name === active);
     write(details, k ? describeKept(k) : keptHint(ctx.get("kept")));
   }
   /** @param {string} name */
@@ -1027,6 +1034,7 @@ function kept(ctx) {
     active = name;
     const index = ctx.get("kept").rows.findIndex((k) => k.name === name);
     box.scrollTop = scrollTopFor(index, box.scrollTop, box.clientHeight);
+    explained = name;
     paint();
   }
   /** @param {KeyboardEvent} event */
@@ -1070,7 +1078,7 @@ function kept(ctx) {
     all.hidden = !k.count;
     all.disabled = !idle();
     question.paint(idle());
-    explain(active);
+    explain(explained);
   }
   return { node, paint };
 }

@@ -78,8 +78,13 @@ class BackgroundKeeper:
 
     def _run(self) -> None:
         system.step_back()
-        while (answer := self._next()) is not None:
-            self._try(answer)
+        try:
+            while (answer := self._next()) is not None:
+                self._try(answer)
+        finally:
+            with self._lock:
+                if self._thread is threading.current_thread():
+                    self._thread = None
 
     def _next(self) -> AnswerToKeep | None:
         with self._lock:
