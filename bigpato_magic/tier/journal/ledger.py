@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
 
-from traitlets import Float
+from traitlets import CaselessStrEnum, Float
 from traitlets.config import LoggingConfigurable
 
 from bigpato_magic.errors import TierError
 from bigpato_magic.tier.journal.database import Database
 from bigpato_magic.tier.policy import score
-from bigpato_magic.tier.policy.score import TIB, Prices
+from bigpato_magic.tier.policy.score import TIB, Objective, Prices
 from bigpato_magic.traits import Size, format_money, format_size
 
 MOST_ENTRIES = 100_000
@@ -30,6 +30,11 @@ MOST_ENTRIES = 100_000
 class Pricing(LoggingConfigurable):
     """What things cost. Defaults: Google's list prices in US dollars, https://cloud.google.com/bigquery/pricing."""
 
+    objective = CaselessStrEnum(
+        [str(o) for o in Objective],
+        default_value="money",
+        help="What to save, and to be told of: money (on demand), or time (editions, reservations: bytes cost nothing).",
+    ).tag(config=True)
     query_per_tib = Float(6.25, min=0, help="Dollars for a TiB that queries bill, on demand.").tag(config=True)
     query_minimum = Size(10 * score.MIB, help="Bytes that a query bills at least for each table that it reads.").tag(
         config=True
@@ -52,6 +57,7 @@ class Pricing(LoggingConfigurable):
             read_free=max(0.0, self.read_free - read_this_month),
             dollars_per_hour=self.dollars_per_hour,
             transfer_speed=float(self.transfer_speed),
+            objective=Objective(self.objective),
         )
 
 

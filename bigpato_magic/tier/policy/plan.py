@@ -11,13 +11,14 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from bigpato_magic.errors import BigPatoError, PermissionDenied, TableNotFound
 from bigpato_magic.tier.freshness.verdict import difference, unproven
 from bigpato_magic.tier.policy import score
 from bigpato_magic.tier.policy.extent import Want, choose_extent, choose_refresh
 from bigpato_magic.tier.policy.inputs import Candidate, Limits, PlanBuilder, PlanInputs
-from bigpato_magic.tier.policy.score import Account, Prices
+from bigpato_magic.tier.policy.score import Account, Objective, Prices
 from bigpato_magic.traits import format_duration, format_money, format_size
 from bigpato_magic.types import (
     STORED,
@@ -222,18 +223,20 @@ def _because(s: PlanInputs, usage: TableUsage) -> str:
         return "you pinned it"
     if s.asked_for(usage.table):
         return "you asked for it"
-    there = _answers("BigQuery answered", usage.paid_uses, score.paid(usage, s.prices), "billed", "of waiting")
-    here = _answers("its copy", usage.saved_uses, score.saved(usage, s.prices), "not billed", "not waited")
+    told = partial(_answers, objective=s.prices.objective)
+    there = told("BigQuery answered", usage.paid_uses, score.paid(usage, s.prices), "billed", "of waiting")
+    here = told("its copy", usage.saved_uses, score.saved(usage, s.prices), "not billed", "not waited")
     return "; ".join(filter(None, (there, here))) or "nobody has asked for it since it was brought"
 
 
-def _answers(who: str, count: int, account: Account, billed: str, waited: str) -> str:
-    """What so many answers cost or saved: money and time, each for itself."""
+def _answers(who: str, count: int, account: Account, billed: str, waited: str, objective: Objective) -> str:
+    """What so many answers cost or saved: money and time, each for itself; or time alone, where that is the objective."""
     if not count:
         return ""
     number = "1 query" if count == 1 else f"{count} queries"
-    time = f" and about {format_duration(account.seconds)} {waited}" if account.seconds >= 0.05 else ""
-    return f"{who} {number}, {format_money(account.dollars)} {billed}{time}"
+    money = [f"{format_money(account.dollars)} {billed}"] if objective is Objective.MONEY else []
+    time = [f"about {format_duration(account.seconds)} {waited}"] if account.seconds >= 0.05 else []
+    return ", ".join(filter(None, (f"{who} {number}", " and ".join(money + time))))
 
 
 def _accept(draft: PlanBuilder, candidate: Candidate) -> None:
@@ -344,7 +347,9 @@ def _shrink(s: PlanInputs, draft: PlanBuilder) -> None:
 def _not_yet(candidate: Candidate, prices: Prices) -> str:
     action = candidate.action
     takes = format_duration(action.bytes / prices.transfer_speed)
-    return f"{action.reason}; bringing it costs {format_money(action.price)} and takes about {takes}, so not yet"
+    free = prices.objective is Objective.TIME and not action.price
+    costs = "" if free else f"costs {format_money(action.price)} and "
+    return f"{action.reason}; bringing it {costs}takes about {takes}, so not yet"
 
 
 def _too_big(candidate: Candidate, room: float) -> str:

@@ -1,6 +1,7 @@
 """What holding a table is worth, and what bringing it costs, in dollars. Pure arithmetic over usage, facts and prices.
 
-Seconds count too: `Prices.dollars_per_hour` says what an hour of waiting is worth. What follows is `tier.policy.plan`'s.
+Seconds count too: `Prices.dollars_per_hour` says what an hour of waiting is worth; and where `Prices.objective` is time,
+they alone do. Only `Account.worth` weighs one against the other. What follows is `tier.policy.plan`'s.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from bigpato_magic.types import (
     FIXED_BYTES,
@@ -30,6 +32,16 @@ SESSION = 3600.0
 TIB = 2**40
 
 
+class Objective(StrEnum):
+    """What a person wants less of."""
+
+    MONEY = "money"
+    """Bytes billed, with waiting at its price: for queries on demand."""
+    TIME = "time"
+    """Waiting alone: slots of an edition or a reservation are paid for by the hour, whatever a query reads.
+    https://docs.cloud.google.com/bigquery/docs/editions-intro"""
+
+
 @dataclass(frozen=True, slots=True)
 class Prices:
     """What things cost. The defaults are Google's list prices (https://cloud.google.com/bigquery/pricing).
@@ -43,6 +55,7 @@ class Prices:
         background: share of that for an hour of transfer, which nobody waits for.
         transfer_speed: bytes a second that a transfer brings.
         local_seconds: that a local answer takes.
+        objective: what is weighed: money with time at its price, or time alone.
     """
 
     query_per_tib: float = 6.25
@@ -53,6 +66,7 @@ class Prices:
     background: float = 0.05
     transfer_speed: float = 50e6
     local_seconds: float = 0.1
+    objective: Objective = Objective.MONEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +82,14 @@ class Account:
     seconds: float
 
     def worth(self, prices: Prices) -> float:
-        """Both in dollars: time at what an hour of it is worth."""
-        return self.dollars + self.seconds / 3600 * prices.dollars_per_hour
+        """In dollars: both, time at what an hour of it is worth; or time alone, where that is the objective.
+
+        Of time alone an hour without a price counts a dollar: only what is compared with another hour counts then.
+        """
+        hours = self.seconds / 3600
+        if prices.objective is Objective.TIME:
+            return hours * (prices.dollars_per_hour or 1.0)
+        return self.dollars + hours * prices.dollars_per_hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +205,8 @@ def transfer_price(size: float, prices: Prices) -> float:
 
 def transfer_cost(size: float, prices: Prices) -> float:
     """Dollars for a transfer: its price, and the worth of the time that it takes in the background."""
-    hours = size / prices.transfer_speed / 3600
-    return transfer_price(size, prices) + hours * prices.dollars_per_hour * prices.background
+    seconds = size / prices.transfer_speed * prices.background
+    return Account(transfer_price(size, prices), seconds).worth(prices)
 
 
 def gain(usage: TableUsage, prices: Prices) -> float:
@@ -205,7 +225,7 @@ def expected(usage: TableUsage, prices: Prices) -> Account:
 
 def gain_soon(usage: TableUsage, prices: Prices) -> float:
     """Dollars that holding the table is expected to save over the next hours, if the present session goes on."""
-    return query_price(usage.recent, prices) + usage.recent_weight * _worth_of_speed(usage, prices)
+    return Account(query_price(usage.recent, prices), usage.recent_weight * _seconds_saved(usage, prices)).worth(prices)
 
 
 def gain_of_burst(usage: TableUsage, usual: float, prices: Prices) -> float:
@@ -256,10 +276,6 @@ def saved(usage: TableUsage, prices: Prices) -> Account:
 def _seconds_saved(usage: TableUsage, prices: Prices) -> float:
     """Seconds that one local answer spares, by what such a query takes on BigQuery."""
     return max(0.0, usage.seconds_per_query - prices.local_seconds)
-
-
-def _worth_of_speed(usage: TableUsage, prices: Prices) -> float:
-    return Account(0.0, _seconds_saved(usage, prices)).worth(prices)
 
 
 # ------------------------------------------------------------------------------------------------- sizes

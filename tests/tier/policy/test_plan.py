@@ -13,7 +13,7 @@ from bigpato_magic.tier.policy import score
 from bigpato_magic.tier.policy.extent import SMALL, choose_extent, choose_refresh
 from bigpato_magic.tier.policy.kept import KeptUse, idle, weigh, worth
 from bigpato_magic.tier.policy.plan import REFUSALS, Limits, make_plan
-from bigpato_magic.tier.policy.score import Prices, copyable
+from bigpato_magic.tier.policy.score import Objective, Prices, copyable
 from bigpato_magic.types import (
     Column,
     Holding,
@@ -88,6 +88,35 @@ def test_the_reason_says_money_as_money_and_seconds_as_seconds():
     assert step.reason == "t is not here yet: BigQuery answered 10 queries, $0.057 billed and about 19.0 s of waiting"
     assert step.gain == pytest.approx(10 * GB / 2**40 * 6.25)
     assert step.gain_seconds == pytest.approx(10 * (2.0 - dear.local_seconds))
+
+
+def test_who_pays_for_slots_holds_what_is_waited_for_and_not_what_is_billed():
+    wide = used("wide", size=90 * GB, seconds_per_query=0.3)
+    slow = used("slow", size=GB // 100, seconds_per_query=30.0)
+    known, room = [facts("wide"), facts("slow")], Limits(budget=1.5 * GB, disk_ratio=1.0)
+    assert promoted(plan([wide, slow], known=known, limits=room)) == ["wide"]
+    assert promoted(plan([wide, slow], known=known, limits=room, prices=Prices(objective=Objective.TIME))) == ["slow"]
+
+
+@pytest.mark.parametrize("hour", [0.0, 2.0, 50.0])
+@pytest.mark.parametrize("price", [0.0, 6.25, 1000.0])
+def test_with_time_as_the_objective_no_price_of_bytes_or_hours_changes_what_is_held(hour, price):
+    prices = Prices(query_per_tib=price, dollars_per_hour=hour, objective=Objective.TIME)
+    waited = used("waited", times=3, size=GB, seconds_per_query=5.0)
+    billed = used("billed", times=1, size=900 * GB, seconds_per_query=0.1)
+    found = plan([waited, billed], known=[facts("waited"), facts("billed")], prices=prices)
+    assert (promoted(found), refused(found)) == (["waited"], {"billed": "not-worth-it"})
+
+
+def test_with_time_as_the_objective_reasons_say_seconds_and_no_dollars():
+    prices = Prices(objective=Objective.TIME)
+    (step,) = plan([used("t")], known=[facts("t")], prices=prices).promote
+    assert step.reason == "t is not here yet: BigQuery answered 10 queries, about 19.0 s of waiting"
+    once = used("big", times=1, seconds_per_query=0.1)
+    (found,) = plan([once], known=[facts("big", size=90 * GB)], prices=prices).refused
+    assert found.reason.message == (
+        "big is not here yet: BigQuery answered 1 query; bringing it takes about 30 min, so not yet"
+    )
 
 
 def test_what_does_not_pay_says_what_its_transfer_costs_and_how_long_it_takes():
