@@ -8,19 +8,19 @@ from __future__ import annotations
 _PURE = """
     abs acos acosh any_value array_agg array_concat array_concat_agg array_first
     array_last array_length array_reverse array_slice array_to_string ascii asin asinh atan atan2 atanh avg
-    bit_and bit_count bit_or bit_xor bool bool_array byte_length cbrt ceil char_length chr coalesce
+    bit_and bit_count bit_or bit_xor bool byte_length cbrt ceil char_length chr coalesce
     code_points_to_bytes code_points_to_string concat corr cos cosh cosine_distance cot coth count countif
     covar_pop covar_samp csc csch cume_dist date date_add date_bucket date_diff date_from_unix_date date_sub
     date_trunc datetime datetime_add datetime_bucket datetime_diff datetime_sub datetime_trunc dense_rank
     div edit_distance ends_with error euclidean_distance exp farm_fingerprint first_value float64
-    float64_array floor format format_date format_datetime format_time format_timestamp
+    floor format format_date format_datetime format_time format_timestamp
     from_base64 from_hex generate_array generate_date_array generate_range_array generate_timestamp_array
-    greatest grouping ieee_divide if ifnull initcap instr int64 int64_array is_inf is_nan json_array
+    greatest grouping ieee_divide if ifnull initcap instr int64 is_inf is_nan json_array
     json_array_append json_array_insert json_extract json_extract_array json_extract_scalar json_flatten
     json_extract_string_array json_keys json_object json_query json_query_array json_remove json_set
     json_strip_nulls json_type json_value json_value_array justify_days justify_hours justify_interval lag
-    last_day last_value lax_bool lax_bool_array lax_float64 lax_float64_array lax_int64 lax_int64_array
-    lax_string lax_string_array lead least left length ln log log10 logical_and logical_or lower lpad ltrim
+    last_day last_value lax_bool lax_float64 lax_int64
+    lax_string lead least left length ln log log10 logical_and logical_or lower lpad ltrim
     make_interval max md5 min mod net.host net.ip_from_string net.ip_net_mask net.ip_to_string net.ip_trunc
     net.ipv4_from_int64 net.ipv4_to_int64 net.public_suffix net.reg_domain net.safe_ip_from_string normalize
     normalize_and_casefold nth_value ntile nullif parse_bignumeric parse_date parse_datetime parse_json
@@ -29,7 +29,7 @@ _PURE = """
     regexp_extract regexp_extract_all regexp_instr regexp_replace repeat replace reverse right round
     row_number rpad rtrim safe_add safe_convert_bytes_to_string safe_divide safe_multiply safe_negate
     safe_subtract sec sech sha1 sha256 sha512 sign sin sinh soundex split sqrt starts_with stddev_pop
-    stddev_samp string string_agg string_array strpos substr sum tan tanh time time_add time_diff time_sub
+    stddev_samp string string_agg strpos substr sum tan tanh time time_add time_diff time_sub
     time_trunc timestamp timestamp_add timestamp_bucket timestamp_diff timestamp_micros timestamp_millis
     timestamp_seconds timestamp_sub timestamp_trunc typeof to_base64 to_code_points to_hex to_json
     to_json_string translate trim trunc unicode unix_date unix_micros unix_millis unix_seconds upper var_pop

@@ -131,7 +131,7 @@ PATTERNS = {
         for name, quoted in BY_PATH.items()
         for held in READ
     },
-    **{f"{name}(JSON, STRING)": wide(name) for name in ("float64", "float64_array")},
+    "float64(JSON, STRING)": wide("float64"),
     "$subscript(JSON, INT64)": ("a[b]",),
     "$subscript(JSON, STRING)": ("a[b]", *NAMED),
     "json_keys(JSON, INT64, STRING)": KEYS,

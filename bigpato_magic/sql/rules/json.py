@@ -255,8 +255,8 @@ def _wide(template: str, call: Call) -> str:
 
 def _accessors() -> list[Rule]:
     rules = []
-    for name in (kind + suffix for kind in _ACCESSED for suffix in ("", "_array")):
-        if name.startswith("float64"):
+    for name in _ACCESSED:
+        if name == "float64":
             read, safe = (partial(_wide, f"bp_json_{name}({{a}}, {{b}}, {flag})") for flag in ("false", "true"))
             rules.append(Rule(name, "JSON, STRING", read, safe=safe))
         else:
@@ -269,19 +269,10 @@ UDFS = (
     *(Udf(f"bp_text_{n}", ("VARCHAR", "VARCHAR"), t) for n, t in _TEXTS.items()),
     *(Udf(f"bp_json_{n}", ("VARCHAR", "VARCHAR"), t) for n, t in _TEXTS.items()),
     *(
-        Udf(
-            f"bp_json_{n}{suffix}",
-            ("VARCHAR", *(("VARCHAR",) if n == "float64" else ()), "BOOLEAN"),
-            t + ("[]" if suffix else ""),
-        )
+        Udf(f"bp_json_{n}", ("VARCHAR", *(("VARCHAR",) if n == "float64" else ()), "BOOLEAN"), t)
         for n, t in _ACCESSED.items()
-        for suffix in ("", "_array")
     ),
-    *(
-        Udf(f"bp_lax_{n}{suffix}", ("VARCHAR",), t + ("[]" if suffix else ""))
-        for n, t in _ACCESSED.items()
-        for suffix in ("", "_array")
-    ),
+    *(Udf(f"bp_lax_{n}", ("VARCHAR",), t) for n, t in _ACCESSED.items()),
     Udf("bp_json_double", ("DOUBLE",), "VARCHAR"),
     Udf("bp_json_keys", ("VARCHAR", "BIGINT", "VARCHAR", "BOOLEAN"), "VARCHAR[]"),
     Udf("bp_json_pretty", ("VARCHAR",), "VARCHAR"),

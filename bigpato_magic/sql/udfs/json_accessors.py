@@ -14,7 +14,7 @@ from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
 from bigpato_magic.sql.udfs.json_values import EXACT_DIGITS, MODES, held
 from bigpato_magic.sql.udfs.texts import floating
 
-TEXT, TEXTS = pa.string(), pa.list_(pa.string())
+TEXT = pa.string()
 INT64 = range(-(2**63), 2**63)
 # GoogleSQL takes no larger whole number for exact, though some are.
 LOSSLESS = 2**53
@@ -116,37 +116,11 @@ def _of(accessor: Callable[..., Any]) -> Callable[..., Any]:
     return lambda text, *more: accessor(held(text), *more)
 
 
-def _array_of(accessor: Callable[..., Any]) -> Callable[..., Any]:
-    def run(text: str, *more: Any) -> list[Any]:
-        value = held(text)
-        if not isinstance(value, list):
-            raise InvalidValue("the JSON value is not an array")
-        return [accessor(item, *more) for item in value]
-
-    return run
-
-
-def _lax_array_of(accessor: Callable[..., Any]) -> Callable[..., Any]:
-    def run(text: str) -> list[Any] | None:
-        value = held(text)
-        return [accessor(item) for item in value] if isinstance(value, list) else None
-
-    return run
-
-
 bp_json_int64 = strict(guarded(_of(to_int64)), pa.int64())
 bp_json_float64 = strict(guarded(_of(to_float64)), pa.float64())
 bp_json_bool = strict(guarded(_of(to_bool)), pa.bool_())
 bp_json_string = strict(guarded(_of(to_string)), TEXT)
-bp_json_int64_array = strict(guarded(_array_of(to_int64)), pa.list_(pa.int64()))
-bp_json_float64_array = strict(guarded(_array_of(to_float64)), pa.list_(pa.float64()))
-bp_json_bool_array = strict(guarded(_array_of(to_bool)), pa.list_(pa.bool_()))
-bp_json_string_array = strict(guarded(_array_of(to_string)), TEXTS)
 bp_lax_int64 = strict(_of(lax_int64), pa.int64())
 bp_lax_float64 = strict(_of(lax_float64), pa.float64())
 bp_lax_bool = strict(_of(lax_bool), pa.bool_())
 bp_lax_string = strict(_of(lax_string), TEXT)
-bp_lax_int64_array = strict(_lax_array_of(lax_int64), pa.list_(pa.int64()))
-bp_lax_float64_array = strict(_lax_array_of(lax_float64), pa.list_(pa.float64()))
-bp_lax_bool_array = strict(_lax_array_of(lax_bool), pa.list_(pa.bool_()))
-bp_lax_string_array = strict(_lax_array_of(lax_string), TEXTS)

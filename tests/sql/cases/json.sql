@@ -3,28 +3,16 @@ SELECT i, int64(a) AS r FROM (SELECT 0 AS i, JSON '1' AS a)
 SELECT i, SAFE.int64(a) AS r FROM (SELECT 0 AS i, JSON '{"a": [1, 2.5, null]}' AS a UNION ALL SELECT 1 AS i, JSON 'true' AS a UNION ALL SELECT 2 AS i, JSON 'null' AS a UNION ALL SELECT 3 AS i, CAST(NULL AS JSON) AS a)
 SELECT i, lax_int64(a) AS r FROM (SELECT 0 AS i, JSON '1' AS a UNION ALL SELECT 1 AS i, CAST(NULL AS JSON) AS a UNION ALL SELECT 2 AS i, JSON '{"a": [1, 2.5, null]}' AS a UNION ALL SELECT 3 AS i, JSON 'null' AS a)
 SELECT i, SAFE.lax_int64(a) AS r FROM (SELECT 0 AS i, JSON '"a"' AS a UNION ALL SELECT 1 AS i, JSON 'null' AS a UNION ALL SELECT 2 AS i, JSON '[]' AS a UNION ALL SELECT 3 AS i, CAST(NULL AS JSON) AS a)
-SELECT i, SAFE.int64_array(a) AS r FROM (SELECT 0 AS i, JSON '[]' AS a UNION ALL SELECT 1 AS i, JSON '"a"' AS a UNION ALL SELECT 2 AS i, JSON '{"a": [1, 2.5, null]}' AS a UNION ALL SELECT 3 AS i, CAST(NULL AS JSON) AS a)
-SELECT i, lax_int64_array(a) AS r FROM (SELECT 0 AS i, JSON '1' AS a UNION ALL SELECT 1 AS i, JSON '[]' AS a UNION ALL SELECT 2 AS i, JSON 'null' AS a UNION ALL SELECT 3 AS i, JSON '"a"' AS a)
-SELECT i, SAFE.lax_int64_array(a) AS r FROM (SELECT 0 AS i, JSON 'true' AS a UNION ALL SELECT 1 AS i, JSON '"a"' AS a UNION ALL SELECT 2 AS i, JSON '[]' AS a UNION ALL SELECT 3 AS i, JSON 'null' AS a)
 SELECT i, lax_float64(a) AS r FROM (SELECT 0 AS i, JSON 'true' AS a UNION ALL SELECT 1 AS i, JSON '[]' AS a UNION ALL SELECT 2 AS i, JSON 'null' AS a UNION ALL SELECT 3 AS i, JSON '1' AS a)
 SELECT i, SAFE.lax_float64(a) AS r FROM (SELECT 0 AS i, JSON 'true' AS a UNION ALL SELECT 1 AS i, CAST(NULL AS JSON) AS a UNION ALL SELECT 2 AS i, JSON 'null' AS a UNION ALL SELECT 3 AS i, JSON '"a"' AS a)
-SELECT i, lax_float64_array(a) AS r FROM (SELECT 0 AS i, CAST(NULL AS JSON) AS a UNION ALL SELECT 1 AS i, JSON 'true' AS a UNION ALL SELECT 2 AS i, JSON '"a"' AS a UNION ALL SELECT 3 AS i, JSON '[]' AS a)
-SELECT i, SAFE.lax_float64_array(a) AS r FROM (SELECT 0 AS i, JSON '[]' AS a UNION ALL SELECT 1 AS i, JSON '1' AS a UNION ALL SELECT 2 AS i, CAST(NULL AS JSON) AS a UNION ALL SELECT 3 AS i, JSON 'true' AS a)
 SELECT i, bool(a) AS r FROM (SELECT 0 AS i, JSON 'true' AS a)
 SELECT i, SAFE.bool(a) AS r FROM (SELECT 0 AS i, JSON 'null' AS a UNION ALL SELECT 1 AS i, JSON '1' AS a UNION ALL SELECT 2 AS i, JSON '{"a": [1, 2.5, null]}' AS a UNION ALL SELECT 3 AS i, JSON '[]' AS a)
 SELECT i, lax_bool(a) AS r FROM (SELECT 0 AS i, CAST(NULL AS JSON) AS a UNION ALL SELECT 1 AS i, JSON 'true' AS a UNION ALL SELECT 2 AS i, JSON '1' AS a UNION ALL SELECT 3 AS i, JSON '{"a": [1, 2.5, null]}' AS a)
 SELECT i, SAFE.lax_bool(a) AS r FROM (SELECT 0 AS i, CAST(NULL AS JSON) AS a UNION ALL SELECT 1 AS i, JSON '[]' AS a UNION ALL SELECT 2 AS i, JSON 'true' AS a UNION ALL SELECT 3 AS i, JSON '1' AS a)
-SELECT i, bool_array(a) AS r FROM (SELECT 0 AS i, JSON '[]' AS a)
-SELECT i, SAFE.bool_array(a) AS r FROM (SELECT 0 AS i, JSON '1' AS a UNION ALL SELECT 1 AS i, JSON '[]' AS a UNION ALL SELECT 2 AS i, CAST(NULL AS JSON) AS a UNION ALL SELECT 3 AS i, JSON 'true' AS a)
-SELECT i, lax_bool_array(a) AS r FROM (SELECT 0 AS i, JSON 'null' AS a UNION ALL SELECT 1 AS i, JSON '"a"' AS a UNION ALL SELECT 2 AS i, JSON '[]' AS a UNION ALL SELECT 3 AS i, JSON '{"a": [1, 2.5, null]}' AS a)
-SELECT i, SAFE.lax_bool_array(a) AS r FROM (SELECT 0 AS i, JSON 'null' AS a UNION ALL SELECT 1 AS i, JSON 'true' AS a UNION ALL SELECT 2 AS i, JSON '"a"' AS a UNION ALL SELECT 3 AS i, JSON '1' AS a)
 SELECT i, string(a) AS r FROM (SELECT 0 AS i, CAST(NULL AS JSON) AS a)
 SELECT i, SAFE.string(a) AS r FROM (SELECT 0 AS i, JSON 'null' AS a UNION ALL SELECT 1 AS i, JSON '"a"' AS a UNION ALL SELECT 2 AS i, JSON 'true' AS a UNION ALL SELECT 3 AS i, JSON '[]' AS a)
 SELECT i, lax_string(a) AS r FROM (SELECT 0 AS i, JSON '[]' AS a UNION ALL SELECT 1 AS i, JSON '1' AS a UNION ALL SELECT 2 AS i, JSON 'null' AS a UNION ALL SELECT 3 AS i, CAST(NULL AS JSON) AS a)
 SELECT i, SAFE.lax_string(a) AS r FROM (SELECT 0 AS i, JSON 'true' AS a UNION ALL SELECT 1 AS i, CAST(NULL AS JSON) AS a UNION ALL SELECT 2 AS i, JSON '[]' AS a UNION ALL SELECT 3 AS i, JSON '{"a": [1, 2.5, null]}' AS a)
-SELECT i, SAFE.string_array(a) AS r FROM (SELECT 0 AS i, JSON 'null' AS a UNION ALL SELECT 1 AS i, JSON '1' AS a UNION ALL SELECT 2 AS i, JSON '"a"' AS a UNION ALL SELECT 3 AS i, CAST(NULL AS JSON) AS a)
-SELECT i, lax_string_array(a) AS r FROM (SELECT 0 AS i, JSON '[]' AS a UNION ALL SELECT 1 AS i, JSON '"a"' AS a UNION ALL SELECT 2 AS i, CAST(NULL AS JSON) AS a UNION ALL SELECT 3 AS i, JSON 'null' AS a)
-SELECT i, SAFE.lax_string_array(a) AS r FROM (SELECT 0 AS i, JSON '1' AS a UNION ALL SELECT 1 AS i, JSON 'null' AS a UNION ALL SELECT 2 AS i, JSON '{"a": [1, 2.5, null]}' AS a UNION ALL SELECT 3 AS i, CAST(NULL AS JSON) AS a)
 SELECT i, json_array(a) AS r FROM (SELECT 0 AS i, 1000000000 AS a UNION ALL SELECT 1 AS i, -9223372036854775808 AS a UNION ALL SELECT 2 AS i, 7 AS a UNION ALL SELECT 3 AS i, 2 AS a)
 SELECT i, SAFE.json_array(a) AS r FROM (SELECT 0 AS i, 1 AS a UNION ALL SELECT 1 AS i, 1000000000 AS a UNION ALL SELECT 2 AS i, 63 AS a UNION ALL SELECT 3 AS i, 2 AS a)
 SELECT i, json_object() AS r FROM (SELECT 0 AS i, )
@@ -39,7 +27,6 @@ SELECT JSON_QUERY(s, '$.a') AS a, JSON_EXTRACT(s, '$.a') AS b, JSON_VALUE(s, '$.
 SELECT JSON_QUERY_ARRAY(s, '$.a') AS a, JSON_EXTRACT_ARRAY(s, '$.a') AS b, JSON_VALUE_ARRAY(s, '$.a') AS c, JSON_EXTRACT_STRING_ARRAY(s, '$.a') AS d FROM UNNEST(['{"a": [1, 2.5]}', '{"a": []}', NULL]) AS s
 SELECT JSON_QUERY(j, '$.a') AS a, JSON_EXTRACT(j, '$.a') AS b, JSON_VALUE(j, '$.b') AS c, JSON_EXTRACT_SCALAR(j, '$.b') AS d FROM (SELECT JSON '{"a": [1, 2.5], "b": "é"}' AS j UNION ALL SELECT JSON 'null')
 SELECT JSON_QUERY_ARRAY(j, '$.a') AS a, JSON_EXTRACT_ARRAY(j, '$.a') AS b, JSON_VALUE_ARRAY(j, '$.a') AS c, JSON_EXTRACT_STRING_ARRAY(j, '$.a') AS d FROM (SELECT JSON '{"a": ["1", "2.5"]}' AS j)
-SELECT FLOAT64(j) AS a, FLOAT64_ARRAY(JSON '[1.5, 2]') AS b, j2[0] AS c, j3['a'] AS d FROM (SELECT JSON '1.5' AS j, JSON '[7]' AS j2, JSON '{"a": 1}' AS j3)
 SELECT JSON_KEYS(j) AS a, JSON_REMOVE(j, '$.a') AS b, JSON_STRIP_NULLS(j) AS c FROM (SELECT JSON '{"a": 1, "b": {"c": null}}' AS j)
 SELECT PARSE_JSON(s) AS a, TO_JSON_STRING(s) AS b, TO_JSON(s) AS c FROM UNNEST(['1', '"é"', '{"b": 1, "a": 2}']) AS s
 SELECT TO_JSON_STRING(s, false) AS a FROM (SELECT STRUCT(1 AS x, 'é' AS y) AS s)
@@ -91,9 +78,10 @@ SELECT TO_JSON_STRING(s) a, TO_JSON_STRING(TO_JSON(s)) b, TO_JSON_STRING(JSON_AR
 SELECT JSON_KEYS(j, 3, mode => 'lax recursive') k FROM UNNEST([JSON '{"a":{"":{"b":1}}}', JSON '{"":{"":{"b":1}, "x.y": 2}}']) j
 SELECT JSON_REMOVE(j, '$.0') a, JSON_REMOVE(j, '$[0]') b, JSON_STRIP_NULLS(j, '$.0', remove_empty => true) c, JSON_STRIP_NULLS(j, '$[0]', remove_empty => true) d, JSON_STRIP_NULLS(j) e, JSON_REMOVE(j, '$.x', '$[1]') f FROM UNNEST([JSON '[[], 1, null]', JSON '{"0": {"a": null}, "x": 1}', JSON '[]', JSON '5', JSON 'null']) j
 SELECT LAX_INT64(TO_JSON(s)) AS i, LAX_FLOAT64(TO_JSON(s)) AS f FROM UNNEST(['７', '1.٣', '7', ' 7.5 ', '+7', '1_0', '٣e2', 'inf', '-Infinity', 'NaN', 'infinit', '', '-']) AS s
-SELECT LAX_INT64(JSON '"１"') AS a, LAX_INT64(JSON '"0x10"') AS b, TO_JSON_STRING(LAX_INT64_ARRAY(JSON '["１", "7", "٣"]')) AS c, TO_JSON_STRING(LAX_FLOAT64_ARRAY(JSON '["１", "7", "٣"]')) AS d
 SELECT SAFE.PARSE_JSON(s) IS NULL AS missing FROM UNNEST(['\ufeff1', '\ufeff\ufeff1', ' \ufeff1', '\ufeff 1', '\ufeff', '1\ufeff', '[1,\ufeff2]', '\u00a01', '１', '"a\tb"', '"\\u00４1"']) AS s
 SELECT JSON_VALUE(SAFE.PARSE_JSON(s), '$.a') AS x FROM UNNEST(['\ufeff{"a":1}', '{"a":2}']) AS s
 SELECT JSON_KEYS(PARSE_JSON(s), 2) AS x FROM UNNEST(['{"\\u0001": 1}', '{"a\\nb": {"c.d": 1, "x\\ty": 2}}', '{"a\\u2028b": 1, "a\\u2029": 2, "a\\u007fb": 3, "a\\u0085": 4}', '{"a\\u001fb.c": 1, "a b": 2, "": 3, "é": 4}']) AS s
 SELECT JSON_VALUE(JSON '{"٣": 1, "a٣": 2, "²": 3}', '$.٣') AS a, JSON_VALUE(JSON '{"a٣": 2}', '$.a٣') AS b, JSON_VALUE(JSON '["a", "b", "c", "d"]', '$[ 2 ]') AS c, (JSON '["a", "b", "c", "d"]')['٣'] AS d
 SELECT TO_JSON_STRING(STRUCT('x' AS `a\u2028b\x01"`, '\u2029' AS b)) AS x, TO_JSON(STRUCT('x' AS `a\u2028b`)) AS y
+SELECT FLOAT64(j) AS a, j2[0] AS c, j3['a'] AS d FROM (SELECT JSON '1.5' AS j, JSON '[7]' AS j2, JSON '{"a": 1}' AS j3)
+SELECT LAX_INT64(JSON '"１"') AS a, LAX_INT64(JSON '"0x10"') AS b, LAX_FLOAT64(JSON '"٣"') AS c
