@@ -16,6 +16,9 @@ _FOREIGN = {
     "SampleScan": "TABLESAMPLE",
 }
 _SETS = frozenset({"EXCEPT_DISTINCT", "INTERSECT_DISTINCT", "UNION_ALL", "UNION_DISTINCT"})
+# What takes a default as its third argument, and what is in one that is no constant.
+_WITH_DEFAULT = ("lead", "lag")
+_VARYING = ("ColumnRef", "SubqueryExpr")
 
 
 def foreign(statement: Any) -> str | None:
@@ -33,6 +36,22 @@ def _foreign(statement: Any) -> Iterator[str]:
                 yield tree.enum(node, "op_type").replace("_", " ")
         elif not _known(name := tree.function_name(node)):
             yield name.rpartition(":")[2].upper()
+        elif has_varying_default(node):
+            yield f"{name.upper()} whose default is not a constant"
+
+
+def has_varying_default(call: Any) -> bool:
+    """Whether a call is LEAD or LAG with a default that need not be one value for all rows: BigQuery takes constants only.
+
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/navigation_functions#lead
+
+    Args:
+        call: a call of a function.
+    """
+    if tree.function_name(call).rpartition(":")[2] not in _WITH_DEFAULT:
+        return False
+    default = list(tree.get(call, "argument_list"))[2:]
+    return any(next(tree.walk(each, _VARYING), None) is not None for each in default)
 
 
 def _known(function: str) -> bool:

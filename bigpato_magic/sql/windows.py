@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bigpato_magic.resolved import tree
+from bigpato_magic.resolved.support import has_varying_default
 from bigpato_magic.sql.aggregates import Clauses, distinct, find_rule, respects_nulls, row_filter, written
 from bigpato_magic.sql.compiler import Compiler, comparable, no_collation, scan
 from bigpato_magic.sql.expr import Expr
@@ -56,6 +57,8 @@ def _call(c: Compiler, node: Node, partition: list[Expr], items: list[Node], typ
     rule = find_rule(name, args)
     if not rule.window:
         refuse(f"{name.upper()} with OVER")
+    if name in ("lead", "lag") and len(args) == 3:
+        _check_default(c, node, args[2])
     clauses = Clauses(over=_over(c, node, rule, partition, items), distinct=distinct(rule, node, args))
     if clauses.distinct and items:
         refuse("DISTINCT with ORDER BY in a window")
@@ -65,6 +68,14 @@ def _call(c: Compiler, node: Node, partition: list[Expr], items: list[Node], typ
         clauses.nulls = " IGNORE NULLS"
     call = Call(name, args, type_, c, over=True, respects_nulls=respects_nulls(node))
     return written(c, rule, call, clauses)
+
+
+def _check_default(c: Compiler, node: Node, default: Expr) -> None:
+    """Refuse a default that is not one value for all rows; one that may raise is evaluated before the query."""
+    if has_varying_default(node) or (default.can_throw and not default.constant):
+        refuse(f"{function_name(node).upper()} whose default is not a constant")
+    if default.can_throw:
+        c.constants[default.sql] = None
 
 
 def _over(c: Compiler, node: Node, rule: AggregateRule, partition: list[Expr], items: list[Node]) -> str:

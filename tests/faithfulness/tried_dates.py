@@ -148,6 +148,7 @@ FORMATTED: Patterns = {
     **{f"format_date(STRING, {kind})": _formats("FORMAT_DATE", DAY_FORMS) for kind in KINDS[:2]},
     "format_datetime(STRING, DATETIME)": _formats("FORMAT_DATETIME", (*DAY_FORMS, *CLOCK_FORMS, "%c %s %Z")),
     "format_time(STRING, TIME)": _formats("FORMAT_TIME", (*CLOCK_FORMS, "%Y %c %n", "x")),
+    "format_timestamp(STRING, DATETIME)": _formats("FORMAT_TIMESTAMP", (*DAY_FORMS, *CLOCK_FORMS, "%c %s", "x")),
     f"format_timestamp(STRING, {T})": _formats("FORMAT_TIMESTAMP", DAY_FORMS + CLOCK_FORMS + ZONE_FORMS),
     f"format_timestamp(STRING, {T}, STRING)": _formats(
         "FORMAT_TIMESTAMP", ("%F %T", "%c", "%E4Y %E*S %s", "%Z %z %Ez"), SOME_ZONES

@@ -25,6 +25,13 @@ LEFT = (
     "SELECT CAST(b'abc' AS STRING FORMAT 'baſe64')",
     # DuckDB knows that the comparison is NULL, and computes nothing of the subquery.
     "SELECT CAST(NULL AS INT64) NOT IN (SELECT DIV(x, y) FROM UNNEST([0]) AS y) FROM UNNEST([1]) AS x",
+    # The analyzer takes any default, BigQuery a constant expression.
+    "SELECT LEAD(x, 1, x) OVER (ORDER BY x) FROM UNNEST([1, 2]) AS x",
+    "SELECT LAG(x, 1, 5 + x) OVER (ORDER BY x) FROM UNNEST([1, 2]) AS x",
+    "SELECT LEAD(x, 1, (SELECT 1)) OVER (ORDER BY x) FROM UNNEST([1, 2]) AS x",
+    # As a DATETIME it has no zone, as a TIMESTAMP it is at UTC: the pages do not say which it is.
+    "SELECT FORMAT_TIMESTAMP('%F %Z', DATETIME '2024-01-02 03:04:05')",
+    "SELECT FORMAT_TIMESTAMP('%Ez', DATE '2024-01-02')",
     # Infinite keys are not within reach of finite ones, whatever the distance.
     "SELECT COUNT(*) OVER (ORDER BY f RANGE BETWEEN CURRENT ROW AND 1e308 FOLLOWING) FROM UNNEST([1e308]) AS f",
 )

@@ -23,3 +23,13 @@ def test_the_moment_is_now_and_the_same_everywhere() -> None:
     assert row["tokyo"] == (clock + timedelta(hours=9)).date()
     assert row["c"] == clock.time()
     assert row["w"] == (clock - timedelta(hours=1)).time()
+
+
+def test_the_moment_may_be_the_default_of_a_window() -> None:
+    engine, table = answer(
+        "SELECT x, LEAD(x, 1, CURRENT_DATE()) OVER (ORDER BY x) AS next, CURRENT_DATE() AS today "
+        "FROM UNNEST([DATE '2024-01-01', DATE '2024-05-06']) AS x ORDER BY x"
+    )
+    assert engine == "local"
+    first, last = table.to_pylist()
+    assert (first["next"], last["next"]) == (last["x"], last["today"])

@@ -32,16 +32,6 @@ def _nth_value(call: Call) -> str:
     return "nth_value({a}, {b}{nulls}){tail}"
 
 
-def _with_default(name: str) -> Template:
-    def rule(call: Call) -> str:
-        # BigQuery refuses a default that is no constant.
-        if not call.args[2].literal:
-            call.refuse(f"{call.label} whose default is not a constant")
-        return f"{name}({{a}}, bp_not_negative({{b}}), {{c}}{{nulls}}){{tail}}"
-
-    return rule
-
-
 def _navigation(key: str) -> list[AggregateRule]:
     rules = [
         _rule(name, key, f"{name}({{a}}{{nulls}}){{tail}}", _same, framed=True)
@@ -53,7 +43,8 @@ def _navigation(key: str) -> list[AggregateRule]:
         rules += [
             _rule(name, key, f"{name}({{a}}{{nulls}}){{tail}}", _same, framed=False),
             _rule(name, f"{key}, INT64", f"{name}({{a}}, {offset}{{nulls}}){{tail}}", _same, framed=False),
-            _rule(name, f"{key}, INT64, {key}", _with_default(name), framed=False),
+            # `sql.windows` has seen that the default is one value for all rows.
+            _rule(name, f"{key}, INT64, {key}", f"{name}({{a}}, {offset}, {{c}}{{nulls}}){{tail}}", framed=False),
         ]
     return rules
 
