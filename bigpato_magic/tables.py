@@ -14,7 +14,7 @@ from bigpato_magic.types import Plan, TableId, TransferEvent
 
 if TYPE_CHECKING:
     from bigpato_magic.runner import QueryRunner
-    from bigpato_magic.tier.journal.ledger import Savings
+    from bigpato_magic.tier.journal.savings import Savings
     from bigpato_magic.tier.tier import Tier
 
 

@@ -98,6 +98,18 @@ def format_money(dollars: float) -> str:
     return f"${dollars:,.2f}" if abs(dollars) >= 0.1 else f"${Decimal(f'{dollars:.2g}'):f}"
 
 
+def format_slots(milliseconds: float) -> str:
+    """Milliseconds of slots for a person: "0.12 slot-seconds", "12 slot-seconds", "3.4 slot-hours".
+
+    >>> format_slots(120), format_slots(12_345), format_slots(12_240_000)
+    ('0.12 slot-seconds', '12 slot-seconds', '3.4 slot-hours')
+    """
+    seconds = milliseconds / 1000
+    if seconds < 10:
+        return f"{Decimal(f'{seconds:.2g}'):f} slot-seconds"
+    return f"{seconds:,.0f} slot-seconds" if seconds < 5400 else f"{seconds / 3600:,.1f} slot-hours"
+
+
 def format_instant(instant: datetime) -> str:
     """An instant on the person's wall clock, with its date and zone: what is saved is read on another day, elsewhere.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bigpato_magic import googlesql
 from bigpato_magic.demo.context import cannot
 from bigpato_magic.demo.history import Conflict
-from bigpato_magic.demo.jobs import MIB, bytes_billed, check_limit
+from bigpato_magic.demo.jobs import MIB, bytes_billed, check_limit, slot_ms
 from bigpato_magic.errors import AnalyzerUnavailable, QueryError, WarehouseError
 from bigpato_magic.googlesql.lexer import blanked, split, statement_kind
 from bigpato_magic.lru import LruCache
@@ -66,7 +66,8 @@ class Queries:
         if len(results) == 1:
             return results[0]
         billed, processed = sum(r.bytes_billed for r in results), sum(r.bytes_processed for r in results)
-        return replace(results[-1], statement="SCRIPT", bytes_billed=billed, bytes_processed=processed)
+        slots = sum(r.slot_ms or 0 for r in results)
+        return replace(results[-1], statement="SCRIPT", bytes_billed=billed, bytes_processed=processed, slot_ms=slots)
 
     def _change(self, sql: str, context: Context, cancel: Cancel | None) -> WarehouseResult:
         import pyarrow as pa
@@ -80,6 +81,7 @@ class Queries:
             statement=done.statement,
             tables=done.tables,
             affected_rows=done.rows,
+            slot_ms=slot_ms(done.bytes_processed, len(done.tables)),
         )
 
     def _changed(self, statement: Any, context: Context, cancel: Cancel | None) -> Changed:
@@ -102,12 +104,15 @@ class Queries:
         key = _cache_key(sql, context, prepared) if prepared.repeatable else None
         cached = self._cache.get(key) if options.use_query_cache and key else None
         if cached is not None:
-            return replace(cached, bytes_processed=0, bytes_billed=0, cache_hit=True)
+            return replace(cached, bytes_processed=0, bytes_billed=0, slot_ms=0, cache_hit=True)
         processed = prepared.bytes_processed
         billed = bytes_billed(processed, len(prepared.states))
         check_limit(billed, options.maximum_bytes_billed)
         arrow, outputs = self.engine().run(prepared, cancel)
-        result = WarehouseResult(arrow, outputs, processed, billed, statement="SELECT", tables=prepared.tables)
+        slots = slot_ms(processed, len(prepared.states))
+        result = WarehouseResult(
+            arrow, outputs, processed, billed, statement="SELECT", tables=prepared.tables, slot_ms=slots
+        )
         if key is not None and arrow.nbytes <= _CACHED_BYTES:
             self._cache.put(key, result)
         return result

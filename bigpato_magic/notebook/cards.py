@@ -22,7 +22,7 @@ from bigpato_magic.notebook.footnote import (
 )
 from bigpato_magic.notebook.layout import laid_out
 from bigpato_magic.notebook.view import NOTHING_TO_DO
-from bigpato_magic.traits import format_duration, format_money, format_size
+from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import (
     Decision,
     Freshness,
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from bigpato_magic.explain import ExplainedTable, Explanation
     from bigpato_magic.overview import KeptRow, TableRow
     from bigpato_magic.tier.files.store import Finding
-    from bigpato_magic.tier.journal.ledger import Savings
     from bigpato_magic.verification import Verification
 
 
@@ -213,35 +212,6 @@ def status_card(rows: Sequence[TableRow], facts: Sequence[tuple[str, str]]) -> C
     local = sum(row.where == "local" for row in rows)
     title = f"{local} of {len(rows)} used tables are local. " + " · ".join(f"{name}: {value}" for name, value in facts)
     return table_card(title, header, cells)
-
-
-def savings_card(savings: Savings) -> Card:
-    """What was billed, what was not, and what bringing tables here cost."""
-    moved = "transfers and rows read" if savings.read else "transfers"
-    rows = [
-        ("answered here", savings.local, savings.bytes_saved, savings.dollars_saved, savings.seconds_local),
-        ("on BigQuery", savings.bigquery, savings.bytes_billed, savings.dollars_billed, savings.seconds_bigquery),
-        (moved, savings.transfers + savings.read, savings.bytes_moved, savings.dollars_moved, None),
-    ]
-    cells = [
-        [what, str(count), format_size(size), format_money(dollars), "" if time is None else format_duration(time)]
-        for what, count, size, dollars, time in rows
-    ]
-    for place, what, count in (
-        (2, "… of these from BigQuery's own cache", savings.bigquery_cached),
-        (1, "… of these BigQuery's own cache would have had", savings.local_cached),
-    ):
-        if count:
-            cells.insert(place, [what, str(count), format_size(0), format_money(0), ""])
-    if savings.kept:
-        saved, time = savings.kept_bytes_saved, format_duration(savings.kept_seconds)
-        dollars = format_money(savings.kept_dollars_saved)
-        cells.insert(1, ["… of these kept answers of BigQuery", str(savings.kept), format_size(saved), dollars, time])
-    if savings.read:
-        cells.insert(1, ["… of these read without a query job", str(savings.read), "", "", ""])
-    since = f"Since {clock(savings.since)}" if savings.since else "So far"
-    title = f"{since}: {format_money(savings.net)} saved, after what transfers cost."
-    return table_card(title, ("What", "How many", "Bytes", "Dollars", "Answers took"), cells)
 
 
 KEPT_SHOWN = 20

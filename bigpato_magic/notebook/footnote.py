@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from bigpato_magic.notebook import tabular
 from bigpato_magic.notebook.layout import laid_out
-from bigpato_magic.traits import format_duration, format_instant, format_money, format_size
+from bigpato_magic.traits import format_duration, format_instant, format_money, format_size, format_slots
 from bigpato_magic.types import (
     Decision,
     QueryResult,
@@ -41,6 +41,7 @@ https://jupyterlab.readthedocs.io/en/stable/extension/notebook.html#keyboard-int
 """
 _DONE = {"DELETE": "deleted", "INSERT": "inserted", "TRUNCATE_TABLE": "deleted", "UPDATE": "updated"}
 """What a statement does to rows; "changed" where it may do several things."""
+_CACHED_TOO = "BigQuery's cache would have had it too"
 _WORTH_SAYING = 0.1
 """Seconds of starting that are said of a query's time."""
 _REMEDIED = ("not-local", "stale", "not-held", "streaming", "unchecked")
@@ -53,6 +54,7 @@ class Note:
     Args:
         result: the answer's story; its frame is not looked at.
         price: dollars that BigQuery bills for so many bytes; None says none.
+        slots: what is told is BigQuery's slots, not bytes billed: who pays for slots does not pay for bytes.
         console_project: the project in whose console the job can be seen, None where there is none.
         waited: seconds from the person's ⏎ to the frame; None for those of the result alone.
         rows: of the whole result.
@@ -64,6 +66,7 @@ class Note:
 
     result: QueryResult
     price: Callable[[int], float] | None = None
+    slots: bool = False
     console_project: str | None = None
     waited: float | None = None
     rows: int | None = None
@@ -128,6 +131,7 @@ class Note:
                 "seconds": round(self.seconds, 4),
                 "bytes_billed": result.bytes_billed,
                 "bytes_saved": result.bytes_saved,
+                "slot_ms": result.slot_ms,
                 "job_id": result.job_id,
                 "fresh_as_of": result.fresh_as_of.isoformat() if result.fresh_as_of else None,
                 "reasons": [reason.code for reason in reasons_of(result)],
@@ -135,6 +139,22 @@ class Note:
         }
 
     def _cost(self) -> list[str]:
+        return self._slots_used() if self.slots else self._money()
+
+    def _slots_used(self) -> list[str]:
+        """As far as BigQuery told: of this query's job, or of the kept answers' that stand in for it."""
+        result = self.result
+        if isinstance(result.decision, RunOnBigQuery):
+            if result.cache_hit:
+                return ["from BigQuery's cache"]
+            return [] if result.slot_ms is None else [format_slots(result.slot_ms)]
+        if isinstance(result.decision, RunRead):
+            return [self._read()]
+        if result.cache_hit and result.unverified_since is None:
+            return [_CACHED_TOO]
+        return [f"{format_slots(result.slot_ms_saved)} not used"] if result.slot_ms_saved else []
+
+    def _money(self) -> list[str]:
         result = self.result
         if isinstance(result.decision, RunOnBigQuery):
             if result.cache_hit:
@@ -147,7 +167,7 @@ class Note:
     def _not_billed(self) -> list[str]:
         result = self.result
         if result.cache_hit and result.unverified_since is None:  # offline, nothing of BigQuery's would have answered
-            return ["BigQuery's cache would have had it too"]
+            return [_CACHED_TOO]
         if not result.bytes_saved:
             return []
         return [f"{format_size(result.bytes_saved)} not billed{self._price(result.bytes_saved)}"]

@@ -82,6 +82,7 @@ def note_of(client: BigPato, result: QueryResult, **more: Any) -> Note:
     return Note(
         result,
         price=client.tier.price_of_query,
+        slots=client.tier.pricing.objective == "time",
         console_project=_console(client),
         transfer=partial(_transfer, client),
         **more,

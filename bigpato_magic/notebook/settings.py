@@ -48,6 +48,7 @@ SETTINGS = (
     Setting("tier.facts.policy", "max_staleness", "Staleness allowed"),
     Setting("tier", "budget", "Disk budget"),
     Setting("tier", "policy", "What to hold"),
+    Setting("tier.pricing", "objective", "What to save"),
     Setting("tier", "auto", "Rebalance when idle"),
     Setting("tier.keep", "on", "Keep answers"),
     Setting("", "maximum_bytes_billed", "Most bytes billed (0: any)"),

@@ -15,8 +15,10 @@ from bigpato_magic.notebook.inspection import table_facts_card
 from bigpato_magic.notebook.options import FORGET, PURGE, REBALANCE, SAVINGS, STATUS, TABLES, VERIFY, command, option
 from bigpato_magic.notebook.progress import ProgressLine, surface_of
 from bigpato_magic.notebook.running import Work, run
+from bigpato_magic.notebook.savings import savings_card
 from bigpato_magic.notebook.session import Session
 from bigpato_magic.notebook.view import HERE_AND_FRESH, NO_COPY, NOTHING_TO_DO, forgotten, kept_line
+from bigpato_magic.tier.policy.score import Objective
 from bigpato_magic.traits import format_size
 from bigpato_magic.types import Plan
 
@@ -133,6 +135,7 @@ class TableMagics(Magics):
     def bp_savings(self, line: str) -> cards.Card:
         """Show what was not billed because it was answered here, and what was.
 
+        With Pricing.objective = "time": what was not waited and which slots were not used, and which were.
         With --csv FILE: write each query and transfer to a file as well.
 
         %bp_savings
@@ -142,7 +145,7 @@ class TableMagics(Magics):
         since = _day(asked.since) if asked.since else None
         if asked.csv:
             self.client.tier.ledger.export(path_of("--csv", asked.csv), since)
-        return cards.savings_card(self.client.savings(since))
+        return savings_card(self.client.savings(since), Objective(self.client.tier.pricing.objective))
 
     @command(*FORGET)
     def bp_forget(self, line: str) -> cards.Card:

@@ -88,7 +88,13 @@ def budget(client: BigPato) -> dict[str, Any]:
         "budget": client.tier.budget,
         "not_billed": saved.bytes_saved,
         "dollars": saved.dollars_saved,
+        "spared": saved.spared if in_time(client) else None,
     }
+
+
+def in_time(client: BigPato) -> bool:
+    """Whether seconds and slots are told, and not bytes and dollars."""
+    return bool(client.tier.pricing.objective == "time")
 
 
 # ------------------------------------------------------------------------------------ kept answers
@@ -118,14 +124,14 @@ def kept_row(row: KeptRow, project: str | None) -> dict[str, Any]:
 
 def kept(client: BigPato) -> dict[str, Any]:
     """The kept answers, and the room that they take of theirs."""
-    rows = client.kept()
+    rows, told = client.kept(), not in_time(client)
     return {
         "rows": [kept_row(row, client.project) for row in rows[:KEPT_ROWS]],
         "count": len(rows),
         "bytes": sum(row.local_bytes for row in rows),
         "share": int(client.tier.keep.share * client.tier.budget),
-        "not_billed": sum(row.not_billed_bytes for row in rows),
-        "dollars": sum(row.not_billed_dollars for row in rows),
+        "not_billed": sum(row.not_billed_bytes for row in rows if told),
+        "dollars": sum(row.not_billed_dollars for row in rows if told),
         "on": client.tier.keep.on,
     }
 
@@ -307,11 +313,13 @@ def _static_not_billed(shown: dict[str, Any]) -> str:
 def _summary(client: BigPato, shown: list[dict[str, Any]]) -> str:
     here, b = sum(r["where"] == "local" for r in shown), budget(client)
     used = f"{format_size(b['used'])} of {format_size(b['budget'])}"
-    saved = f"{format_size(b['not_billed'])} ({format_money(b['dollars'])}) not billed"
+    saved = (
+        b["spared"] if in_time(client) else f"{format_size(b['not_billed'])} ({format_money(b['dollars'])}) not billed"
+    )
     answers = kept(client)["count"]
     kept_here = [count_of(answers, "kept answer")] if answers else []
     tables = f"BigPato: {here} of {count_of(len(shown), 'table')} local"
-    return " · ".join([tables, used, saved, *kept_here, f"as of {clock(datetime.now(UTC))}"])
+    return " · ".join([tables, used, *filter(None, [saved]), *kept_here, f"as of {clock(datetime.now(UTC))}"])
 
 
 def _picked(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -106,6 +106,7 @@ def _result(decision: RunOnBigQuery, answer: WarehouseResult, seconds: float) ->
         decision=decision,
         seconds=seconds,
         bytes_billed=answer.bytes_billed,
+        slot_ms=answer.slot_ms,
         job_id=answer.job_id,
         cache_hit=answer.cache_hit,
         statement=answer.statement,

@@ -58,7 +58,7 @@ class Tier(LoggingConfigurable):
         help="Where copies live, in a subdirectory `bigpato-magic` made for them (mode 0700); "
         "empty for the user's data directory.",
     ).tag(config=True)
-    budget = Size(20 << 30, help="Bytes that all copies together may take on the disk.").tag(config=True)
+    budget = Size(20 << 30, help="Bytes that copies and kept answers together may take on the disk.").tag(config=True)
     min_free_disk = Size(2 << 30, help="Bytes of the disk that always stay free.").tag(config=True)
     policy = CaselessStrEnum(
         ["cost", "lru"],

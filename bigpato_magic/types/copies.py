@@ -117,6 +117,7 @@ class QuerySource:
         bytes_billed: by the job that gave it.
         seconds: that the job took.
         answered: when BigQuery did, by its clock.
+        slot_ms: milliseconds of slots that the job used; None where BigQuery did not say.
     """
 
     digest: str
@@ -127,6 +128,7 @@ class QuerySource:
     bytes_billed: int
     seconds: float
     answered: datetime | None = None
+    slot_ms: int | None = None
 
     def covers(self, other: QuerySource) -> bool:
         """Whether an answer to this query has all that one to the other has: its rows, columns and order."""

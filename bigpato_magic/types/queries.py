@@ -329,6 +329,8 @@ class QueryResult:
         seconds: from text to Arrow.
         bytes_billed: by BigQuery for this query; 0 where it ran none.
         bytes_saved: that BigQuery would have billed; 0 for a run on BigQuery, and where its cache would have answered.
+        slot_ms: milliseconds of BigQuery's slots that it used; None where it ran none, or does not say.
+        slot_ms_saved: that the jobs of the kept answers which are the whole of this one had used; None where unknown.
         bytes_read: of the table, by Storage Read in place of a query.
         read_price: dollars for these, beyond the month's free allowance.
         job_id: BigQuery's, None for a local run.
@@ -349,6 +351,8 @@ class QueryResult:
     seconds: float
     bytes_billed: int = 0
     bytes_saved: int = 0
+    slot_ms: int | None = None
+    slot_ms_saved: int | None = None
     bytes_read: int = 0
     read_price: float = 0.0
     job_id: str | None = None

@@ -82,6 +82,7 @@ class WarehouseResult:
         cache_hit: from BigQuery's result cache.
         tables: that the job read, as the server tells them (views' own names included).
         affected_rows: by DML, None otherwise.
+        slot_ms: milliseconds of slots that it used; None where the server does not say.
     """
 
     arrow: Any
@@ -94,6 +95,7 @@ class WarehouseResult:
     cache_hit: bool = False
     tables: tuple[TableId, ...] = ()
     affected_rows: int | None = None
+    slot_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,6 +295,7 @@ def _jobless(response: Mapping[str, Any], fields: tuple[OutputColumn, ...], arro
         location=response.get("location"),
         cache_hit=bool(response.get("cacheHit")),
         affected_rows=int(response["numDmlAffectedRows"]) if response.get("numDmlAffectedRows") else None,
+        slot_ms=int(response["totalSlotMs"]) if response.get("totalSlotMs") else None,
     )
 
 
@@ -310,6 +311,7 @@ def _of_job(job: Any, fields: tuple[OutputColumn, ...], arrow: Any) -> Warehouse
         cache_hit=bool(job.cache_hit),
         tables=tables_of(job),
         affected_rows=job.num_dml_affected_rows,
+        slot_ms=job.slot_millis,
     )
 
 

@@ -14,6 +14,7 @@ from traitlets import Bool, CaselessStrEnum, HasTraits
 from bigpato_magic.errors import TransferError
 from bigpato_magic.overview import KeptRow, TableRow
 from bigpato_magic.status import Status
+from bigpato_magic.tier.journal.ledger import Pricing
 from bigpato_magic.traits import Duration, Size
 from bigpato_magic.types import (
     Column,
@@ -55,7 +56,7 @@ class _Tier(HasTraits):
     def __init__(self, client):
         super().__init__()
         self.facts = SimpleNamespace(policy=_Freshness())
-        self.keep = _Keep()
+        self.keep, self.pricing = _Keep(), Pricing()
         self.ledger = SimpleNamespace(days=lambda since: [_saved(n) for n in range(30)])
         self._client = client
 

@@ -12,8 +12,9 @@ import pytest
 
 from bigpato_magic import frames
 from bigpato_magic.errors import Cancelled, QueryError, RouteRefused
-from bigpato_magic.notebook.cards import explanation_card, savings_card
+from bigpato_magic.notebook.cards import explanation_card
 from bigpato_magic.notebook.footnote import Note
+from bigpato_magic.notebook.savings import savings_card
 from bigpato_magic.runner import checks, looks
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import RunLocal, RunOnBigQuery, RunRead

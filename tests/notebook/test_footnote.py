@@ -93,6 +93,25 @@ def bigquery(*reasons, **more):
             f"read from orders by Storage Read · no query job · 0.04 s · fresh as of {clock(NOW)} · "
             "BigQuery's cache would have had it too · 1.2 MiB read",
         ),
+        (
+            Note(bigquery(bytes_billed=GIB, slot_ms=12_300), price, slots=True),
+            "BigQuery · 2.1 s · 12 slot-seconds · orders is not local yet",
+        ),
+        (Note(bigquery(bytes_billed=GIB), price, slots=True), "BigQuery · 2.1 s · orders is not local yet"),
+        (
+            Note(bigquery(cache_hit=True, slot_ms=0), price, slots=True),
+            "BigQuery · 2.1 s · from BigQuery's cache · orders is not local yet",
+        ),
+        (Note(local(bytes_saved=GIB), price, slots=True), "local · 0.04 s"),
+        (
+            Note(local(bytes_saved=GIB, slot_ms_saved=5_400_000), price, slots=True),
+            "local · 0.04 s · 1.5 slot-hours not used",
+        ),
+        (Note(local(cache_hit=True), price, slots=True), "local · 0.04 s · BigQuery's cache would have had it too"),
+        (
+            Note(read(bytes_saved=GIB, bytes_read=1258291), price, slots=True),
+            f"read from orders by Storage Read · no query job · 0.04 s · fresh as of {clock(NOW)} · 1.2 MiB read",
+        ),
         (Note(local(), rows=5, shown=5, name="df"), "df ← local · 0.04 s · 5 rows"),
         (Note(local(), rows=5000, shown=20), "local · 0.04 s · first 20 of 5,000 rows"),
     ],
@@ -149,6 +168,7 @@ def test_machines_find_it_in_the_metadata():
         "seconds": 2.1,
         "bytes_billed": 7,
         "bytes_saved": 0,
+        "slot_ms": None,
         "job_id": "j",
         "fresh_as_of": None,
         "reasons": ["not-local", "no-rule"],

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.notebook import view
 from bigpato_magic.notebook.footnote import clock
+from bigpato_magic.traits import format_size
 
 PER_COUNTRY = "SELECT country, COUNT(*) AS n FROM orders GROUP BY country ORDER BY country"
 JOINED = "SELECT COUNT(*) AS n FROM orders JOIN items ON item_id = order_id"
@@ -220,3 +222,49 @@ def test_a_long_query_is_shown_by_its_first_words(asked, client):
     assert len(row.query) == 200
     assert row.query.startswith("SELECT COUNT(*) + 0 AS c0, COUNT(*) + 1 AS c1")
     assert row.query.endswith("…")
+
+
+# ------------------------------------------------------------------------------------------ budget
+
+
+def test_copies_and_kept_answers_are_counted_in_one_budget_and_shown_so(asked, cell, client):
+    asked(PER_COUNTRY)
+    cell("%bp_rebalance items")
+    everything = client.tier.open().catalog.all()
+    (answer,), (copy,) = ([c for c in everything if bool(c.source) is kept] for kept in (True, False))
+    used = client.tier.used_bytes()
+    assert used == answer.bytes + copy.bytes
+    status = words(cell("%bp_status"))
+    assert f"disk: {format_size(used)} of {format_size(client.tier.budget)}" in status
+    share = format_size(client.tier.keep.share * client.tier.budget)
+    assert f"kept answers: 1, {format_size(answer.bytes)} of {share}" in status
+    assert view.budget(client)["used"] == used
+
+
+def test_a_kept_answer_gives_way_where_the_budget_of_both_is_too_small_for_a_copy(asked, cell, client):
+    cell("%bp_rebalance items")
+    alone = client.tier.used_bytes()
+    cell("%bp_demote items")
+    asked(PER_COUNTRY)
+    client.tier.budget = client.tier.used_bytes() + alone - 1
+    cell("%bp_rebalance items")
+    assert client.kept() == []
+    assert [copy.table.table for copy in client.tier.copies().values()] == ["items"]
+    assert client.tier.used_bytes() <= client.tier.budget
+
+
+# ------------------------------------------------------------------------------------------- slots
+
+
+def test_who_pays_for_slots_is_told_of_slots_and_waiting_and_of_no_dollar(asked, cell):
+    cell('%config Pricing.objective = "time"')
+    assert re.search(r" s · 0\.02 slot-seconds · orders is not local yet", line(asked(PER_COUNTRY)))
+    again = line(asked(PER_COUNTRY.lower()))
+    assert again.startswith("kept answer")
+    assert again.endswith(" · 0.02 slot-seconds not used")
+    card = words(cell("%bp_savings"))
+    assert "What How many Slots Answers took" in card
+    assert "answered here 1 0.02 slot-seconds not used" in card
+    assert "on BigQuery 1 0.02 slot-seconds used" in card
+    assert "$" not in card
+    assert "not billed" not in words(cell("%bp_status"))

@@ -12,6 +12,7 @@ from bigpato_magic.errors import TransferError
 from bigpato_magic.notebook import settings, view
 from bigpato_magic.notebook.footnote import KEYS
 from bigpato_magic.notebook.panel import Jobs, panel
+from bigpato_magic.tier.journal.savings import Savings
 from bigpato_magic.types import Plan, Reason, Refusal, TableId
 
 ORDERS = TableId("acme", "shop", "orders")
@@ -121,10 +122,12 @@ def test_every_field_shows_a_text_that_it_would_take_back(client):
 def test_the_fields_are_traits_of_the_real_client(tmp_path):
     from bigpato_magic.client import BigPato
     from bigpato_magic.tier.freshness.settings import FreshnessPolicy
+    from bigpato_magic.tier.journal.ledger import Pricing
     from bigpato_magic.tier.keeping.settings import Keep
     from bigpato_magic.tier.tier import Tier
 
     owners = {"": BigPato, "tier": Tier, "tier.facts.policy": FreshnessPolicy, "tier.keep": Keep}
+    owners["tier.pricing"] = Pricing
     for setting in settings.SETTINGS:
         trait = owners[setting.owner].class_traits()[setting.name]
         assert trait.help
@@ -192,6 +195,15 @@ def test_of_many_answers_the_last_used_are_sent_and_all_are_counted(standin):
     many = view.kept(standin.StandIn(5, answers=250))
     assert (len(many["rows"]), many["count"]) == (view.KEPT_ROWS, 250)
     assert many["bytes"] > sum(row["local_bytes"] for row in many["rows"])
+
+
+def test_with_time_as_the_objective_no_dollar_is_shown_above_the_tables(client):
+    client.tier.pricing.objective = "time"
+    client.savings = lambda since=None: Savings(None, bigquery=2, seconds_bigquery=8.0, local=3, seconds_local=3.0)
+    assert view.budget(client)["spared"] == "about 9.0 s not waited"
+    assert "about 9.0 s not waited" in view.static_text(client)
+    assert "$" not in view.static_text(client).splitlines()[0]
+    assert view.kept(client)["dollars"] == 0
 
 
 def test_the_static_line_counts_kept_answers_where_there_are_any(standin):

@@ -269,12 +269,12 @@ def test_a_check_is_dated_before_its_answer(warehouse: BigQueryWarehouse) -> Non
 
 
 def test_a_short_query_needs_no_job_and_one_request(warehouse: BigQueryWarehouse, server: RestServer) -> None:
-    server.on("POST", r.QUERIES, r.rows("7", totalBytesBilled="10485760", queryId="q"))
+    server.on("POST", r.QUERIES, r.rows("7", totalBytesBilled="10485760", totalSlotMs="40", queryId="q"))
     answer = warehouse.query("-- short\nSELECT 7 AS x")
 
     assert answer.arrow.to_pylist() == [{"x": 7}]
     assert answer.job_id is None
-    assert (answer.bytes_processed, answer.bytes_billed) == (5, 10485760)
+    assert (answer.bytes_processed, answer.bytes_billed, answer.slot_ms) == (5, 10485760, 40)
     assert answer.location == "EU"
     (sent,) = server.requests
     assert sent.body["jobCreationMode"] == "JOB_CREATION_OPTIONAL"
@@ -325,7 +325,7 @@ def test_a_long_query_is_waited_for_with_its_progress(warehouse: BigQueryWarehou
     assert answer.arrow.to_pylist() == [{"x": 1}, {"x": 2}]
     last = next(progress for progress in seen if progress.job_id)
     assert (last.job_id, last.state, last.stages_done, last.stages, last.slot_seconds) == ("j", "RUNNING", 1, 2, 2.5)
-    assert answer.bytes_billed == 10485760
+    assert (answer.bytes_billed, answer.slot_ms) == (10485760, 2500)
 
 
 def test_a_job_that_fails_late_is_the_same_error_as_one_that_fails_at_once(

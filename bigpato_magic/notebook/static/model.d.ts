@@ -97,6 +97,8 @@ export interface Budget {
   budget: number;
   not_billed: number;
   dollars: number;
+  /** Seconds and slots not used, in words, where these are told in place of money; "" where none are known. */
+  spared: string | null;
 }
 
 /** A step of a plan, made by `view.plan`; it gains dollars and seconds in the next three days. */

@@ -120,8 +120,10 @@ export const titleText = (rows) =>
   `${rows.filter((t) => t.where === "local").length} of ${count(rows.length, "table")} local`;
 
 /** @param {Budget} b */
-export const budgetText = (b) =>
-  `${size(b.used)} of ${size(b.budget)} · not billed: ${size(b.not_billed)} (${money(b.dollars)})`;
+export const budgetText = (b) => {
+  const saved = b.spared ?? `not billed: ${size(b.not_billed)} (${money(b.dollars)})`;
+  return [`${size(b.used)} of ${size(b.budget)}`, saved].filter(Boolean).join(" · ");
+};
 
 /**
  * @param {Pick<Budget, "used" | "budget">} b

@@ -17,6 +17,7 @@ from bigpato_magic.types import (
     AnalyzedQuery,
     PartitionFacts,
     QueryResult,
+    RunLocal,
     RunOnBigQuery,
     RunRead,
     TableCopy,
@@ -107,7 +108,16 @@ def with_savings(result: QueryResult, query: AnalyzedQuery | None, sizes: Sizes,
         # Of a clustered table a query bills only the blocks that it needs, which nobody can tell before it has run.
         # https://cloud.google.com/bigquery/docs/best-practices-costs#clustered_tables
         saved = min(saved, result.bytes_read)
-    return replace(result, bytes_saved=saved, cache_hit=cached)
+    return replace(result, bytes_saved=saved, cache_hit=cached, slot_ms_saved=None if cached else _slots_of(result))
+
+
+def _slots_of(result: QueryResult) -> int | None:
+    """What the jobs of its kept answers used, where these are all that it read: nothing else is known of what it would."""
+    if not isinstance(result.decision, RunLocal) or result.decision.where != "kept":
+        return None
+    used = [copy.source.slot_ms for copy in result.decision.copies if copy.source is not None]
+    told = [slots for slots in used if slots is not None]
+    return sum(told) if told and len(told) == len(used) else None
 
 
 def uses(
@@ -175,6 +185,8 @@ def query_entry(result: QueryResult, tables: tuple[TableId, ...], prices: Prices
         cache_hit=result.cache_hit,
         statement=result.statement,
         tables=" ".join(map(str, tables)),
+        slot_ms=result.slot_ms,
+        slot_ms_saved=result.slot_ms_saved,
     )
 
 

@@ -19,9 +19,10 @@ from traitlets.config import LoggingConfigurable
 
 from bigpato_magic.errors import TierError
 from bigpato_magic.tier.journal.database import Database
+from bigpato_magic.tier.journal.savings import Savings
 from bigpato_magic.tier.policy import score
 from bigpato_magic.tier.policy.score import TIB, Objective, Prices
-from bigpato_magic.traits import Size, format_money, format_size
+from bigpato_magic.traits import Size
 
 MOST_ENTRIES = 100_000
 """Lines that are kept (about 20 MB); older ones are summed up by month."""
@@ -82,6 +83,8 @@ class LedgerEntry:
         cache_hit: BigQuery answered from its result cache; of a local answer: it would have.
         statement: `SELECT`, …
         tables: full names, separated by blanks.
+        slot_ms: milliseconds of BigQuery's slots that it used; None where it used none, or that is not known.
+        slot_ms_saved: that a kept answer's own job had used; None of all others: what they would have used is not known.
     """
 
     at: datetime
@@ -98,70 +101,12 @@ class LedgerEntry:
     cache_hit: bool = False
     statement: str = ""
     tables: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Savings:
-    """Sums of the ledger since an instant.
-
-    Args:
-        since: from then on, None for ever.
-        local: queries answered here, or read without a query job.
-        bigquery: queries answered by BigQuery.
-        bytes_billed: by BigQuery for queries.
-        bytes_saved: not billed.
-        dollars_billed: for queries.
-        dollars_saved: not paid.
-        transfers: how many.
-        bytes_moved: by them, and by Storage Read in place of queries.
-        dollars_moved: paid for these, and for listing partitions.
-        seconds_local: that local answers took together.
-        seconds_bigquery: that BigQuery's took.
-        local_cached: of the local answers, those that BigQuery's cache would have had: nothing was saved by them.
-        bigquery_cached: of BigQuery's answers, those from its cache.
-        kept: of the answers here, those that were kept answers of BigQuery.
-        kept_bytes_saved: not billed, of `bytes_saved`, by these.
-        kept_dollars_saved: not paid, of `dollars_saved`, by these.
-        kept_seconds: of `seconds_local`, that these took.
-        read: of the local answers, those that were read from BigQuery's storage without a query job.
-    """
-
-    since: datetime | None
-    local: int = 0
-    bigquery: int = 0
-    bytes_billed: int = 0
-    bytes_saved: int = 0
-    dollars_billed: float = 0.0
-    dollars_saved: float = 0.0
-    transfers: int = 0
-    bytes_moved: int = 0
-    dollars_moved: float = 0.0
-    seconds_local: float = 0.0
-    seconds_bigquery: float = 0.0
-    local_cached: int = 0
-    bigquery_cached: int = 0
-    kept: int = 0
-    kept_bytes_saved: int = 0
-    kept_dollars_saved: float = 0.0
-    kept_seconds: float = 0.0
-    read: int = 0
-
-    @property
-    def net(self) -> float:
-        """Dollars saved, less what transfers cost."""
-        return self.dollars_saved - self.dollars_moved
-
-    def __str__(self) -> str:
-        return (
-            f"{self.local} of {self.local + self.bigquery} queries answered here, {self.local_cached} of which BigQuery's "
-            f"cache would have had too: {format_size(self.bytes_saved)} not billed "
-            f"(≈ {format_money(self.dollars_saved)}), {format_size(self.bytes_billed)} billed "
-            f"(≈ {format_money(self.dollars_billed)}); {self.transfers} transfers of {format_size(self.bytes_moved)} "
-            f"(≈ {format_money(self.dollars_moved)})"
-        )
+    slot_ms: int | None = None
+    slot_ms_saved: int | None = None
 
 
 _COLUMNS = tuple(f.name for f in fields(LedgerEntry))
+_TOTALS = tuple(f.name for f in fields(Savings) if f.name != "since")
 _SUMS = """
     sum(kind = 'query' AND route <> 'bigquery'), sum(kind = 'query' AND route = 'bigquery'), sum(bytes_billed),
     sum(bytes_saved), sum((kind = 'query' AND route <> 'read') * dollars), sum(dollars_saved), sum(kind = 'transfer'),
@@ -171,30 +116,40 @@ _SUMS = """
     sum(kind = 'query' AND route <> 'bigquery' AND cache_hit), sum(kind = 'query' AND route = 'bigquery' AND cache_hit),
     sum(kind = 'query' AND route = 'kept'), sum((route = 'kept') * bytes_saved), sum((route = 'kept') * dollars_saved),
     sum((route = 'kept') * seconds),
-    sum(kind = 'query' AND route = 'read')
+    sum(kind = 'query' AND route = 'read'),
+    sum((kind = 'query') * slot_ms), sum((kind = 'query' AND slot_ms > 0) * bytes_billed),
+    sum(slot_ms_saved), sum((slot_ms_saved IS NOT NULL) * bytes_saved)
 """
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS ledger (
         number INTEGER PRIMARY KEY, principal TEXT, at REAL, kind TEXT, route TEXT, bytes_billed INTEGER,
         bytes_saved INTEGER, bytes_moved INTEGER, dollars REAL, dollars_saved REAL, seconds REAL, job_id TEXT,
-        location TEXT, cache_hit INTEGER, statement TEXT, tables TEXT);
+        location TEXT, cache_hit INTEGER, statement TEXT, tables TEXT, slot_ms INTEGER, slot_ms_saved INTEGER);
     CREATE INDEX IF NOT EXISTS ledger_at ON ledger (principal, at);
     CREATE TABLE IF NOT EXISTS ledger_months (
         principal TEXT, month TEXT, local INTEGER, bigquery INTEGER, bytes_billed INTEGER, bytes_saved INTEGER,
         dollars_billed REAL, dollars_saved REAL, transfers INTEGER, bytes_moved INTEGER, dollars_moved REAL,
         seconds_local REAL, seconds_bigquery REAL, local_cached INTEGER, bigquery_cached INTEGER,
-        kept INTEGER, kept_bytes_saved INTEGER, kept_dollars_saved REAL, kept_seconds REAL, read INTEGER)
+        kept INTEGER, kept_bytes_saved INTEGER, kept_dollars_saved REAL, kept_seconds REAL, read INTEGER,
+        slot_ms INTEGER, slot_bytes INTEGER, slot_ms_saved INTEGER, slot_bytes_saved INTEGER)
 """
 _NEWER = {
-    "local_cached": "INTEGER",
-    "bigquery_cached": "INTEGER",
-    "kept": "INTEGER",
-    "kept_bytes_saved": "INTEGER",
-    "kept_dollars_saved": "REAL",
-    "kept_seconds": "REAL",
-    "read": "INTEGER",
+    "ledger": {"slot_ms": "INTEGER", "slot_ms_saved": "INTEGER"},
+    "ledger_months": {
+        "local_cached": "INTEGER",
+        "bigquery_cached": "INTEGER",
+        "kept": "INTEGER",
+        "kept_bytes_saved": "INTEGER",
+        "kept_dollars_saved": "REAL",
+        "kept_seconds": "REAL",
+        "read": "INTEGER",
+        "slot_ms": "INTEGER",
+        "slot_bytes": "INTEGER",
+        "slot_ms_saved": "INTEGER",
+        "slot_bytes_saved": "INTEGER",
+    },
 }
-"""Columns that the months of an older version of this package have not."""
+"""Columns that the tables of an older version of this package have not."""
 _MONTH = "strftime('%Y-%m', at, 'unixepoch')"
 
 
@@ -213,10 +168,11 @@ class Ledger:
         self._most = most
         database.ensure(_SCHEMA)
         with database.transaction() as db:
-            there = {row[1] for row in db.execute("PRAGMA table_info(ledger_months)")}
-            for name, kind in _NEWER.items():
-                if name not in there:
-                    db.execute(f"ALTER TABLE ledger_months ADD COLUMN {name} {kind}")
+            for table, columns in _NEWER.items():
+                there = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+                for name, kind in columns.items():
+                    if name not in there:
+                        db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
     def note(self, entry: LedgerEntry) -> None:
         """Write a line, soon. A failure is logged and costs no answer."""
@@ -224,7 +180,8 @@ class Ledger:
         def change(db: Connection) -> None:
             values = (self.principal, entry.at.timestamp(), *astuple(entry)[1:])
             columns = f"principal, {', '.join(_COLUMNS)}"
-            cursor = db.execute(f"INSERT INTO ledger ({columns}) VALUES ({', '.join('?' * 15)})", values)
+            places = ", ".join("?" * len(values))
+            cursor = db.execute(f"INSERT INTO ledger ({columns}) VALUES ({places})", values)
             number = cursor.lastrowid or 0
             if number % 100 == 0:
                 self._sum_up(db, number)
@@ -243,10 +200,10 @@ class Ledger:
                 f"SELECT {_SUMS} FROM ledger WHERE principal = ? AND at >= ?", (self.principal, start)
             ).fetchone()
             months = db.execute(
-                "SELECT * FROM ledger_months WHERE principal = ? AND month > ?",
+                f"SELECT {', '.join(_TOTALS)} FROM ledger_months WHERE principal = ? AND month > ?",
                 (self.principal, since.strftime("%Y-%m") if since else ""),
             ).fetchall()
-        columns = zip(*([row] + [m[2:] for m in months]), strict=True)
+        columns = zip(row, *months, strict=True)
         return Savings(since, *(sum(value or 0 for value in column) for column in columns))
 
     def days(self, since: datetime) -> list[tuple[str, int, float]]:
@@ -313,6 +270,7 @@ class Ledger:
         """Add the oldest lines to their months and delete them."""
         old = f"number <= {newest - self._most}"
         db.execute(
-            f"INSERT INTO ledger_months SELECT principal, {_MONTH}, {_SUMS} FROM ledger WHERE {old} GROUP BY 1, 2"
+            f"INSERT INTO ledger_months (principal, month, {', '.join(_TOTALS)}) "
+            f"SELECT principal, {_MONTH}, {_SUMS} FROM ledger WHERE {old} GROUP BY 1, 2"
         )
         db.execute(f"DELETE FROM ledger WHERE {old}")

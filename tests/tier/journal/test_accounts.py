@@ -190,6 +190,42 @@ def test_kept_answers_are_told_apart_also_among_old_lines(ledger):
     assert (found.kept_dollars_saved, found.kept_seconds) == (300.0, 150.0)
 
 
+def test_slots_are_summed_and_those_not_used_are_estimated_only_where_they_are_not_known(ledger):
+    there = {"route": "bigquery", "bytes_saved": 0, "dollars_saved": 0.0}
+    for i in range(300):
+        ledger.note(query(NOW - timedelta(days=300 - i), **there, bytes_billed=50, slot_ms=200, seconds=3.0))
+    ledger.note(query(NOW, **there, bytes_billed=7))  # nobody said what it used
+    ledger.note(query(NOW, route="kept", slot_ms_saved=900, seconds=1.0))
+    assert ledger.savings().slot_ms_spared == 900
+    ledger.note(query(NOW, seconds=1.0))
+    found = ledger.savings()
+    assert (found.slot_ms, found.slot_bytes, found.slot_ms_saved, found.slot_bytes_saved) == (60_000, 15_000, 900, 100)
+    assert found.slot_ms_spared == 900 + 100 * 4
+    assert found.seconds_spared == pytest.approx(2 * (900 / 301 - 1))
+
+
+def test_without_a_query_on_bigquery_nothing_is_said_of_slots_or_waiting(ledger):
+    assert (ledger.savings().slot_ms_spared, ledger.savings().seconds_spared) == (None, None)
+    ledger.note(query(NOW))
+    assert (ledger.savings().slot_ms_spared, ledger.savings().seconds_spared) == (None, None)
+
+
+def test_a_ledger_of_an_older_version_goes_on_and_knows_no_slots_of_its_lines(tmp_path, ledger):
+    database = Database(tmp_path)
+    ledger.note(query(NOW, route="bigquery", bytes_billed=7, bytes_saved=0))
+    list(ledger.entries())
+    with database.transaction() as db:
+        for name in ("slot_ms", "slot_ms_saved"):
+            db.execute(f"ALTER TABLE ledger DROP COLUMN {name}")
+        for name in ("slot_ms", "slot_bytes", "slot_ms_saved", "slot_bytes_saved"):
+            db.execute(f"ALTER TABLE ledger_months DROP COLUMN {name}")
+    newer = Ledger(database, "me")
+    newer.note(query(NOW, route="bigquery", bytes_billed=10, slot_ms=5, bytes_saved=0))
+    assert [entry.slot_ms for entry in newer.entries()] == [None, 5]
+    found = newer.savings()
+    assert (found.bytes_billed, found.slot_ms, found.slot_bytes) == (17, 5, 10)
+
+
 def test_months_of_an_older_version_have_no_kept_answers(tmp_path, ledger):
     database = Database(tmp_path)
     newer = ("kept", "kept_bytes_saved", "kept_dollars_saved", "kept_seconds")
