@@ -30,6 +30,7 @@ from bigpato_magic.types import (
 
 REASONS: dict[str, str] = {
     "analyzer-busy": "Google's analyzer is being made ready on this machine, or gave up on the text; BigQuery answers.",
+    "as-of": "The query reads a table as it was, and it is not certain that this is what was copied.",
     "asked": "BigQuery was asked for (`--route bigquery`).",
     "collation": "A column or an expression has a collation, which DuckDB would compare otherwise.",
     "damaged": "A file of the copy cannot be read, or is not what was written: a damaged copy goes, and BigQuery answers.",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from bigpato_magic.types import AnalyzedQuery, OutputColumn, Parameter, SqlType,
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
 
+UTC = "UTC"
 # An IN list of 1 MB takes 13 s.
 LONGEST = 100_000
 # Texts that took too long, which the next time are not begun: a person would wait again.
@@ -55,6 +56,8 @@ def analyze(
     sql: str,
     tables: Mapping[Path, Described] | None = None,
     parameters: Iterable[Parameter] | Mapping[str, SqlType] = (),
+    *,
+    zone: str = UTC,
 ) -> AnalyzedQuery:
     """What one query means.
 
@@ -63,6 +66,7 @@ def analyze(
         tables: the table that each path of `table_names(sql)` means.
         parameters: the query's parameters, or the types of its named ones. Types of those not told are inferred, if
             they are named or none is told.
+        zone: that times written without one are of.
 
     Raises:
         QueryError: BigQuery would refuse the query; with line and column where known.
@@ -71,15 +75,22 @@ def analyze(
     entries = catalog.entries(tables or {})
     source = prepared(sql, (tables or {}).keys())
     with asking(source) as instance:
-        return meaning(instance, source, entries, Declared.of(parameters))
+        return meaning(instance, source, entries, replace(Declared.of(parameters), zone=zone))
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The types of parameters that the caller told: of named ones, or of the `?` in order."""
+    """What the caller told beside the text.
+
+    Args:
+        named: types of named parameters.
+        positional: those of the `?`, in order.
+        zone: that times written without one are of.
+    """
 
     named: Mapping[str, SqlType] = field(default_factory=dict)
     positional: tuple[SqlType, ...] = ()
+    zone: str = UTC
 
     @classmethod
     def of(cls, parameters: Iterable[Parameter] | Mapping[str, SqlType]) -> Declared:
@@ -94,6 +105,7 @@ class Declared:
         """Write them into a request's `AnalyzerOptionsProto`."""
         from zetasql.wasi._pb2.zetasql.public.options_pb2 import PARAMETER_POSITIONAL
 
+        request.default_timezone = self.zone
         if positional:
             request.parameter_mode = PARAMETER_POSITIONAL
             # The analyzer wants all of them told, or none.

@@ -323,11 +323,20 @@ def _where(result: QueryResult) -> str:
 def _fresh(result: QueryResult) -> list[tuple[str, datetime]]:
     if isinstance(result.decision, RunOnBigQuery):
         return []
+    if past := past_of(result.decision):
+        return [("as of", past)]
     kept = result.decision.kept if isinstance(result.decision, RunLocal) else ()
     asked = [("BigQuery's of", asked_of(kept))] if kept else []
     if result.unverified_since is not None:
         return [*asked, ("not verified since", result.unverified_since)]
     return [*asked, ("fresh as of", result.fresh_as_of)] if result.fresh_as_of else asked
+
+
+def past_of(decision: Decision) -> datetime | None:
+    """The instant that tables were read as of, the oldest of several; None where all were read as they are."""
+    if isinstance(decision, RunOnBigQuery | RunRead):
+        return None
+    return min((copy.past.low for copy in decision.copies if copy.past), default=None)
 
 
 def asked_of(kept: Iterable[TableCopy]) -> datetime:

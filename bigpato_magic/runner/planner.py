@@ -15,6 +15,7 @@ from bigpato_magic.googlesql import lexer
 from bigpato_magic.lru import LruCache, hashable
 from bigpato_magic.runner.kept import Copies, KeptRelations, Named, plan_over
 from bigpato_magic.runner.narrowed import narrowed
+from bigpato_magic.runner.past import PastQuery, UnclearPast, out_of_reach, past_query
 from bigpato_magic.runner.splits import split
 from bigpato_magic.runner.unclear import unclear
 from bigpato_magic.sql import compile as compile_query
@@ -68,6 +69,7 @@ class QueryPlanner:
     _kinds: LruCache[str] = field(default_factory=LruCache)
     _too_many: LruCache[Reason] = field(default_factory=LruCache)
     _kept_plans: LruCache[QueryPlan | Refused] = field(default_factory=LruCache)
+    _past_plans: LruCache[tuple[QueryPlan, Copies]] = field(default_factory=LruCache)
     _failed: LruCache[bool] = field(default_factory=LruCache)
 
     def wake(self, request: Request) -> float:
@@ -93,6 +95,8 @@ class QueryPlanner:
         copies: Mapping[TableId, TableCopy] = {}
         try:
             tables = self.tables_of(request)
+            if request.reads_the_past:
+                return self._in_the_past(blank, request, tables)
             copies = self.queries.copies(list(tables.values()))
             kept = self.queries.kept(list(tables.values())) if request.options.use_query_cache else ()
             named((*copies.values(), *kept), set(tables.values()) - copies.keys())
@@ -119,6 +123,40 @@ class QueryPlanner:
             plan=self._few_enough(request, plan),
             copies={table: copies[table] for table in plan.query.tables},
         )
+
+    def _in_the_past(self, blank: RoutingInputs, request: Request, tables: Named) -> RoutingInputs:
+        """The inputs of a query that may read tables as they were, over copies of what they were."""
+        versions = self.queries.versions(tables.values())
+        missing = dict.fromkeys(self.queries.absent(table) for table in tables.values() if table not in versions)
+        if missing:
+            return replace(blank, blockers=tuple(missing))
+        quarantined = self.queries.quarantined()
+        newest = {table: copies[0] for table, copies in versions.items()}
+        key = _plan_key(request, tables, newest, quarantined)
+        ids = tuple(copy.id for copies in versions.values() for copy in copies)
+        moment = request.moment if request.asks_the_time else None
+        try:
+            plan, copies = self._past_plans.of(
+                hashable((*key, ids, moment, request.as_of)),
+                lambda: self._past_plan(request, past_query(request, tables, versions), quarantined),
+            )
+        except UnclearPast as why:
+            return replace(blank, blockers=(why.reason,), copies=newest)
+        unsure = out_of_reach(copies.values(), request.moment) if request.moment and not request.as_of else ()
+        return replace(
+            blank,
+            blockers=(*unsure, *unclear(plan.query, request.parameters)),
+            plan=self._few_enough(request, plan),
+            copies=copies,
+        )
+
+    def _past_plan(self, request: Request, past: PastQuery, quarantined: frozenset[str]) -> tuple[QueryPlan, Copies]:
+        """The plan of the same query of now, over copies of then."""
+        plan = self._compiled(request, past.present, past.copies, quarantined)
+        # Of the text as it stands, the evaluator would read the clause.
+        evaluable = plan.evaluable and not request.names_a_past
+        query = replace(past.query, tables=plan.query.tables)
+        return replace(plan, query=query, evaluable=evaluable), past.copies
 
     def _with_kept(
         self, inputs: RoutingInputs, request: Request, tables: Named, copies: Copies, kept: Sequence[TableCopy]
@@ -225,6 +263,12 @@ class QueryPlanner:
     ) -> QueryPlan:
         facts = {path: facts_of(copies[table]) for path, table in tables.items()}
         query = googlesql.analyze(request.sql, facts, request.parameters)
+        return self._compiled(request, query, copies, quarantined)
+
+    def _compiled(
+        self, request: Request, query: AnalyzedQuery, copies: Copies, quarantined: frozenset[str]
+    ) -> QueryPlan:
+        """How a query could run over these copies."""
         query = narrowed(query, request, {table: copies[table].facts for table in query.tables})
         local = {table: _local_table(copies[table]) for table in query.tables}
         not_held = containment.not_held(query.tables, copies)

@@ -31,6 +31,7 @@ class Request:
         progress: hears of a BigQuery job, of a read the bytes, and of a local run the share done, 0 to 1.
         lazy: leave a local answer in DuckDB, where that can be.
         moment: what CURRENT_TIMESTAMP is, by the server's clock; None until the run settles it, or where nobody asks.
+        as_of: read every table as of this instant, whatever has changed since; None for now.
     """
 
     sql: str
@@ -45,6 +46,7 @@ class Request:
     progress: RunProgress | None = None
     lazy: bool = False
     moment: datetime | None = None
+    as_of: datetime | None = None
 
     @property
     def default_dataset(self) -> tuple[str, str] | None:
@@ -55,6 +57,16 @@ class Request:
     def asks_the_time(self) -> bool:
         """Whether its answer may depend on the moment (`CURRENT_DATE` and its like); True where in doubt."""
         return "current_" in self.sql.lower()
+
+    @property
+    def names_a_past(self) -> bool:
+        """Whether its text may say `FOR SYSTEM_TIME AS OF`; True where in doubt."""
+        return "system_time" in self.sql.lower()
+
+    @property
+    def reads_the_past(self) -> bool:
+        """Whether it may read tables as they were."""
+        return self.as_of is not None or self.names_a_past
 
     @property
     def hour(self) -> tuple[int, int] | None:

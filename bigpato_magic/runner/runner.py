@@ -205,9 +205,9 @@ class QueryRunner:
 
     def _settled(self, request: Request) -> Request:
         """With one moment for all that follows: which partitions today's are, and what the query takes for today."""
-        if request.moment is not None or not request.asks_the_time:
+        if request.moment is not None or not (request.asks_the_time or request.reads_the_past):
             return request
-        return replace(request, moment=self.warehouse.now())
+        return replace(request, moment=request.as_of or self.warehouse.now())
 
     def await_names(self, cancel: Cancel, say: Callable[[str], None]) -> None:
         """Wait until it is known which tables the queries so far have read, as a plan needs it.

@@ -26,6 +26,7 @@ from bigpato_magic.tier.journal.kept_uses import KeptUses
 from bigpato_magic.tier.journal.ledger import Ledger, Pricing
 from bigpato_magic.tier.journal.preferences import Preferences
 from bigpato_magic.tier.journal.result_cache import ResultCache
+from bigpato_magic.tier.journal.sightings import Sightings
 from bigpato_magic.tier.journal.stale_marks import StaleMarks
 from bigpato_magic.tier.journal.usage import UsageJournal
 from bigpato_magic.tier.keeping.eviction import Eviction
@@ -93,7 +94,7 @@ class OpenTier:
         self.usage, self.ledger = UsageJournal(self.database, principal), Ledger(self.database, principal)
         self.result_cache, self.marks = ResultCache(self.database, principal), StaleMarks(self.database)
         self.preferences = Preferences(self.database, principal, configured=configured, changed=status.changed)
-        self.facts = FactsCache(warehouse, status, self.marks, freshness)
+        self.facts = FactsCache(warehouse, status, self.marks, freshness, Sightings(self.database, principal))
         self.partitions = PartitionLists(warehouse, self.ledger, pricing, listed_above)
         self.kept_uses, self.keep = KeptUses(self.database, principal), keep
         self.eviction = self._make_eviction(limits)

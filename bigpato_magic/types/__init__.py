@@ -3,7 +3,7 @@
 Sizes are bytes, times are seconds, instants are timezone-aware UTC `datetime`s.
 """
 
-from bigpato_magic.types.copies import Basis, ColumnStats, Freshness, Holding, Part, QuerySource, TableCopy
+from bigpato_magic.types.copies import Basis, ColumnStats, Freshness, Holding, Instants, Part, QuerySource, TableCopy
 from bigpato_magic.types.plans import Demotion, Plan, Promotion, Refresh, RefreshKind, Refusal, TableUsage
 from bigpato_magic.types.queries import (
     MOMENT,
@@ -56,6 +56,7 @@ __all__ = [
     "Demotion",
     "Freshness",
     "Holding",
+    "Instants",
     "Kind",
     "LocalTable",
     "Look",

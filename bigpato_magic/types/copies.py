@@ -74,6 +74,23 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Instants:
+    """When a query reads a table as it was: at some instant from `low` to `high`, and all of them count.
+
+    Args:
+        low: the first instant that BigQuery may take.
+        high: the last.
+    """
+
+    low: datetime
+    high: datetime
+
+    def or_else(self, other: Instants) -> Instants:
+        """Both, where it is not known which of them is meant."""
+        return Instants(min(self.low, other.low), max(self.high, other.high))
+
+
+@dataclass(frozen=True, slots=True)
 class Basis:
     """A state of a table that an answer rests on: while the table is in it, the answer holds.
 
@@ -81,11 +98,13 @@ class Basis:
         facts: of the table in that state: schema, version, location.
         columns: lower-case names of those that were read; a policy tag on one of them takes the answer away.
         as_of: an instant at which the table is known to have been in that state.
+        past: when the table must have been in it; None for now.
     """
 
     facts: TableFacts
     columns: frozenset[str]
     as_of: datetime
+    past: Instants | None = None
 
     @property
     def table(self) -> TableId:
@@ -156,6 +175,7 @@ class TableCopy:
         facts: of the table as it was copied: its whole schema and partitioning.
         partitions: all partitions of the *table* at that instant (held or not); () where not partitioned or unknown.
         source: the query that it is a copy of; None for a table's copy.
+        past: when a query reads the table as it was then (`FOR SYSTEM_TIME AS OF`); None for now, and for what is published.
     """
 
     id: str
@@ -171,6 +191,7 @@ class TableCopy:
     facts: TableFacts | None = None
     partitions: tuple[PartitionFacts, ...] = ()
     source: QuerySource | None = None
+    past: Instants | None = None
 
     @property
     def bases(self) -> tuple[Basis, ...]:
@@ -178,7 +199,7 @@ class TableCopy:
         if self.source is not None:
             return self.source.bases
         facts = self.facts or TableFacts(self.table, self.version, self.columns, self.as_of, location=self.location)
-        return (Basis(facts, self.holding.columns, self.as_of),)
+        return (Basis(facts, self.holding.columns, self.as_of, self.past),)
 
     @property
     def came(self) -> datetime:

@@ -44,6 +44,11 @@ class Catalog:
         newest = self._newest
         return newest if tables is None else {table: newest[table] for table in tables if table in newest}
 
+    def versions(self, table: TableId) -> tuple[TableCopy, ...]:
+        """All copies of a table that are published, the newest first: of states that it had before, too."""
+        mine = (copy for copy in self.all() if copy.table == table and copy.source is None)
+        return tuple(sorted(mine, key=lambda copy: (copy.as_of, copy.id), reverse=True))
+
     def kept(self, tables: Iterable[TableId] | None = None) -> tuple[TableCopy, ...]:
         """The newest kept relation of each meaning, columns and order: of these tables alone; all for None. Cheap."""
         self._look()

@@ -15,16 +15,19 @@ from datetime import UTC, datetime
 from bigpato_magic.errors import BigPatoError, WarehouseUnavailable
 from bigpato_magic.status import Status
 from bigpato_magic.system import elapsed
-from bigpato_magic.tier.freshness import verdict
+from bigpato_magic.tier.freshness import past, verdict
 from bigpato_magic.tier.freshness.poller import Poller
 from bigpato_magic.tier.freshness.settings import FreshnessPolicy
 from bigpato_magic.tier.freshness.verdict import StaleMark, Verdict
+from bigpato_magic.tier.journal.sightings import Sightings
 from bigpato_magic.tier.journal.stale_marks import StaleMarks
 from bigpato_magic.types import Basis, Freshness, Reason, TableCopy, TableFacts, TableId
 from bigpato_magic.warehouse.base import Warehouse
 
 Answers = Mapping[TableId, TableFacts | BigPatoError]
 
+_NOTED_EVERY = 60.0
+"""Seconds after which it is noted again that a table is still what it was."""
 _AWAY = "BigQuery cannot be reached."
 
 
@@ -89,6 +92,7 @@ class FactsCache:
         status: hears when the network goes and comes back.
         marks: of the tier.
         policy: how fresh answers must be.
+        sightings: hears until when each state of a table was seen; None where nobody wants to know.
         clock: for tests.
     """
 
@@ -98,17 +102,19 @@ class FactsCache:
         status: Status,
         marks: StaleMarks,
         policy: FreshnessPolicy | None = None,
+        sightings: Sightings | None = None,
         *,
         clock: Callable[[], Moment] = moment,
     ) -> None:
         self.policy = policy or FreshnessPolicy()
-        self.marks = marks
+        self.marks, self.sightings = marks, sightings
         self.offline_since: datetime | None = None
         self._warehouse = warehouse
         self._status = status
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[TableId, LastCheck] = {}
+        self._noted: dict[TableId, datetime] = {}
         self._poller = Poller(self.policy, self.age, self.fetch)
 
     # ------------------------------------------------------------------------------------------- facts
@@ -132,8 +138,10 @@ class FactsCache:
         generation, mark, asked = self.marks.generation, self.marks.latest(), self._clock()
         answers = self._ask(wanted)
         with self._lock:
+            before = {table: self._known[table].facts for table in wanted if table in self._known}
             for table, answer in answers.items():
                 self._remember(table, answer, asked, mark, generation)
+        self._note_sightings(before, answers)
         self._note_network(answers)
         return answers
 
@@ -180,6 +188,26 @@ class FactsCache:
             self._known.pop(table, None)
         elif before is not None:
             self._known[table] = replace(before, unreachable=True)
+
+    def _note_sightings(self, before: Mapping[TableId, TableFacts], answers: Answers) -> None:
+        """A state that has ended was there until its last check; one that lasts is noted now and then."""
+        ended = {t: f for t, f in before.items() if (now := answers[t]) and not _same_state(f, now)}
+        lasting = {t: f for t, f in answers.items() if isinstance(f, TableFacts) and self._is_news(f)}
+        self._note_seen(ended)
+        self._note_seen(lasting)
+
+    def _is_news(self, facts: TableFacts) -> bool:
+        noted = self._noted.get(facts.id)
+        return noted is None or not 0 <= (facts.checked_at - noted).total_seconds() < _NOTED_EVERY
+
+    def _note_seen(self, states: Mapping[TableId, TableFacts]) -> None:
+        sure = {table: facts for table, facts in states.items() if past.is_sighting(facts)}
+        if self.sightings is not None and sure:
+            self._noted |= {table: facts.checked_at for table, facts in sure.items()}
+            self.sightings.note({table: (facts.version, facts.checked_at) for table, facts in sure.items()})
+
+    def _seen(self, basis: Basis) -> datetime | None:
+        return None if self.sightings is None else self.sightings.last(basis.table, basis.version)
 
     def _note_network(self, answers: Answers) -> None:
         away = all(isinstance(answer, WarehouseUnavailable) for answer in answers.values())
@@ -269,6 +297,9 @@ class FactsCache:
         instants, unverified = [], []
         for basis in _bases(copies):
             known = self._known.get(basis.table)
+            if basis.past is not None:
+                instants.append(basis.past.low)
+                continue
             certain = max(basis.as_of, known.facts.checked_at) if known and _equals(basis, known.facts) else basis.as_of
             instants.append(certain)
             if known is None or known.unreachable or self._clock().since(known.asked) > 3600:
@@ -308,9 +339,13 @@ class FactsCache:
         return judged
 
     def _verdict(self, basis: Basis, known: LastCheck | None, asked: Moment, limit: float, sight: Sight) -> Verdict:
+        facts = known.facts if known else None
+        if basis.past is not None:
+            age = asked.since(known.asked) if known else math.inf
+            return past.check(basis, basis.past, facts, seen=self._seen(basis), max_staleness=limit, age=age)
         return verdict.check(
             basis,
-            known.facts if known else None,
+            facts,
             now=sight.now,
             max_staleness=limit,
             stale_marks=_marks_after(basis, known, sight),
@@ -320,6 +355,7 @@ class FactsCache:
     def close(self) -> None:
         """End the background checks; a query begins them again."""
         self._poller.stop()
+        self._note_seen({table: known.facts for table, known in self._known.items()})
 
 
 def _marks_after(basis: Basis, known: LastCheck | None, sight: Sight) -> list[StaleMark]:
@@ -330,6 +366,10 @@ def _marks_after(basis: Basis, known: LastCheck | None, sight: Sight) -> list[St
     if known is None:
         return [m for m in sight.marks if m.at >= basis.as_of - verdict.SETTLED]
     return [m for m in sight.marks if m.number > known.mark or m in running]
+
+
+def _same_state(old: TableFacts, now: TableFacts | BigPatoError) -> bool:
+    return isinstance(now, WarehouseUnavailable) or (isinstance(now, TableFacts) and now.version == old.version)
 
 
 def _bases(copies: Iterable[TableCopy]) -> list[Basis]:

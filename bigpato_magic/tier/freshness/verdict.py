@@ -96,7 +96,7 @@ def check(
         return _unasked(basis, max_staleness, marks)
     if isinstance(facts, BigPatoError):
         return _failed(basis, facts)
-    forbidden = _not_to_be_seen(basis, facts)
+    forbidden = not_to_be_seen(basis, facts)
     if forbidden is not None:
         return Freshness.STALE, Reason("gone", f"{basis.table.table} {forbidden}", basis.table)
     changed = difference(basis.version, facts.version)
@@ -110,7 +110,7 @@ def check(
     age = (now - facts.checked_at).total_seconds() if age is None else age
     if age < -LONGEST_CHECK:
         return _unknown(basis, "the clock has gone back since it was checked")
-    return _aged(basis, age, 0.0 if marks else max_staleness)
+    return aged(basis, age, 0.0 if marks else max_staleness)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -147,8 +147,8 @@ def difference(old: TableVersion, new: TableVersion) -> str | None:
     return None
 
 
-def _not_to_be_seen(basis: Basis, facts: TableFacts) -> str | None:
-    """A change that takes the right to answer away, whatever the version says."""
+def not_to_be_seen(basis: Basis, facts: TableFacts) -> str | None:
+    """A change of the table that takes the right to answer away, whatever the version says; None where there is none."""
     if facts.id != basis.table:
         return f"is not {facts.id}"
     if facts.version.kind not in STORED:
@@ -200,7 +200,8 @@ def _streaming(basis: Basis, now: datetime, max_staleness: float) -> Verdict:
     return Freshness.UNKNOWN, Reason("streaming", f"rows are being streamed into {basis.table.table}", basis.table)
 
 
-def _aged(basis: Basis, age: float, max_staleness: float) -> Verdict:
+def aged(basis: Basis, age: float, max_staleness: float) -> Verdict:
+    """The verdict where all that is left to judge is how many seconds ago BigQuery was asked."""
     if age <= max_staleness:
         return Freshness.FRESH, None
     if max_staleness == 0:
