@@ -21,6 +21,7 @@ from bigpato_magic import googlesql
 from bigpato_magic.decide import not_fresh
 from bigpato_magic.errors import BigPatoError, ConfigurationError
 from bigpato_magic.resolved import tree
+from bigpato_magic.sql import draws
 from bigpato_magic.status import Cancel
 from bigpato_magic.traits import format_size
 from bigpato_magic.types import QueryResult, Route, RunLocal, RunSplit, TableCopy
@@ -172,6 +173,8 @@ class Verifier:
             raise ConfigurationError("The last query did not run in DuckDB: there is nothing to verify.")
         if result.relation is not None:
             raise ConfigurationError("a lazy relation has no rows yet to compare", hint="run it without --to duckdb")
+        if draws.RULE in result.decision.compiled.rules:
+            return Verification("undecided", "RAND() draws anew in each run: BigQuery's answer would be another one")
         options = replace(request.options, use_query_cache=False, labels={**request.options.labels, "verify": "true"})
         again = replace(request, route=Route.BIGQUERY, options=options, cancel=Cancel(), progress=None)
         if limit is not None and self._price(again) > limit:

@@ -46,7 +46,7 @@ FOR_EVER = {
     "Scripts, procedures, DML, DDL": "They change something; BigQuery is where the tables live.",
     "Collation": "DuckDB's collations are not BigQuery's.",
     "Differential privacy": "Its noise is the point.",
-    "TABLESAMPLE, RAND, GENERATE_UUID, SESSION_USER": "Another answer each time, or who asks.",
+    "TABLESAMPLE, GENERATE_UUID, SESSION_USER": "Another answer each time, or who asks.",
 }
 
 

@@ -46,12 +46,13 @@ _OTHER = """
 PURE = frozenset(_PURE.split())
 # Of these it does not, or the evaluator has no answer, or another than BigQuery.
 OTHER = frozenset(_OTHER.split())
-# What the analyzer makes of these, so that no rule sees them.
+# What the analyzer or the compiler makes of these, so that no rule sees them.
 REWRITTEN = {
     "array_first": "an array's element",
     "array_last": "an array's element",
     "array_slice": "a subquery over an array",
     "grouping": "a part of GROUP BY",
+    "rand": "a column of draws",
     "typeof": "the name of a type",
 }
 _FAMILIES = ("$", "hll_count.", "keys.", "kll_quantiles.", "s2_", "st_")

@@ -98,6 +98,8 @@ class Compiler:
         seen: what is compiled so far, of the query or of the subquery that is being compiled.
         constants: arguments without columns that may raise: evaluated once, before the query.
         names: see `names_of`, by relation.
+        draws: RAND() may be called here; false inside a subquery of an expression.
+        drawn: columns that hold the draws of what is being compiled; see `sql.draws`.
     """
 
     tables: Mapping[TableId, LocalTable]
@@ -111,6 +113,8 @@ class Compiler:
     seen: Seen = field(default_factory=Seen)
     constants: dict[str, None] = field(default_factory=dict)
     names: dict[str, dict[str, str]] = field(default_factory=dict)
+    draws: bool = False
+    drawn: list[int] = field(default_factory=list)
 
     def fresh(self, prefix: str) -> str:
         """A name that is used nowhere else in the query."""

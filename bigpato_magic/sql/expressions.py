@@ -8,6 +8,7 @@ from typing import Any
 
 from bigpato_magic.resolved import tree
 from bigpato_magic.sql.compiler import Compiler, expression, full_width, no_collation
+from bigpato_magic.sql.draws import RAND, draw
 from bigpato_magic.sql.expr import NOT_NULL, Expr, Facts, Marks, assemble, part_of
 from bigpato_magic.sql.physical import duck_type, full, identifier, literal, same_physical
 from bigpato_magic.sql.raising import JOINING, LAZY, MIRRORED, characterized, constants, evaluated
@@ -269,6 +270,8 @@ def arguments(c: Compiler, node: Node, *, condition: bool = False) -> list[Expr]
 @expression("FunctionCall")
 def _function_call(c: Compiler, node: Node) -> Expr:
     name, type_ = function_name(node), c.type_of(node)
+    if name == RAND:
+        return draw(c)
     args = arguments(c, node, condition=c.condition and name == "$not")
     duck_type(type_)
     rule = FUNCTIONS.find(name, [arg.key for arg in args])

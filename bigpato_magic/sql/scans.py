@@ -7,6 +7,7 @@ from typing import Any
 
 from bigpato_magic.resolved import tree
 from bigpato_magic.sql.compiler import Compiler, maybe_null, no_collation, scan
+from bigpato_magic.sql.draws import drawn_below
 from bigpato_magic.sql.equality import fields
 from bigpato_magic.sql.expr import Expr, between
 from bigpato_magic.sql.expr import column as column_of
@@ -52,6 +53,7 @@ def _table(c: Compiler, node: Node) -> Relation:
 def _project(c: Compiler, node: Node) -> Relation:
     relation = c.scan(node.input_scan)
     if node.expr_list:
+        relation = drawn_below(c, relation, [item.expr for item in node.expr_list])
         if relation.group or relation.closed or not c.simple(relation):
             relation = _wrap_ordered(c, relation)
         new = [(item.column.column_id, c.expr(item.expr)) for item in node.expr_list]
@@ -75,7 +77,7 @@ def _wrap_ordered(c: Compiler, relation: Relation) -> Relation:
 
 @scan("FilterScan")
 def _filter(c: Compiler, node: Node) -> Relation:
-    relation = c.opened(c.scan(node.input_scan))
+    relation = drawn_below(c, c.opened(c.scan(node.input_scan)), [node.filter_expr])
     relation.where.append(c.filter(node.filter_expr))
     return c.keep(relation, node)
 

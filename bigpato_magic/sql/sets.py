@@ -94,6 +94,7 @@ def _entry(c: Compiler, entry: Node) -> tuple[list[str], bool]:
         inner = tree.node(inner.query)
     name = c.fresh("w")
     if tree.name(inner) == "RecursiveScan":
+        c.draws = False  # what its steps draw is not looked into
         write = _distinct_recursion if tree.enum(inner, "op_type") == "UNION_DISTINCT" else _recursion
         return [*before, write(c, entry.with_query_name, name, inner)], True
     relation = c.scan(inner)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from bigpato_magic.resolved import tree
 from bigpato_magic.sql import aggregates, expressions, scans, sets, subqueries, windows
 from bigpato_magic.sql.compiler import Compiler, Seen
+from bigpato_magic.sql.draws import RAND
 from bigpato_magic.sql.expr import Expr
 from bigpato_magic.sql.output import inner_list, output_list
 from bigpato_magic.sql.refusal import Unsupported, refuse
@@ -35,7 +36,7 @@ def compile_query(
     inner: bool = False,
 ) -> Compiled | Refused:
     """See `bigpato_magic.sql.compile`."""
-    compiler = Compiler(tables, quarantined)
+    compiler = Compiler(tables, quarantined, draws=RAND in query.sql.lower())
     try:
         sql = _statement(compiler, query, inner_list if inner else output_list)
     except Unsupported as refusal:

@@ -29,7 +29,9 @@ def _subquery(c: Compiler, node: Node) -> Expr:
     given = (c.columns[parameter.column.column_id] for parameter in node.parameter_list)
     outer = {alias for e in given for alias in e.properties.aliases}
     around, c.seen = c.seen, Seen()
+    drawing, drawn, c.draws = c.draws, c.drawn, False
     relation = c.scan(node.subquery)
+    c.draws, c.drawn = drawing, drawn
     for given_back in tree.get(tree.node(node.subquery), "column_list"):
         c.seen.aliases |= c.columns[given_back.column_id].properties.aliases
     inner, c.seen = c.seen, around

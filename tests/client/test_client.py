@@ -343,6 +343,17 @@ def test_a_right_answer_is_verified_equal(client):
     assert verdict.job_id
 
 
+def test_a_sample_is_drawn_here_anew_in_each_run_and_never_verified(client):
+    client.rebalance(["events"])
+    sql = "SELECT event_id FROM events WHERE RAND() < 0.5 ORDER BY event_id"
+    first, again = client.run(sql), client.run(sql)
+    assert isinstance(first.decision, RunLocal)
+    assert isinstance(again.decision, RunLocal)
+    assert not first.arrow.equals(again.arrow)
+    verdict = client.verify_last()
+    assert (verdict.outcome, verdict.bytes_billed, verdict.job_id) == ("undecided", 0, None)
+
+
 def test_a_mistake_of_ours_in_planning_leaves_the_query_to_bigquery(client, monkeypatch):
     client.rebalance(["events"])
     expected = client.run(COUNTS).arrow
