@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,6 +67,19 @@ def seconds(what: str, value: Any) -> float | None:
         ConfigurationError: it is no time.
     """
     return None if value is None else _read(what, value, parse_duration)
+
+
+def instant(what: str, value: Any) -> datetime:
+    """An instant, from one or from a text as `2026-11-22 14:00`; without a zone, of the person's clock.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    try:
+        at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(f"{what} {value} is no instant", hint="write it as 2026-11-22 14:00") from None
 
 
 def size(what: str, value: Any) -> int | None:

@@ -17,6 +17,7 @@ from traitlets.config import LoggingConfigurable
 from bigpato_magic import arguments, forks
 from bigpato_magic.checking import CheckingFace
 from bigpato_magic.errors import ConfigurationError
+from bigpato_magic.freezing import FreezeFace
 from bigpato_magic.original import OriginalFace
 from bigpato_magic.parameters import Params
 from bigpato_magic.status import Cancel, Status
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from bigpato_magic.warehouse.base import DryRun, Warehouse
 
 
-class BigPato(TableFace, CheckingFace, OriginalFace, LoggingConfigurable):
+class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, LoggingConfigurable):
     """BigQuery SQL, answered on this machine where that gives BigQuery's answer.
 
     Args:
@@ -303,6 +304,7 @@ class BigPato(TableFace, CheckingFace, OriginalFace, LoggingConfigurable):
             project=home,
             dataset=name,
             options=options,
+            as_of=self.frozen,
             **more,
         )
 

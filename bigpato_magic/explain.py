@@ -17,6 +17,7 @@ from bigpato_magic.errors import (
     WarehouseUnavailable,
 )
 from bigpato_magic.runner import QueryRunner, Request
+from bigpato_magic.runner.frozen import see_that_it_reads
 from bigpato_magic.runner.looks import read_bytes
 from bigpato_magic.runner.offline import way_out
 from bigpato_magic.sql import compile as compile_query
@@ -72,6 +73,7 @@ class Explanation:
         price: dollars for them.
         remedy: what would make it local, and what that costs; empty where it is, or never can be.
         reading: what Storage Read would bring in place of a query, or why it cannot; '' where that is no question.
+        as_of: the instant that every table is read as of, where the client is frozen.
         error: what BigQuery's dry run said instead of a size, or Google's analyzer where BigQuery cannot be asked.
     """
 
@@ -83,6 +85,7 @@ class Explanation:
     remedy: str = ""
     reading: str = ""
     error: BigPatoError | None = None
+    as_of: datetime | None = None
 
     @property
     def fails(self) -> bool:
@@ -109,6 +112,8 @@ class Explanation:
 
 def explain(runner: QueryRunner, request: Request) -> Explanation:
     """Ask for facts and a dry run (both free), and say where the query would run."""
+    if request.as_of is not None:
+        see_that_it_reads(request, runner.planner)
     inputs = runner.inputs(request)
     paths = _paths(runner, request)
     facts = _facts(runner, tuple(paths.values()))
@@ -138,8 +143,9 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
         bytes_bigquery=size,
         price=runner.tier.price_of_query(size) if size else 0.0,
         reading=reading,
-        remedy="" if obstacles or error else _remedy(runner, states, hindrance),
+        remedy="" if obstacles or error or request.as_of else _remedy(runner, states, hindrance),
         error=error,
+        as_of=request.as_of,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable
@@ -19,6 +20,8 @@ from bigpato_magic.googlesql.instance import message
 from bigpato_magic.googlesql.source import SourceText
 from bigpato_magic.resolved import tree
 from bigpato_magic.resolved.side_effects import raise_at_once
+from bigpato_magic.resolved.values import fill_type
+from bigpato_magic.types import Kind, SqlType
 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
@@ -47,18 +50,33 @@ class Rebuilt:
         return f"`{self.scans[number - 1].id}` AS {_NAME.format(number)}"
 
 
-def build_sql(statement: Any, tables: Mapping[Path, Described]) -> str:
+def build_sql(statement: Any, tables: Mapping[Path, Described], *, as_of: datetime | None = None) -> str:
     """GoogleSQL that means what a resolved statement means, with tables by their full names.
 
     Args:
         statement: `AnalyzedQuery.tree`.
         tables: as they were told to `analyze`.
+        as_of: the instant that all tables are read at; None for that of the statement.
 
     Raises:
         AnalyzerUnavailable: the analyzer is not ready, gave up, or does not read its own text as that statement.
     """
     with asking(SourceText("", "")) as instance:
-        return rebuilt(instance, statement, catalog.entries(tables)).named()
+        told = statement if as_of is None else _at_one_instant(statement, as_of)
+        return rebuilt(instance, told, catalog.entries(tables)).named()
+
+
+def _at_one_instant(statement: Any, at: datetime) -> Any:
+    """The same statement, with `FOR SYSTEM_TIME AS OF` that instant at each scan of a table."""
+    told = type(statement)()
+    told.CopyFrom(statement)
+    for scan in tree.walk(told, ("TableScan",)):
+        literal = scan.for_system_time_expr.resolved_literal_node
+        for described in (literal.parent.type, literal.value.type):
+            fill_type(described, SqlType(Kind.TIMESTAMP))
+        literal.value.value.timestamp_value.FromDatetime(at.replace(tzinfo=None) - (at.utcoffset() or timedelta()))
+        literal.has_explicit_type = True
+    return told
 
 
 def rebuilt(instance: Instance, statement: Any, entries: tuple[CatalogTable, ...]) -> Rebuilt:

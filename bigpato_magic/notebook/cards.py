@@ -88,7 +88,8 @@ def explanation_card(explanation: Explanation) -> Card:
     """Where a query would run, why, over which tables, and what would make it local."""
     if explanation.error is not None and explanation.fails:
         return _failing_card(explanation, explanation.error)
-    headline = f"It would {_place(explanation)}."
+    past = f", as of {clock(explanation.as_of)}" if explanation.as_of else ""
+    headline = f"It would {_place(explanation)}{past}."
     header = ("Table", "Where", "Size", "Freshness", "Why not")
     rows = [_table_row(table) for table in explanation.tables]
     reasons = explanation.reasons

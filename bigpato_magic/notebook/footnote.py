@@ -125,6 +125,7 @@ class Note:
     def metadata(self) -> dict[str, Any]:
         """What the saved notebook keeps, for machines."""
         result = self.result
+        past = result.as_of or past_of(result.decision)
         return {
             "bigpato": {
                 "route": result.decision.where,
@@ -133,6 +134,7 @@ class Note:
                 "bytes_saved": result.bytes_saved,
                 "slot_ms": result.slot_ms,
                 "job_id": result.job_id,
+                "as_of": past.isoformat() if past else None,
                 "fresh_as_of": result.fresh_as_of.isoformat() if result.fresh_as_of else None,
                 "reasons": [reason.code for reason in reasons_of(result)],
             }
@@ -206,7 +208,7 @@ class Note:
     def _remedy(self) -> tuple[str, str] | None:
         """The rebalance that would have helped, and what it does for how much."""
         tables = remedied(reasons_of(self.result))
-        if not tables:
+        if not tables or self.result.as_of:  # what is brought now was not there then
             return None
         command = " ".join(["%bp_rebalance", *(f"{table.dataset}.{table.table}" for table in tables)])
         known = self.transfer(tables) if self.transfer else None
@@ -321,10 +323,10 @@ def _where(result: QueryResult) -> str:
 
 
 def _fresh(result: QueryResult) -> list[tuple[str, datetime]]:
+    if past := result.as_of or past_of(result.decision):
+        return [("as of", past)]
     if isinstance(result.decision, RunOnBigQuery):
         return []
-    if past := past_of(result.decision):
-        return [("as of", past)]
     kept = result.decision.kept if isinstance(result.decision, RunLocal) else ()
     asked = [("BigQuery's of", asked_of(kept))] if kept else []
     if result.unverified_since is not None:

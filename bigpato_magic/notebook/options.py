@@ -145,6 +145,9 @@ FORGET: tuple[Option, ...] = (
 )
 """What `%bp_forget` takes."""
 
+FREEZE: tuple[Option, ...] = (option("instant", nargs="*", help='`now`, an instant as "2026-11-22 14:00", or `off`.'),)
+"""What `%bp_freeze` takes."""
+
 VERIFY: tuple[Option, ...] = (option("--files", action="store_true", help="Check every file against its checksum."),)
 """What `%bp_verify` takes."""
 

@@ -12,14 +12,25 @@ from bigpato_magic.arguments import path_of
 from bigpato_magic.errors import BigPatoError, ConfigurationError, TableNotFound
 from bigpato_magic.notebook import cards, magic_line
 from bigpato_magic.notebook.inspection import table_facts_card
-from bigpato_magic.notebook.options import FORGET, PURGE, REBALANCE, SAVINGS, STATUS, TABLES, VERIFY, command, option
+from bigpato_magic.notebook.options import (
+    FORGET,
+    FREEZE,
+    PURGE,
+    REBALANCE,
+    SAVINGS,
+    STATUS,
+    TABLES,
+    VERIFY,
+    command,
+    option,
+)
 from bigpato_magic.notebook.progress import ProgressLine, surface_of
 from bigpato_magic.notebook.running import Work, run
 from bigpato_magic.notebook.savings import savings_card
 from bigpato_magic.notebook.session import Session
 from bigpato_magic.notebook.view import HERE_AND_FRESH, NO_COPY, NOTHING_TO_DO, forgotten, kept_line
 from bigpato_magic.tier.policy.score import Objective
-from bigpato_magic.traits import format_size
+from bigpato_magic.traits import format_instant, format_size
 from bigpato_magic.types import Plan
 
 if TYPE_CHECKING:
@@ -164,6 +175,22 @@ class TableMagics(Magics):
             return cards.lines_card([forgotten(self.client.forget(None if asked.all else asked.tables))])
         return cards.kept_card(self.client.kept())
 
+    @command(*FREEZE)
+    def bp_freeze(self, line: str) -> cards.Card:
+        """Answer every cell as of one instant, whatever changes from then on; `off` reads the tables as they are again.
+
+        Copies answer that were their tables then, and BigQuery by its time travel (billed). What cannot be had as of then
+        is an error, never today's data, and nothing is changed meanwhile. Without an argument: what holds now.
+
+        %bp_freeze now
+        %bp_freeze "2026-11-22 14:00"
+        %bp_freeze off
+        """
+        said = " ".join(_read(self.bp_freeze, line).instant)
+        if said:
+            self.client.freeze(None if said.lower() == "off" else said)
+        return cards.lines_card([_frozen(self.client.frozen)])
+
     @command(*VERIFY)
     def bp_verify(self, line: str) -> cards.Card:
         """Run the last local query on BigQuery too (billed), and compare the values.
@@ -237,7 +264,13 @@ class TableMagics(Magics):
 
     def _facts(self) -> list[tuple[str, str]]:
         client = self.client
-        facts = [("project", client.project or "none yet"), ("dataset", client.dataset), ("route", client.route)]
+        frozen = f"as of {format_instant(client.frozen)}" if client.frozen else ""
+        facts = [
+            ("project", client.project or "none yet"),
+            ("dataset", client.dataset),
+            ("route", client.route),
+            ("frozen", frozen),
+        ]
         disk = f"{format_size(client.tier.used_bytes())} of {format_size(client.tier.budget)}"
         facts += [("disk", disk), ("kept answers", kept_line(client))]
         facts += [("analyzer", client.status.analyzer), ("note", client.status.message)]
@@ -246,6 +279,14 @@ class TableMagics(Magics):
 
 def _read(magic: Any, line: str) -> Namespace:
     return magic_line.options(magic.parser, line)
+
+
+def _frozen(at: datetime | None) -> str:
+    """What holds, and how this notebook says it for good: the words of `now` mean another instant on another day."""
+    if at is None:
+        return "Every cell reads the tables as they are."
+    again = f'%bp_freeze "{at.isoformat(sep=" ", timespec="microseconds")}"'
+    return f"Every cell answers as of {format_instant(at)}. To have the same answers another day: {again}"
 
 
 def _day(text: str) -> datetime:

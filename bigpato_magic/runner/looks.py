@@ -189,6 +189,7 @@ class Looks:
         return (
             self.below > 0
             and request.route is Route.AUTO
+            and request.as_of is None
             and options.use_storage_api
             and options.snapshot is None
             and not _SPOKEN_AGAINST & {reason.code for reason in decision.reasons}

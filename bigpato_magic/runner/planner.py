@@ -210,6 +210,13 @@ class QueryPlanner:
         except (QueryError, AnalyzerUnavailable):
             return str(kind)
 
+    @staticmethod
+    def name_of(kind: str) -> str:
+        """A statement's kind with its article, as a sentence says it: `an INSERT statement`, `a script`."""
+        if kind == "SCRIPT":
+            return "a script"
+        return f"{'an' if kind[:1] in 'AEIOU' else 'a'} {kind.replace('_', ' ')} statement"
+
     def tables_of(self, request: Request) -> Mapping[tuple[str, ...], TableId]:
         """The tables that the text names, each spelling with its full name.
 
@@ -242,7 +249,7 @@ class QueryPlanner:
     def _blockers(self, request: Request) -> tuple[Reason, ...]:
         kind = self.kind(request.sql)
         if kind != "SELECT":
-            return (Reason("not-a-query", f"{_statement(kind)} runs on BigQuery"),)
+            return (Reason("not-a-query", f"{self.name_of(kind)} runs on BigQuery"),)
         if not _analyzer_ready():
             why = googlesql.failure() or f"Google's analyzer is not ready on this machine yet ({googlesql.state()})"
             return (Reason("analyzer-busy", why),)
@@ -335,12 +342,6 @@ def _analyzer_ready() -> bool:
 def _lower_key(request: Request, parts: Split | RunSplit) -> tuple[object, ...]:
     """What tells one lower part from another; the SQL names copies, which do not change."""
     return (parts.compiled.sql, parts.upper.sql, hashable(tuple(p.value for p in request.parameters)))
-
-
-def _statement(kind: str) -> str:
-    if kind == "SCRIPT":
-        return "a script"
-    return f"{'an' if kind[:1] in 'AEIOU' else 'a'} {kind.replace('_', ' ')} statement"
 
 
 def _local_table(copy: TableCopy) -> LocalTable:

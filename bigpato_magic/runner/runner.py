@@ -19,6 +19,7 @@ from bigpato_magic.decide import LocalDecision, RoutingInputs, decide, not_fresh
 from bigpato_magic.errors import BigPatoError, RouteRefused, TableNotFound, WarehouseUnavailable
 from bigpato_magic.googlesql import State
 from bigpato_magic.runner.checks import EarlyCheck, FreshnessCheck
+from bigpato_magic.runner.frozen import failure_of_then, past_question, see_that_it_reads
 from bigpato_magic.runner.here import LocalRuns, result_of
 from bigpato_magic.runner.keeping import source_of
 from bigpato_magic.runner.looks import Looks, NotRead
@@ -105,6 +106,8 @@ class QueryRunner:
         return replace(answer, starting=starting) if starting else answer
 
     def _answer(self, request: Request, started: float) -> QueryResult:
+        if request.as_of is not None:
+            see_that_it_reads(request, self.planner)
         early = EarlyCheck(self.tier.queries, self._pool, request)
         inputs = self.planner.inputs(request, early.begin)
         query = inputs.plan.query if inputs.plan else None
@@ -114,6 +117,8 @@ class QueryRunner:
             answer = presumed
         else:
             answer = self._run_here(request, inputs, presumed, early.of(presumed.copies), started)
+        if isinstance(answer, RunOnBigQuery) and request.as_of is not None:
+            answer = self._ask_of_then(request, answer, started)
         if isinstance(answer, RunOnBigQuery):
             query, answer = self._read(request, query, answer, early, started)
         if isinstance(answer, RunOnBigQuery):
@@ -124,7 +129,15 @@ class QueryRunner:
             now = _within(learned, LEARNING)
             self._keep(request, now, answer, before)
             query = now or query
-        return self._note(request, query, answer)
+        return self._note(request, query, replace(answer, as_of=request.as_of))
+
+    def _ask_of_then(self, request: Request, decision: RunOnBigQuery, started: float) -> QueryResult:
+        """BigQuery's answer as of the instant of a frozen client; an error where it has none, never one of today."""
+        try:
+            question = past_question(request, self.tier.queries, self.planner)
+            return question.answer(self._there.run(question.request, decision, started))
+        except BigPatoError as error:
+            raise failure_of_then(request, error) from error
 
     def _keep(
         self,
@@ -244,7 +257,8 @@ class QueryRunner:
         self.tier.queries.record(query, unnamed.result, tables, text=text, at=unnamed.at)
 
     def _text(self, request: Request) -> QueryText:
-        place = (self.warehouse.project, request.project, request.dataset)
+        past = request.as_of.isoformat() if request.as_of else None  # another question each time, whatever its text
+        place = (self.warehouse.project, request.project, request.dataset, *([past] if past else []))
         return QueryText(text_digest(request.sql, request.parameters, *place), request.options.use_query_cache)
 
     def _used(self, request: Request, query: AnalyzedQuery | None) -> tuple[TableId, ...]:

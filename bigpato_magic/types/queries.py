@@ -335,6 +335,7 @@ class QueryResult:
         read_price: dollars for these, beyond the month's free allowance.
         job_id: BigQuery's, None for a local run.
         fresh_as_of: the instant up to which the answer is known to be the table's; None on BigQuery.
+        as_of: every table was read as of this instant, as the person had asked of all queries; None otherwise.
         unverified_since: set where a copy answered offline: its last check.
         cache_hit: BigQuery answered from its own result cache; of a local run: it would have.
         statement: `SELECT`, `INSERT`, `CREATE_TABLE`, … as BigQuery names kinds.
@@ -365,6 +366,7 @@ class QueryResult:
     affected_rows: int | None = None
     starting: float = 0.0
     relation: Any = None
+    as_of: datetime | None = None
 
     def __repr__(self) -> str:
         """One line; Arrow would print all of its columns."""

@@ -170,6 +170,7 @@ def test_machines_find_it_in_the_metadata():
         "bytes_saved": 0,
         "slot_ms": None,
         "job_id": "j",
+        "as_of": None,
         "fresh_as_of": None,
         "reasons": ["not-local", "no-rule"],
     }

@@ -308,6 +308,8 @@ class FactsCache:
 
     def equal_until(self, copy: TableCopy, freshness: Freshness) -> datetime | None:
         """The instant up to which a copy is known to be its table's content, as screens show it."""
+        if copy.past is not None and freshness is not Freshness.FRESH:
+            return None
         # A check that finds a change does not make the copy equal its table until then.
         return copy.as_of if freshness is Freshness.STALE else self.fresh_as_of([copy])[0]
 
