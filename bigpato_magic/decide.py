@@ -198,7 +198,7 @@ def _local(sql: str, plan: QueryPlan, copies: Mapping[TableId, TableCopy]) -> Lo
     if isinstance(plan.compiled, Compiled):
         return RunLocal(plan.compiled.sql, plan.compiled, read)
     if plan.evaluable:
-        return RunInEvaluator(sql, read, plan.query.outputs, plan.compiled.reasons)
+        return RunInEvaluator(sql, read, plan.query.outputs, plan.compiled.reasons, plan.query.routines)
     if isinstance(plan.split, Split):
         return RunSplit(sql, plan.split.compiled, plan.split.upper, read, plan.compiled.reasons)
     raise ValueError("the plan cannot run here")

@@ -121,7 +121,7 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
     verdicts = runner.tier.facts.check(copies, request.max_staleness, request.offline) if copies else {}
     checked = replace(inputs, verdicts=verdicts)
     is_query = not any(reason.code == "not-a-query" for reason in inputs.blockers)
-    compiled = inputs.plan.compiled if inputs.plan else _compiled(request, paths, facts) if is_query else None
+    compiled = inputs.plan.compiled if inputs.plan else _compiled(runner, request, paths, facts) if is_query else None
     standing_in = {basis.table: copy for copy in copies for basis in copy.bases}
     obstacles = _obstacles({table: fact for table, fact in facts.items() if table not in standing_in})
     states = tuple(
@@ -135,7 +135,7 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
     size, error = _dry_run(runner, request, len(states))
     if error is not None and isinstance(decision, RunOnBigQuery):
         _show_ways_out(error, runner, request, inputs, decision)
-        error = error if _has_place(error) else _invalid(request, paths, facts, copies) or error
+        error = error if _has_place(error) else _invalid(runner, request, paths, facts, copies) or error
     return Explanation(
         decision=decision,
         tables=states,
@@ -200,15 +200,17 @@ def _distinct(reasons: Iterable[Reason], obstacles: Mapping[TableId, Reason]) ->
     return dict.fromkeys(known)
 
 
-def _compiled(request: Request, paths: Mapping[tuple[str, ...], TableId], facts: Facts) -> Compiled | Refused | None:
+def _compiled(
+    runner: QueryRunner, request: Request, paths: Mapping[tuple[str, ...], TableId], facts: Facts
+) -> Compiled | Refused | None:
     """What compiling says as if all tables were here."""
     known = {table: fact for table, fact in facts.items() if isinstance(fact, TableFacts)}
     if not googlesql.ready() or any(table not in known for table in paths.values()):
         return None
     try:
-        query = googlesql.analyze(
-            request.sql, {path: known[table] for path, table in paths.items()}, request.parameters
-        )
+        described = {path: known[table] for path, table in paths.items()}
+        routines = runner.planner.routines.of(request)
+        query = googlesql.analyze(request.sql, described, request.parameters, routines)
     except (QueryError, AnalyzerUnavailable) as error:
         return Refused((Reason("invalid", str(error)),))
     return compile_query(query, {t: LocalTable(f'"{t.table}"', known[t].columns) for t in query.tables})
@@ -271,7 +273,11 @@ def _show_ways_out(
 
 
 def _invalid(
-    request: Request, paths: Mapping[tuple[str, ...], TableId], facts: Facts, copies: Sequence[TableCopy]
+    runner: QueryRunner,
+    request: Request,
+    paths: Mapping[tuple[str, ...], TableId],
+    facts: Facts,
+    copies: Sequence[TableCopy],
 ) -> QueryError | None:
     """What Google's analyzer says against the query, by what is known of its tables."""
     held = {copy.table: copy.facts for copy in copies}
@@ -282,7 +288,7 @@ def _invalid(
     try:
         if googlesql.ready() and len(known) == len(paths):
             googlesql.table_names(request.sql)
-            googlesql.analyze(request.sql, known, request.parameters)
+            googlesql.analyze(request.sql, known, request.parameters, runner.planner.routines.of(request))
     except QueryError as error:
         return error
     except AnalyzerUnavailable:

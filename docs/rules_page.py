@@ -36,6 +36,15 @@ An error is an answer: a query that fails on BigQuery never gets a frame here.
   another value: at most an error, for what is left out. If DuckDB meets that error, the query goes to BigQuery.
 
 How this is kept from DuckDB's optimizer: [rule by rule](optimizer.md).
+
+## Functions of your own
+
+SQL functions, those of a cell (`CREATE TEMP FUNCTION`) and those that last (`SELECT mozfun.norm.os(x)`), are written out by
+Google's analyzer: their bodies stand in place of the calls, arguments are evaluated once and coerced as declared, and each
+construct in them is judged as if you had written it. Those that last are asked for with each query (`routines.get`, free),
+so it is the function that BigQuery would run; with `max_staleness` an earlier answer does. BigQuery runs the others:
+aggregate and table functions, those in other languages, remote ones, those that read tables or the clock, and a query in
+which one name stands for two functions.
 """
 
 FOR_EVER = {

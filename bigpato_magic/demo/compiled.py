@@ -145,4 +145,4 @@ def evaluated(
             raise AnalyzerUnavailable("the evaluator knows no GEOGRAPHY")
         contents[table] = (state, answer(view) if view else rows(state, outputs))
     with googlesql.stopped_by(Cancel() if cancel is None else cancel):
-        return googlesql.evaluate(meaning.query.sql, contents, parameters)
+        return googlesql.evaluate(meaning.query.sql, contents, parameters, routines=meaning.query.routines)

@@ -36,7 +36,7 @@ from bigpato_magic.local.supervise import closed, heeding_ctrl_c
 from bigpato_magic.pruning.pushdown import partition_domains
 from bigpato_magic.sql.physical import identifier, text
 from bigpato_magic.status import Cancel
-from bigpato_magic.types import Compiled, Kind, OutputColumn, TableId, TableKind
+from bigpato_magic.types import Compiled, Kind, OutputColumn, RoutineFacts, TableId, TableKind
 
 _NO_FUNCTION = re.compile(r'\b\w++ Function with name "?(\w+)"? (?:does not exist|is not in the catalog)')
 _GUARD = "route: "
@@ -71,6 +71,11 @@ class Prepared:
     def bytes_processed(self) -> int:
         """Logical bytes of the columns read, whole: https://cloud.google.com/bigquery/pricing#on_demand_pricing."""
         return sum(bytes_read(state, self.columns[t]) for t, state in self.states.items())
+
+    @property
+    def routines(self) -> frozenset[RoutineFacts]:
+        """The functions that it calls, as far as the analyzer tells."""
+        return self.meaning.routines if self.meaning else frozenset()
 
     @property
     def tables(self) -> tuple[TableId, ...]:
@@ -143,10 +148,10 @@ class Engine:
             PermissionDenied: a policy tag.
         """
         at = replace(context, snapshot=context.snapshot or self.history.now())
-        meaning = meaning_of(sql, self.states_at(at), at)
+        meaning = meaning_of(sql, self.states_at(at), at, self.history.routines)
         if meaning is not None and names_a_past(sql):
             sql, at = of_then(meaning, at)
-            meaning = meaning_of(sql, self.states_at(at), at)
+            meaning = meaning_of(sql, self.states_at(at), at, self.history.routines)
         if meaning is None:
             query = resolved_query(sql, self.states_at(at), at)
             columns = st.columns_named(query.statement, query.states)

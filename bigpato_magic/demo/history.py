@@ -10,16 +10,16 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from bigpato_magic import forks
-from bigpato_magic.demo.sqltypes import column_from_json, column_json
-from bigpato_magic.types import Column, Partitioning, PartitionUnit, TableId, TableKind
+from bigpato_magic.demo.sqltypes import column_from_json, column_json, routine_from_json, routine_json
+from bigpato_magic.types import Column, Partitioning, PartitionUnit, RoutineFacts, RoutineId, TableId, TableKind
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS clock(last INTEGER NOT NULL);
@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS versions(
 CREATE INDEX IF NOT EXISTS versions_by_name ON versions(project, dataset, name, until);
 CREATE TABLE IF NOT EXISTS buffers(
     project TEXT, dataset TEXT, name TEXT, since INTEGER, until INTEGER, part TEXT);
+CREATE TABLE IF NOT EXISTS routines(
+    project TEXT, dataset TEXT, name TEXT, facts TEXT, PRIMARY KEY (project, dataset, name));
 CREATE TABLE IF NOT EXISTS policies(project TEXT, dataset TEXT, name TEXT, predicate TEXT, grantees TEXT);
 """
 _KEY = "project = ? AND dataset = ? AND name = ?"
@@ -190,6 +192,19 @@ class Change:
         """Take all row-level security of the table away."""
         self._db.execute(f"DELETE FROM policies WHERE {_KEY}", _key(table))
 
+    def routine(self, routine: RoutineId) -> RoutineFacts | None:
+        """The function of that name, None where there is none."""
+        return _routine(self._db, routine)
+
+    def put_routine(self, routine: RoutineFacts) -> None:
+        """Make a function, or put it in an older one's place."""
+        values = (routine.id.project, routine.id.dataset, routine.id.routine, json.dumps(routine_json(routine)))
+        self._db.execute("INSERT OR REPLACE INTO routines VALUES (?, ?, ?, ?)", values)
+
+    def drop_routine(self, routine: RoutineId) -> None:
+        """Take a function away."""
+        self._db.execute(f"DELETE FROM routines WHERE {_KEY}", astuple(routine))
+
     def add_dataset(self, project: str, dataset: str, location: str) -> None:
         """Make a dataset, unless it is there."""
         self._db.execute("INSERT OR IGNORE INTO datasets VALUES (?, ?, ?)", (project, dataset, location))
@@ -248,6 +263,12 @@ class TableHistory:
             instant = self._now(db) if at is None else to_micros(at)
             states = {table: _at(db, table, instant) for table in tables}
         return to_instant(instant), {table: state for table, state in states.items() if state}
+
+    def routines(self, routines: Sequence[RoutineId]) -> dict[RoutineId, RoutineFacts]:
+        """The functions of these names, as they are now; those that are not there are left out."""
+        with self._locked() as db:
+            there = {routine: _routine(db, routine) for routine in routines}
+        return {routine: facts for routine, facts in there.items() if facts is not None}
 
     def tables(self, project: str, dataset: str) -> list[TableId]:
         """Names of the tables and views of a dataset, sorted."""
@@ -318,6 +339,11 @@ class TableHistory:
 
 def _key(table: TableId) -> tuple[str, str, str]:
     return table.project, table.dataset, table.table
+
+
+def _routine(db: sqlite3.Connection, routine: RoutineId) -> RoutineFacts | None:
+    row = db.execute(f"SELECT facts FROM routines WHERE {_KEY}", astuple(routine)).fetchone()
+    return routine_from_json(routine, json.loads(row[0])) if row else None
 
 
 def _current(db: sqlite3.Connection, table: TableId) -> TableState | None:

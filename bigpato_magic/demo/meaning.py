@@ -10,8 +10,9 @@ from bigpato_magic import googlesql
 from bigpato_magic.demo.context import Context
 from bigpato_magic.demo.history import TableState
 from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
+from bigpato_magic.googlesql.routines import Ask
 from bigpato_magic.resolved.determinism import repeatable
-from bigpato_magic.types import AnalyzedQuery, OutputColumn, TableId
+from bigpato_magic.types import AnalyzedQuery, OutputColumn, RoutineFacts, TableId
 
 Lookup = Callable[[set[TableId]], Mapping[TableId, TableState]]
 Visible = Callable[[TableState, bool], str]
@@ -64,18 +65,24 @@ class Meaning:
         return columns
 
     @property
+    def routines(self) -> frozenset[RoutineFacts]:
+        """The functions that are called, by views too."""
+        return frozenset(routine for part in self.parts() for routine in part.query.routines.values())
+
+    @property
     def repeatable(self) -> bool:
         """Whether the same rows give the same answer each time."""
         return all(repeatable(part.query.tree) for part in self.parts())
 
 
-def meaning_of(sql: str, lookup: Lookup, context: Context) -> Meaning | None:
+def meaning_of(sql: str, lookup: Lookup, context: Context, routines: Ask) -> Meaning | None:
     """What one query means; None where the analyzer is not ready, or leaves the query to BigQuery.
 
     Args:
         sql: the query.
         lookup: gives the states of tables, all of one instant; raises QueryError where one is not there.
         context: of the query.
+        routines: gives functions, as they are now.
 
     Raises:
         QueryError: what BigQuery would say is wrong with it, and where.
@@ -85,7 +92,7 @@ def meaning_of(sql: str, lookup: Lookup, context: Context) -> Meaning | None:
     if not googlesql.ready():
         return None
     try:
-        meaning = _meaning(sql, lookup, context, MAX_VIEW_DEPTH)
+        meaning = _meaning(sql, lookup, context, routines, MAX_VIEW_DEPTH)
     except AnalyzerUnavailable:
         return None
     except TableNotFound:
@@ -98,18 +105,19 @@ def meaning_of(sql: str, lookup: Lookup, context: Context) -> Meaning | None:
     return meaning
 
 
-def _meaning(sql: str, lookup: Lookup, context: Context, depth: int) -> Meaning:
+def _meaning(sql: str, lookup: Lookup, context: Context, routines: Ask, depth: int) -> Meaning:
     if not depth:
         raise QueryError("Views are nested too deeply.")
     named = {path: context.full_name(path) for path in googlesql.table_names(sql)}
     states = lookup(set(named.values()))
-    query = googlesql.analyze(sql, {path: states[table] for path, table in named.items()}, context.parameters)
+    called = googlesql.named(sql, context.project, routines)
+    query = googlesql.analyze(sql, {path: states[table] for path, table in named.items()}, context.parameters, called)
     views = {}
     for table, read in query.tables.items():
         if definition := states[table].definition:
             columns = ", ".join(f"`{name}`" for name in sorted(read.columns)) or "1 AS one"
             text = f"SELECT {columns} FROM ({definition})"
-            views[table] = _meaning(text, lookup, replace(context, parameters=()), depth - 1)
+            views[table] = _meaning(text, lookup, replace(context, parameters=()), routines, depth - 1)
     return Meaning(query, {table: states[table] for table in named.values()}, views)
 
 

@@ -72,7 +72,12 @@ class Queries:
     def _change(self, sql: str, context: Context, cancel: Cancel | None) -> WarehouseResult:
         import pyarrow as pa
 
-        done = self._changed(_parsed(sql), context, cancel)
+        from bigpato_magic.demo import routines
+
+        if routines.is_about_one(sql):
+            done = routines.change(self.engine().history, sql, context)
+        else:
+            done = self._changed(_parsed(sql), context, cancel)
         return WarehouseResult(
             pa.table({}),
             (),
@@ -175,7 +180,8 @@ def _cache_key(sql: str, context: Context, prepared: Prepared) -> Any:
     states = prepared.states.values()
     if any(s.buffered or s.policies for s in states) or not states:
         return None
-    versions = tuple(sorted((s.id, s.etag) for s in states))
+    versions = tuple(sorted((str(s.id), s.etag) for s in states))
+    versions += tuple(sorted((str(r.id), r.etag) for r in prepared.routines))
     return (
         sql,
         repr(context.parameters),

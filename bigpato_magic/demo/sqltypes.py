@@ -1,4 +1,4 @@
-"""BigQuery's types in the demo warehouse's words: DuckDB's, and their logical sizes in bytes; columns as JSON."""
+"""BigQuery's types in the demo warehouse's words: DuckDB's, and their logical sizes in bytes; columns and functions as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from bigpato_magic.parameters import parse_type
 from bigpato_magic.sql.physical import SCALARS, identifier
-from bigpato_magic.types import FIXED_BYTES, Column, Kind, SqlType
+from bigpato_magic.types import FIXED_BYTES, Column, Kind, RoutineFacts, RoutineId, SqlType
 
 # How a value of the type is held while DuckDB computes. DuckDB has no BIGNUMERIC and no GEOGRAPHY: they travel
 # as text, and `statement.refuse_traps` refuses every query that would compute with them.
@@ -38,6 +38,27 @@ def column_from_json(data: dict[str, Any]) -> Column:
     """What `column_json` made."""
     parameters = tuple((name, value) for name, value in data["parameters"])
     return Column(**data | {"type": parse_type(data["type"]), "parameters": parameters})
+
+
+def routine_json(routine: RoutineFacts) -> dict[str, Any]:
+    """All of a function but its name, as `routine_from_json` takes it."""
+    return {
+        "arguments": [(name, kind and str(kind)) for name, kind in routine.arguments],
+        "returns": routine.returns and str(routine.returns),
+        "body": routine.body,
+        "kind": routine.kind,
+        "language": routine.language,
+        "etag": routine.etag,
+    }
+
+
+def routine_from_json(id_: RoutineId, data: dict[str, Any]) -> RoutineFacts:
+    """The function of that name of which `routine_json` made this."""
+    typed = {
+        "arguments": tuple((name, kind and parse_type(kind)) for name, kind in data["arguments"]),
+        "returns": data["returns"] and parse_type(data["returns"]),
+    }
+    return RoutineFacts(id_, **data | typed)
 
 
 def size_sql(value: str, sql_type: SqlType, depth: int = 0) -> str:

@@ -33,6 +33,8 @@ from bigpato_magic.types import (
     Parameter,
     PartitionFacts,
     Partitioning,
+    RoutineFacts,
+    RoutineId,
     SqlType,
     TableFacts,
     TableId,
@@ -124,6 +126,15 @@ class DemoWarehouse:
             missing = None if state else not_found(table, self._history.datasets(table.project))
             answers[table] = facts_of(state, instant) if state else missing or WarehouseError("gone")
         return answers
+
+    def routines(self, routines: Sequence[RoutineId]) -> Mapping[RoutineId, RoutineFacts | BigPatoError]:
+        """What each function is now; an error in place of facts where one is met."""
+        try:
+            self._call("facts")
+        except BigPatoError as error:
+            return dict.fromkeys(routines, error)
+        missing = {r: WarehouseError(f"Not found: Routine {r.project}:{r.dataset}.{r.routine}") for r in routines}
+        return {**missing, **self._history.routines(routines)}
 
     def tables(self, project: str | None = None, dataset: str | None = None) -> list[TableId]:
         """All tables and views of a dataset; without one, of the default dataset, or of all where that is not there.

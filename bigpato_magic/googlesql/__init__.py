@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from bigpato_magic.googlesql.evaluation import can_evaluate as can_evaluate
     from bigpato_magic.googlesql.evaluation import evaluate as evaluate
     from bigpato_magic.googlesql.rebuild import build_sql as build_sql
+    from bigpato_magic.googlesql.routines import called as called
+    from bigpato_magic.googlesql.routines import named as named
+    from bigpato_magic.googlesql.routines import routine_of as routine_of
     from bigpato_magic.googlesql.statements import statement_kind as statement_kind
     from bigpato_magic.googlesql.statements import written_tables as written_tables
     from bigpato_magic.googlesql.text import builtin_functions as builtin_functions
@@ -38,12 +41,15 @@ _LATE = {
     "TooManyRows": "upper_part",
     "analyze": "analysis",
     "build_sql": "rebuild",
+    "called": "routines",
     "builtin_functions": "text",
     "can_evaluate": "evaluation",
     "evaluate": "evaluation",
     "evaluate_upper": "upper_part",
     "format_sql": "text",
+    "named": "routines",
     "prepare_upper": "upper_part",
+    "routine_of": "routines",
     "statement_kind": "statements",
     "table_names": "analysis",
     "written_tables": "statements",

@@ -63,35 +63,54 @@ BODIES = {function.name: function.body for function in FUNCTIONS if function.bod
 def add(catalog: Any) -> None:
     """Put them into a `SimpleCatalogProto`."""
     for function in FUNCTIONS:
-        _fill(catalog.custom_function.add(), function)
+        typed = tuple((name, SqlType(Kind(kind)) if kind else None) for name, kind in function.arguments)
+        returns = SqlType(Kind(function.result)) if function.result else None
+        known = catalog.custom_function.add()
+        fill(known, function.name, typed, returns, body=function.body, aggregate=function.aggregate)
+        if function.constant:
+            known.signature[0].argument[-1].options.must_be_constant = True
+            known.signature[0].argument[-1].options.must_be_non_null = True
     for alias in ALIASES:
         named = catalog.named_type.add()
         named.name = alias
         fill_type(named.type, SqlType(Kind.INT64))
 
 
-def _fill(known: Any, function: Added) -> None:
-    known.name_path.append(function.name)
-    known.group = TEMPLATED if function.body else _BUILT_IN
-    known.mode = AGGREGATE if function.aggregate else SCALAR
+def fill(
+    known: Any,
+    name: str,
+    arguments: tuple[tuple[str, SqlType | None], ...],
+    returns: SqlType | None,
+    *,
+    body: str,
+    aggregate: bool = False,
+) -> None:
+    """Write a function into an empty `FunctionProto`.
+
+    Args:
+        known: the proto.
+        name: without what stands before its dots.
+        arguments: names and types; None takes any.
+        returns: the type that the body is coerced to, None for its own.
+        body: GoogleSQL over the arguments' names, '' where a rule knows the function.
+        aggregate: it is one.
+    """
+    known.name_path.append(name)
+    known.group = TEMPLATED if body else _BUILT_IN
+    known.mode = AGGREGATE if aggregate else SCALAR
     signature = known.signature.add()
     signature.options.rejects_collation = True
-    for name, kind in function.arguments:
+    for argument_name, kind in arguments:
         argument = signature.argument.add()
         _type(argument, kind)
-        argument.options.argument_name = name
-    if function.constant:
-        signature.argument[-1].options.must_be_constant = True
-        signature.argument[-1].options.must_be_non_null = True
-    _type(signature.return_type, function.result)
-    if function.body:
-        known.templated_sql_function_argument_name.extend(name for name, _ in function.arguments)
-        known.parse_resume_location.input = function.body
+        argument.options.argument_name = argument_name
+    _type(signature.return_type, returns)
+    if body:
+        known.templated_sql_function_argument_name.extend(argument_name for argument_name, _ in arguments)
+        known.parse_resume_location.input = body
 
 
-def _type(argument: Any, kind: str | None) -> None:
-    from zetasql.wasi._pb2.zetasql.public import type_pb2
-
+def _type(argument: Any, kind: SqlType | None) -> None:
     argument.kind = (
         argument.DESCRIPTOR.fields_by_name["kind"]
         .enum_type.values_by_name["ARG_TYPE_FIXED" if kind else "ARG_TYPE_ARBITRARY"]
@@ -99,4 +118,4 @@ def _type(argument: Any, kind: str | None) -> None:
     )
     argument.num_occurrences = 1
     if kind:
-        argument.type.type_kind = type_pb2.TypeKind.Value(f"TYPE_{kind}")
+        fill_type(argument.type, kind)

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
 from bigpato_magic.googlesql import catalog, functions, options
 from bigpato_magic.googlesql.calls import TooLong
 from bigpato_magic.googlesql.catalog import CatalogTable, Described, Path
+from bigpato_magic.googlesql.functions import Routines
 from bigpato_magic.googlesql.instance import AnalyzerError, message
 from bigpato_magic.googlesql.service import Role, lend
 from bigpato_magic.googlesql.source import SourceText, prepared
@@ -56,6 +58,7 @@ def analyze(
     sql: str,
     tables: Mapping[Path, Described] | None = None,
     parameters: Iterable[Parameter] | Mapping[str, SqlType] = (),
+    routines: Routines = MappingProxyType({}),
     *,
     zone: str = UTC,
 ) -> AnalyzedQuery:
@@ -66,6 +69,7 @@ def analyze(
         tables: the table that each path of `table_names(sql)` means.
         parameters: the query's parameters, or the types of its named ones. Types of those not told are inferred, if
             they are named or none is told.
+        routines: the persistent functions that it calls, and those that their bodies call: `routines.named`.
         zone: that times written without one are of.
 
     Raises:
@@ -73,9 +77,9 @@ def analyze(
         AnalyzerUnavailable: the analyzer is not ready, gave up, or BigQuery may know what it does not.
     """
     entries = catalog.entries(tables or {})
-    source = prepared(sql, (tables or {}).keys())
+    source = prepared(sql, (*(tables or {}), *routines))
     with asking(source) as instance:
-        return meaning(instance, source, entries, replace(Declared.of(parameters), zone=zone))
+        return meaning(instance, source, entries, replace(Declared.of(parameters), zone=zone), routines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,11 @@ class Declared:
 
 
 def meaning(
-    instance: Instance, source: SourceText, entries: tuple[CatalogTable, ...], declared: Declared
+    instance: Instance,
+    source: SourceText,
+    entries: tuple[CatalogTable, ...],
+    declared: Declared,
+    routines: Routines = MappingProxyType({}),
 ) -> AnalyzedQuery:
     """`analyze`, by an instance that is already lent.
 
@@ -128,9 +136,10 @@ def meaning(
         source: the text.
         entries: the tables that it may name.
         declared: types of its parameters.
+        routines: that it calls.
     """
-    statement, known = _resolved(instance, entries, source.sent, declared)
-    return _analyzed(source.sql, statement, entries, known)
+    statement, known = _resolved(instance, entries, source.sent, declared, routines)
+    return replace(_analyzed(source.sql, statement, entries, known), routines=routines)
 
 
 def first_question(instance: Instance) -> None:
@@ -142,8 +151,16 @@ def first_question(instance: Instance) -> None:
 Resolved = tuple[Any, tuple[CatalogTable, ...]]
 
 
-def _resolved(instance: Instance, entries: tuple[CatalogTable, ...], sql: str, declared: Declared) -> Resolved:
+def _resolved(
+    instance: Instance,
+    entries: tuple[CatalogTable, ...],
+    sql: str,
+    declared: Declared,
+    routines: Routines = MappingProxyType({}),
+) -> Resolved:
     def ask(wanted: Any) -> Resolved:
+        if routines:
+            return options.lazily(lambda w: (functions.resolved(instance, entries, sql, w, routines), entries), wanted)
         return options.lazily(partial(_asked, instance, entries, sql), wanted)
 
     try:

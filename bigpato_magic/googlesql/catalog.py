@@ -173,7 +173,7 @@ def simple_catalog(instance: Instance, wanted: tuple[CatalogTable, ...]) -> Any:
     root.builtin_function_options.CopyFrom(options.function_options(instance))
     added.add(root)
     for number, entry in enumerate(wanted, 1):
-        _fill(_folder(root, entry.path[:-1]).table.add(), entry, number)
+        _fill(folder(root, entry.path[:-1]).table.add(), entry, number)
     return root
 
 
@@ -186,7 +186,8 @@ def descriptor_pools() -> Any:
     return pools
 
 
-def _folder(catalog: Any, path: Path) -> Any:
+def folder(catalog: Any, path: Path) -> Any:
+    """The catalogue of a path inside another one, made where it is not there."""
     for part in path:
         known = next((inner for inner in catalog.catalog if inner.name.lower() == part.lower()), None)
         catalog = known or catalog.catalog.add(name=part)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, ParameterError
 from bigpato_magic.googlesql import analysis, catalog, functions, options, rows
 from bigpato_magic.googlesql.analysis import Declared
 from bigpato_magic.googlesql.catalog import CatalogTable, Described, Path
+from bigpato_magic.googlesql.functions import Routines
 from bigpato_magic.googlesql.instance import AnalyzerError, message
 from bigpato_magic.googlesql.rebuild import Rebuilt, rebuilt
 from bigpato_magic.googlesql.service import Role
@@ -53,7 +55,12 @@ class WorkLimits:
 
 
 def evaluate(
-    sql: str, tables: Contents | None = None, parameters: Sequence[Parameter] = (), *, limits: WorkLimits = WorkLimits()
+    sql: str,
+    tables: Contents | None = None,
+    parameters: Sequence[Parameter] = (),
+    *,
+    limits: WorkLimits = WorkLimits(),
+    routines: Routines = MappingProxyType({}),
 ) -> pa.Table:
     """BigQuery's answer, as the evaluator computes it.
 
@@ -63,6 +70,7 @@ def evaluate(
             Arrow table with at least the columns that the query reads, by name.
         parameters: with their values.
         limits: of the rows handed over.
+        routines: persistent functions that it calls, see `analysis.analyze`.
 
     Returns:
         A `pyarrow.Table` with the schema of `frames.arrow_schema`.
@@ -74,9 +82,9 @@ def evaluate(
     contents = _by_path(sql, tables or {})
     entries = catalog.entries({path: table for path, (table, _) in contents.items()})
     told = named(parameters)
-    source = prepared(sql, contents.keys(), named=any(p.name is None for p in parameters))
+    source = prepared(sql, (*contents, *routines), named=any(p.name is None for p in parameters))
     with analysis.asking(source, Role.EVALUATE) as instance:
-        query = analysis.meaning(instance, source, entries, Declared.of(told))
+        query = analysis.meaning(instance, source, entries, Declared.of(told), routines)
         data = {table.id: held for table, held in contents.values()}
         if left := foreign(query.tree):
             raise AnalyzerUnavailable(f"{left} is left to BigQuery")
@@ -177,7 +185,7 @@ def _written(
     instance: Instance, source: SourceText, query: AnalyzedQuery, entries: tuple[CatalogTable, ...]
 ) -> Rebuilt:
     """The query for the evaluator, which finds tables at the top of a catalogue only, and takes one statement."""
-    if not entries and not functions.begin(source.sent):
+    if not entries and not query.routines and not functions.begin(source.sent):
         return Rebuilt(source.sent, ())
     return rebuilt(instance, query.tree, entries)
 

@@ -1,26 +1,33 @@
-"""Functions that a cell declares for its own query: `CREATE TEMP FUNCTION f(x INT64) AS (x * 2); SELECT f(a) …`.
+"""Functions that a cell declares for its own query, and persistent ones that it calls.
 
-Where their bodies are GoogleSQL, the analyzer puts them in place of the calls, with arguments evaluated once and
-coerced as declared.
+`CREATE TEMP FUNCTION f(x INT64) AS (x * 2); SELECT f(a), p.d.g(a) …`. Where their bodies are GoogleSQL, the analyzer puts
+them in place of the calls, with arguments evaluated once and coerced as declared: https://cloud.google.com/bigquery/docs/user-defined-functions
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable
-from bigpato_magic.googlesql import catalog, options
+from bigpato_magic.googlesql import added, catalog, options
 from bigpato_magic.googlesql.added import AGGREGATE, SCALAR, TEMPLATED
 from bigpato_magic.googlesql.instance import message
 from bigpato_magic.googlesql.lexer import tokens
+from bigpato_magic.googlesql.source import prepared
 from bigpato_magic.resolved import tree
+from bigpato_magic.types import RoutineFacts
 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
 
+Routines = Mapping[catalog.Path, RoutineFacts]
+"""Persistent functions, by the names that texts have for them."""
 PREFIX = re.compile(f"{TEMPLATED}:", re.IGNORECASE)
 _DECLARES = "Statement not supported: CreateFunction"
 _WORD = re.compile(r"\w+")
@@ -39,25 +46,33 @@ def are_declared(message: str) -> bool:
     return message.startswith(_DECLARES)
 
 
-def resolved(instance: Instance, entries: tuple[catalog.CatalogTable, ...], sql: str, settings: Any) -> Any:
-    """The resolved statement of a query that comes after the functions that it uses.
+def resolved(
+    instance: Instance,
+    entries: tuple[catalog.CatalogTable, ...],
+    sql: str,
+    settings: Any,
+    routines: Routines = MappingProxyType({}),
+) -> Any:
+    """The resolved statement of a query that comes after the functions that it declares, if any.
 
     Args:
         instance: the analyzer's.
         entries: the tables.
         sql: the whole text.
         settings: `AnalyzerOptionsProto` of the query.
+        routines: persistent functions, by the names that the text and their bodies have for them.
 
     Raises:
         AnalyzerError: BigQuery would refuse the text.
-        AnalyzerUnavailable: a function is not SQL or not temporary, the text is a script, or it comes to too many calls.
+        AnalyzerUnavailable: a function is not SQL or makes no values, the text is a script, or it comes to too many calls.
     """
     wide = deepcopy(settings)
     wide.language_options.supported_statement_kinds[:] = options.parsing_options(instance).supported_statement_kinds
     known = catalog.simple_catalog(instance, entries)
+    count = _Calls(sql)
+    add(known, routines, count)
     request = message("Analyze", options=wide, simple_catalog=known, descriptor_pool_list=catalog.descriptor_pools())
     request.parse_resume_location.input = sql
-    count = _Calls(sql)
     while True:
         answer = instance.call("Analyze", request)
         request.parse_resume_location.byte_position = answer.resume_byte_position
@@ -77,21 +92,67 @@ class _Calls:
         self._of: dict[str, int] = {}
         self._all = 0
 
-    def add(self, name: str, body: str) -> None:
+    def add(self, name: str, body: str, *, declared: bool = True) -> None:
         """Count one more function's own call and those that it makes, wherever the text mentions it.
+
+        Args:
+            name: the function's.
+            body: its text.
+            declared: the text mentions it once to declare it.
 
         Raises:
             AnalyzerUnavailable: they are too many.
         """
         words = _words(body)
         name = name.lower()
-        self._of[name] = 1 + sum(times * self._of.get(word, 0) for word, times in words.items())
-        self._all += max(0, self._words[name] - 1) * self._of[name]
+        calls = 1 + sum(times * self._of.get(word, 0) for word, times in words.items())
+        self._of[name] = max(calls, self._of.get(name, 0))
+        self._all += max(0, self._words[name] - declared) * self._of[name]
         if self._all > MOST_CALLS:
             raise AnalyzerUnavailable(
                 f"functions of this text that call one another come to more than {MOST_CALLS} calls, "
                 "which is left to BigQuery"
             )
+
+
+def add(known: Any, routines: Routines, count: _Calls | None = None) -> None:
+    """Put persistent functions into a `SimpleCatalogProto`.
+
+    Args:
+        known: the catalogue.
+        routines: by the names that texts have for them.
+        count: hears of each, those that others call before these.
+
+    Raises:
+        AnalyzerUnavailable: a name does not spell its routine letter by letter, its calls cannot be written out, or it calls
+            itself.
+    """
+    for path, routine in _callees_first({catalog.split(path): routine for path, routine in routines.items()}):
+        _check(path, routine)
+        *folders, name = path
+        function = catalog.folder(known, tuple(folders)).custom_function.add()
+        body = prepared(routine.body, routines.keys()).sent
+        added.fill(function, name, routine.arguments, routine.returns, body=body)
+        if count is not None:
+            count.add(name, routine.body, declared=False)
+
+
+def _callees_first(routines: Routines) -> Iterator[tuple[catalog.Path, RoutineFacts]]:
+    """Each after all whose names its body has among its words."""
+    last = {path: path[-1].lower() for path in routines}
+    words = {path: _words(routine.body).keys() for path, routine in routines.items()}
+    order = TopologicalSorter({p: {q for q in routines if q != p and last[q] in words[p]} for p in routines})
+    try:
+        yield from ((path, routines[path]) for path in order.static_order())
+    except CycleError:
+        raise AnalyzerUnavailable("functions that seem to call one another in a circle are left to BigQuery") from None
+
+
+def _check(path: catalog.Path, routine: RoutineFacts) -> None:
+    if not f".{routine.id}".endswith("." + ".".join(path)):
+        raise AnalyzerUnavailable(f"{'.'.join(path)} does not name {routine.id}: BigQuery's names know case")
+    if (obstacle := routine.obstacle) is not None:
+        raise AnalyzerUnavailable(obstacle)
 
 
 def _words(sql: str) -> Counter[str]:

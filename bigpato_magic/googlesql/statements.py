@@ -99,7 +99,7 @@ def statement_kind(sql: str) -> str:
         QueryError: a syntax error, with its place.
         AnalyzerUnavailable: the analyzer is not ready, or gave up.
     """
-    statements = [statement for statement in _statements(sql) if not _declares_function(statement)] or _statements(sql)
+    statements = [statement for statement in parsed(sql) if not _declares_function(statement)] or parsed(sql)
     if len(statements) > 1:
         return "SCRIPT"
     return _kind(statements[0])
@@ -111,7 +111,7 @@ def written_tables(sql: str) -> tuple[Path, ...] | None:
     Temporary tables are not among them. It never raises: what cannot be read may change any table.
     """
     try:
-        statements = [statement for top in _statements(sql) for statement in _inner(top)]
+        statements = [statement for top in parsed(sql) for statement in _inner(top)]
     except (QueryError, AnalyzerUnavailable):
         return None
     if any(tree.name(statement) not in _WRITES and tree.name(statement) not in _HARMLESS for statement in statements):
@@ -123,7 +123,7 @@ def written_tables(sql: str) -> tuple[Path, ...] | None:
     return tuple(dict.fromkeys(path for path in written if path not in temporary))
 
 
-def _statements(sql: str) -> list[Any]:
+def parsed(sql: str) -> list[Any]:
     """The statements at the top of a text."""
     with asking(SourceText(sql, sql)) as instance:
         answer = instance.call("Parse", sql_statement=sql, allow_script=True, options=options.parsing_options(instance))

@@ -126,7 +126,8 @@ class LocalRuns:
     def _rows(self, request: Request, decision: LocalDecision, stop: Cancel) -> Any:
         if isinstance(decision, RunInEvaluator):
             contents = {copy.table: (facts_of(copy), self.engine.rows(copy)) for copy in decision.copies}
-            return googlesql.evaluate(decision.sql, contents, normalized(request.parameters))
+            parameters = normalized(request.parameters)
+            return googlesql.evaluate(decision.sql, contents, parameters, routines=decision.routines)
         rows = self.engine.execute(
             decision.compiled,
             decision.copies,

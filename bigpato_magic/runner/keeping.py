@@ -27,6 +27,8 @@ def source_of(
     """
     if result.statement != "SELECT" or request.options.snapshot is not None or not query.tables.keys() <= before.keys():
         return None
+    if query.routines:
+        return None  # they were told after the job began, and may have been others then
     today = request.moment.date() if request.moment else None
     if today is not None and today != now.date():
         return None  # at midnight nobody knows which day BigQuery has taken for today

@@ -16,6 +16,8 @@ from bigpato_magic.lru import LruCache, hashable
 from bigpato_magic.runner.kept import Copies, KeptRelations, Named, plan_over
 from bigpato_magic.runner.narrowed import narrowed
 from bigpato_magic.runner.past import PastQuery, UnclearPast, out_of_reach, past_query
+from bigpato_magic.runner.routines import Named as Called
+from bigpato_magic.runner.routines import Routines
 from bigpato_magic.runner.splits import split
 from bigpato_magic.runner.unclear import unclear
 from bigpato_magic.sql import compile as compile_query
@@ -59,10 +61,12 @@ class QueryPlanner:
 
     Args:
         queries: what the tier does for queries.
+        routines: tells which functions a text calls.
         evaluator_rows: that the evaluator takes; 0 leaves it out.
     """
 
     queries: QueryAccess
+    routines: Routines
     evaluator_rows: int = 0
     _plans: LruCache[QueryPlan] = field(default_factory=LruCache)
     _names: LruCache[tuple[tuple[str, ...], ...]] = field(default_factory=LruCache)
@@ -116,7 +120,7 @@ class QueryPlanner:
         missing = dict.fromkeys(self.queries.absent(table) for table in tables.values() if table not in copies)
         if missing:
             return replace(blank, blockers=tuple(missing), copies=copies)
-        plan = self._known_plan(request, tables, copies)
+        plan = self._known_plan(request, tables, copies, self.routines.of(request))
         return replace(
             blank,
             blockers=unclear(plan.query, request.parameters),
@@ -255,21 +259,22 @@ class QueryPlanner:
             return (Reason("analyzer-busy", why),)
         return ()
 
-    def _known_plan(self, request: Request, tables: Named, copies: Copies) -> QueryPlan:
+    def _known_plan(self, request: Request, tables: Named, copies: Copies, routines: Called) -> QueryPlan:
         """The plan, made where the same was not planned before over the same copies."""
         quarantined = self.queries.quarantined()
-        key = hashable(_plan_key(request, tables, copies, quarantined))
-        return self._plans.of(key, lambda: self._plan(request, tables, copies, quarantined))
+        key = hashable((*_plan_key(request, tables, copies, quarantined), tuple(routines.items())))
+        return self._plans.of(key, lambda: self._plan(request, tables, copies, routines, quarantined))
 
     def _plan(
         self,
         request: Request,
         tables: Named,
         copies: Copies,
+        routines: Called,
         quarantined: frozenset[str],
     ) -> QueryPlan:
         facts = {path: facts_of(copies[table]) for path, table in tables.items()}
-        query = googlesql.analyze(request.sql, facts, request.parameters)
+        query = googlesql.analyze(request.sql, facts, request.parameters, routines)
         return self._compiled(request, query, copies, quarantined)
 
     def _compiled(

@@ -26,6 +26,7 @@ from bigpato_magic.runner.looks import Looks, NotRead
 from bigpato_magic.runner.missing import enrich
 from bigpato_magic.runner.offline import UNREACHABLE, way_out
 from bigpato_magic.runner.planner import QueryPlanner
+from bigpato_magic.runner.routines import Routines
 from bigpato_magic.runner.there import CloudRuns
 from bigpato_magic.runner.unnamed import Unnamed, Waiting
 from bigpato_magic.tier.journal.accounting import QueryText
@@ -80,7 +81,8 @@ class QueryRunner:
     ) -> None:
         self.warehouse, self.tier, self.status = warehouse, tier, status
         self._pool = ThreadPoolExecutor(_ASKING, "bigpato-check")
-        self.planner = QueryPlanner(tier.queries, evaluator_rows)
+        routines = Routines(warehouse, tier.freshness)
+        self.planner = QueryPlanner(tier.queries, routines, evaluator_rows)
         self._here = LocalRuns(tier.queries, engine, self.planner, warehouse.now)
         self._there = CloudRuns(warehouse, tier.queries, self.planner)
         self.looks = Looks(warehouse, tier.queries, self.planner, self._pool, look_below)

@@ -74,7 +74,8 @@ class CloudRuns:
         if len(facts) < len(answers):
             return None
         described = {path: facts[table] for path, table in tables.items()}
-        return narrowed(googlesql.analyze(request.sql, described, request.parameters), request, facts)
+        query = googlesql.analyze(request.sql, described, request.parameters, self.planner.routines.of(request))
+        return narrowed(query, request, facts)
 
     @contextmanager
     def _stale_while_running(self, request: Request) -> Iterator[None]:
@@ -89,6 +90,7 @@ class CloudRuns:
             yield
         finally:
             mark()
+            self.planner.routines.forget()
 
     def _written(self, request: Request) -> tuple[TableId, ...] | None:
         """The tables that the statement may change, None where it may be any."""

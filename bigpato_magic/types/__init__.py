@@ -28,6 +28,7 @@ from bigpato_magic.types.queries import (
     UpperPart,
     held_name,
 )
+from bigpato_magic.types.routines import RoutineFacts, RoutineId
 from bigpato_magic.types.sql import FIXED_BYTES, Kind, SqlType, StructField, array_of, struct_of
 from bigpato_magic.types.tables import (
     STORED,
@@ -76,6 +77,8 @@ __all__ = [
     "Refusal",
     "Refused",
     "Route",
+    "RoutineFacts",
+    "RoutineId",
     "RunInEvaluator",
     "RunLocal",
     "RunOnBigQuery",

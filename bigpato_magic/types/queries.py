@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from bigpato_magic.types.copies import ColumnStats, TableCopy
+from bigpato_magic.types.routines import RoutineFacts
 from bigpato_magic.types.sql import SqlType
 from bigpato_magic.types.tables import Column, TableFacts, TableId
 
@@ -105,6 +106,7 @@ class AnalyzedQuery:
         tables: what it reads, by full name.
         outputs: names and types of the result, in order.
         parameters: types of the parameters used, by lower-case name, or by 1-based position as text.
+        routines: persistent functions whose bodies stand in it, by the names that texts have for them.
     """
 
     sql: str
@@ -112,6 +114,7 @@ class AnalyzedQuery:
     tables: Mapping[TableId, TableRead]
     outputs: tuple[OutputColumn, ...]
     parameters: Mapping[str, SqlType] = field(default_factory=dict)
+    routines: Mapping[tuple[str, ...], RoutineFacts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +229,7 @@ class RunInEvaluator:
         copies: whose rows are handed to the evaluator.
         outputs: names and types of the result.
         reasons: why DuckDB does not run it.
+        routines: persistent functions that it calls.
     """
 
     where: ClassVar[str] = "evaluator"
@@ -233,6 +237,7 @@ class RunInEvaluator:
     copies: tuple[TableCopy, ...]
     outputs: tuple[OutputColumn, ...]
     reasons: tuple[Reason, ...]
+    routines: Mapping[tuple[str, ...], RoutineFacts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,18 @@ def _table(body: Body, name: str) -> None:
         require("schema" in body or count(body["numRows"]) == 0, "schema is missing")
 
 
+def _routine(body: Body, name: str) -> None:
+    """`routines.get`."""
+    reference = _part(body, "routineReference")
+    require(all(reference.get(k) for k in ("projectId", "datasetId", "routineId")), "routineReference is missing")
+    require(str(reference["routineId"]).lower() == name.lower(), f"it is about another routine than {name}")
+    for told in ("routineType", "definitionBody"):
+        require(isinstance(body.get(told), str), f"{told} is missing")
+    for argument in body.get("arguments", ()):
+        typed = isinstance(argument, dict) and (argument.get("argumentKind") == "ANY_TYPE" or "dataType" in argument)
+        require(typed, "the type of an argument is missing")
+
+
 def _part(body: Body, name: str) -> Body:
     part = body.get(name)
     if not isinstance(part, dict):
@@ -221,6 +233,7 @@ _JUDGES: dict[tuple[str, str], Callable[[Body, str], None]] = {
     ("GET", "datasets"): _listed("datasets"),
     ("GET", "datasets/tables"): _listed("tables"),
     ("GET", "datasets/tables/*"): _table,
+    ("GET", "datasets/routines/*"): _routine,
     ("GET", "datasets/tables/data"): _data,
     ("GET", "datasets/tables/rowAccessPolicies"): _anything,
     ("GET", "jobs/*"): _job,

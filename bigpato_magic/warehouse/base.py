@@ -18,6 +18,8 @@ from bigpato_magic.types import (
     OutputColumn,
     Parameter,
     PartitionFacts,
+    RoutineFacts,
+    RoutineId,
     TableFacts,
     TableId,
     TransferEvent,
@@ -142,6 +144,12 @@ class Warehouse(Protocol):
         """What is true of each table now, asked in parallel; an error in place of facts where one is met.
 
         Each of the tables is a key of what is returned.
+        """
+
+    def routines(self, routines: Sequence[RoutineId]) -> Mapping[RoutineId, RoutineFacts | BigPatoError]:
+        """What each routine is now, asked in parallel; an error in place of facts where one is met. Free.
+
+        Each of the routines is a key of what is returned.
         """
 
     def tables(self, project: str | None = None, dataset: str | None = None) -> list[TableId]:

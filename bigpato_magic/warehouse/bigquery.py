@@ -18,6 +18,8 @@ from bigpato_magic.types import (
     Kind,
     Parameter,
     PartitionFacts,
+    RoutineFacts,
+    RoutineId,
     SqlType,
     TableFacts,
     TableId,
@@ -151,6 +153,18 @@ class BigQueryWarehouse:
         asked = elapsed()
         return asked, self._connection.request("GET", _path(table))
 
+    def routines(self, routines: Sequence[RoutineId]) -> Mapping[RoutineId, RoutineFacts | BigPatoError]:
+        """What each routine is now, asked in parallel; an error in place of facts where one is met."""
+        wanted = list(dict.fromkeys(routines))
+        asked = [self._connection.pool.submit(self._connection.request, "GET", _routine_path(r)) for r in wanted]
+        answers: dict[RoutineId, RoutineFacts | BigPatoError] = {}
+        for routine, answer in zip(wanted, asked, strict=True):
+            try:
+                answers[routine] = schema.routine(answer.result())
+            except Exception as error:
+                answers[routine] = failures.translate(error)
+        return answers
+
     def _row_policies(self, table: TableId) -> bool:
         """Whether row-level security may hide rows from this principal; True where that cannot be told.
 
@@ -282,6 +296,11 @@ class BigQueryWarehouse:
 def _path(table: TableId) -> str:
     project, dataset, name = (quote(part, safe="") for part in (table.project, table.dataset, table.table))
     return f"/projects/{project}/datasets/{dataset}/tables/{name}"
+
+
+def _routine_path(routine: RoutineId) -> str:
+    project, dataset, name = (quote(part, safe="") for part in (routine.project, routine.dataset, routine.routine))
+    return f"/projects/{project}/datasets/{dataset}/routines/{name}"
 
 
 def _quoted(name: str) -> str:

@@ -19,6 +19,8 @@ from bigpato_magic.types import (
     Parameter,
     Partitioning,
     PartitionUnit,
+    RoutineFacts,
+    RoutineId,
     SqlType,
     StructField,
     TableFacts,
@@ -158,6 +160,49 @@ def table_kind(resource: Resource) -> TableKind:
         return TableKind(str(resource.get("type", "TABLE")))
     except ValueError:
         return TableKind.EXTERNAL
+
+
+def routine(resource: Resource) -> RoutineFacts:
+    """What `routines.get` says of a routine.
+
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/routines#resource:-routine
+
+    Raises:
+        ValueError: a type is none that is known.
+    """
+    reference, returns = resource["routineReference"], resource.get("returnType")
+    return RoutineFacts(
+        RoutineId(reference["projectId"], reference["datasetId"], reference["routineId"]),
+        tuple((a.get("name", ""), _argument_type(a)) for a in resource.get("arguments", ())),
+        standard_type(returns) if returns else None,
+        resource["definitionBody"],
+        resource["routineType"],
+        resource.get("language") or "SQL",
+        bool(resource.get("remoteFunctionOptions")),
+        resource.get("etag") or "",
+    )
+
+
+def _argument_type(argument: Resource) -> SqlType | None:
+    if argument.get("argumentKind") == "ANY_TYPE":
+        return None
+    return standard_type(argument["dataType"])
+
+
+def standard_type(data_type: Resource) -> SqlType:
+    """The type of a `StandardSqlDataType`.
+
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/StandardSqlDataType
+
+    Raises:
+        ValueError: it is none that is known.
+    """
+    kind = Kind(data_type["typeKind"])
+    if kind is Kind.STRUCT:
+        fields = (data_type.get("structType") or {}).get("fields", ())
+        return SqlType(kind, fields=tuple(StructField(f.get("name", ""), standard_type(f["type"])) for f in fields))
+    element = data_type.get("arrayElementType" if kind is Kind.ARRAY else "rangeElementType")
+    return SqlType(kind, element=standard_type(element) if element else None)
 
 
 def _instant(milliseconds: Any) -> datetime | None:
