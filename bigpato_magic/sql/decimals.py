@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from bigpato_magic.sql.expr import Expr, Facts
-from bigpato_magic.sql.physical import FULL, numeric
+from bigpato_magic.sql.physical import FULL, NARROW, numeric
 from bigpato_magic.types import Kind
 
 MAX_PRECISION, MAX_SCALE = FULL
@@ -61,7 +61,7 @@ def add(op: str, a: Expr, b: Expr) -> Expr:
     scale = max(s, r)
     precision = max(p - s, q - r) + scale + 1
     if fits(precision, scale):
-        return Expr(f"({a.sql} {op} {b.sql})", a.type, Facts(decimal=(precision, scale)))
+        return Expr(f"({_roomy(a, b, precision)} {op} {b.sql})", a.type, Facts(decimal=(precision, scale)))
     return Expr(f"({cast(a.sql, *FULL)} {op} {cast(b.sql, *FULL)})", a.type)
 
 
@@ -71,9 +71,15 @@ def multiply(a: Expr, b: Expr) -> Expr | None:
     if s + r > MAX_PRECISION:
         return None
     if s + r <= MAX_SCALE and fits(p + q, s + r):
-        return Expr(f"({a.sql} * {b.sql})", a.type, Facts(decimal=(p + q, s + r)))
+        return Expr(f"({_roomy(a, b, p + q)} * {b.sql})", a.type, Facts(decimal=(p + q, s + r)))
     wide = a.sql if p + q <= MAX_PRECISION else cast(a.sql, MAX_PRECISION, s)
     return Expr(cast(f"{wide} * {b.sql}", *FULL), a.type)
+
+
+def _roomy(a: Expr, b: Expr, precision: int) -> str:
+    """The text of `a`, so wide that DuckDB has room for as many digits: what it makes of two 64-bit DECIMALs stays one."""
+    narrow = precision > NARROW and max(width(a)[0], width(b)[0]) <= NARROW
+    return cast(a.sql, NARROW + 1, width(a)[1]) if narrow else a.sql
 
 
 def total(a: Expr) -> tuple[int, int]:

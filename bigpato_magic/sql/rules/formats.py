@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from bigpato_magic.resolved.format_elements import ELEMENT, SECONDS
 from bigpato_magic.sql.physical import text
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, route
 from bigpato_magic.sql.rules.zones import clock_of
@@ -57,8 +58,6 @@ ZONE_TEXTS = {
     "z": "bp_offset({o}, '')",
     "Ez": "bp_offset({o}, ':')",
 }
-SECONDS = re.compile(r"E(\*|[0-9])S")
-ELEMENT = re.compile(r"%(E\*S|E[0-9]S|E4Y|[EO][a-zA-Z]|[^EO]|$|[EO])", re.DOTALL)
 # In texts that hold parts of the query's own format: the clock, the moment, and its offset from UTC in microseconds.
 CLOCK_MARK, MOMENT_MARK, OFFSET_MARK = mark(100), mark(101), mark(102)
 MARKED = {"t": CLOCK_MARK, "m": MOMENT_MARK, "o": OFFSET_MARK}
