@@ -97,7 +97,7 @@ class Compiler:
         condition: what is being compiled is one of the conditions of a WHERE or an ON.
         seen: what is compiled so far, of the query or of the subquery that is being compiled.
         constants: arguments without columns that may raise: evaluated once, before the query.
-        names: see `names_of`, by relation.
+        names: see `names_of`.
         draws: RAND() may be called here; false inside a subquery of an expression.
         drawn: columns that hold the draws of what is being compiled; see `sql.draws`.
     """
@@ -112,7 +112,7 @@ class Compiler:
     condition: bool = False
     seen: Seen = field(default_factory=Seen)
     constants: dict[str, None] = field(default_factory=dict)
-    names: dict[str, dict[str, str]] = field(default_factory=dict)
+    names: dict[TableId, dict[str, str]] = field(default_factory=dict)
     draws: bool = False
     drawn: list[int] = field(default_factory=list)
 
@@ -126,11 +126,11 @@ class Compiler:
         self.count += 1
         return OWN + self.count
 
-    def names_of(self, table: LocalTable) -> dict[str, str]:
+    def names_of(self, table: TableId) -> dict[str, str]:
         """The names of a table's columns by those names in small letters."""
-        if table.relation not in self.names:
-            self.names[table.relation] = {column.name.lower(): column.name for column in table.columns}
-        return self.names[table.relation]
+        if table not in self.names:
+            self.names[table] = {column.name.lower(): column.name for column in self.tables[table].columns}
+        return self.names[table]
 
     def use(self, rule: str) -> None:
         """Note that the answer rests on a rule.

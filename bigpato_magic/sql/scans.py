@@ -29,11 +29,12 @@ def _single_row(_c: Compiler, _node: Node) -> Relation:
 def _table(c: Compiler, node: Node) -> Relation:
     if tree.has(node, "for_system_time_expr") or tree.has(node, "lock_mode"):
         refuse("FOR SYSTEM_TIME AS OF", code="unsupported")
-    table = c.tables.get(TableId.parse(node.table.full_name))
+    id_ = TableId.parse(node.table.full_name)
+    table = c.tables.get(id_)
     if table is None:
         refuse(f"the table {node.table.full_name}, of which there is no copy", code="not-local")
     alias = c.fresh("t")
-    names = c.names_of(table)
+    names = c.names_of(id_)
     relation = Relation(f"{table.relation} AS {alias}")
     c.seen.guarded |= table.guarded
     for column in tree.get(node, "column_list"):
