@@ -135,7 +135,9 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, LoggingConfigur
             raise unknown_setting(type(self).__name__, sorted(unknown)[0], known)
         parts = {"parent": self} | tier_settings
         self.engine = LocalEngine(parent=self)
-        self.tier = Tier(warehouse=lambda: self.warehouse, engine=self.engine, status=self.status, **parts)
+        self.tier = Tier(
+            warehouse=lambda: self.warehouse, engine=self.engine, status=self.status, home=self.home, **parts
+        )
 
     @observe("project", "key", "location", "bucket", "evaluator_rows", "look_below")
     def _reconnect(self, _change: Any) -> None:

@@ -40,7 +40,7 @@ REASONS: dict[str, str] = {
     "failed": "The transfer failed; nothing of the table was changed here.",
     "gone": "The table is not what it was: deleted, replaced, or not to be seen any more.",
     "invalid": "Google's analyzer refuses the query: BigQuery gives its own error, or knows more.",
-    "leased": "Another notebook reads the copy just now; it goes when that has ended.",
+    "leased": "A query or a lazy result, of this notebook or another, still reads the copy; ask again when that has ended.",
     "literal": "A constant of the query has no exact form in DuckDB.",
     "local-run": "DuckDB stopped while it ran the query: a guard of a rule, or an error of the data.",
     "look": "The rows could not be read without a query job: a permission, the network, or the table changed meanwhile.",

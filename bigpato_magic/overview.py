@@ -77,7 +77,7 @@ def table_rows(tier: Tier, status: Status) -> list[TableRow]:
     """A row for each table that was used, is here, or is on its way; the last used first."""
     usage, copies = tier.usage.totals(), tier.copies()
     lru = list(reversed(tier.usage.lru(LRU_CAPACITY)))
-    moving = {event.table: event for event in status.transfers if event.stage not in ("done", "failed")}
+    moving = {event.table: event for event in status.transfers if not event.over}
     pinned = tier.preferences.pinned()
     names = dict.fromkeys((*lru, *usage, *copies, *moving, *pinned))
     positions = {table: i for i, table in enumerate(lru, 1)}

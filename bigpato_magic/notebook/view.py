@@ -166,7 +166,7 @@ def progress(status: Status) -> dict[str, dict[str, Any]]:
             "text": event.message,
         }
         for event in status.transfers
-        if event.stage not in ("done", "failed")
+        if not event.over
     }
 
 

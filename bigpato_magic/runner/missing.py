@@ -56,6 +56,8 @@ def _near(path: tuple[str, ...], warehouse: Warehouse, tier: Tier, pool: Executo
     used = list(tier.copies())
     with suppress(BigPatoError):
         used += tier.usage.totals()
+    # Of a table that was dropped, its own name is remembered: it is no hint.
+    used = [t for t in used if (t.project, t.dataset, t.table) != path]
     project, dataset, *table = path
     if not table:
         datasets = _soon(pool, lambda: warehouse.datasets(project))

@@ -50,6 +50,7 @@ class Tier(LoggingConfigurable):
         warehouse: gives the warehouse; called when it is first needed.
         engine: reads and writes copies.
         status: hears of progress.
+        home: gives the (project, dataset) of names that leave them out; None for the warehouse's project alone.
         **traits: any setting by name.
     """
 
@@ -71,7 +72,7 @@ class Tier(LoggingConfigurable):
         help="Copies up to this size, as a query reads them, are compared with their digests before its answer is given; "
         "larger ones in the background. Once after each start of the machine (on macOS and Windows: of the kernel).",
     ).tag(config=True)
-    pinned = List(Unicode(), help="Tables that are held whatever they are worth ('dataset.table').").tag(config=True)
+    pinned = List(Unicode(), help="Tables that are held whatever they are worth, named as in a query.").tag(config=True)
     excluded = List(Unicode(), help="Tables that are never held.").tag(config=True)
     append_only = List(Unicode(), help="Tables whose rows never change and never go: only new ones are brought.").tag(
         config=True
@@ -90,9 +91,16 @@ class Tier(LoggingConfigurable):
     ).tag(config=True)
 
     def __init__(
-        self, *, warehouse: Callable[[], Warehouse], engine: LocalEngine, status: Status | None = None, **traits: Any
+        self,
+        *,
+        warehouse: Callable[[], Warehouse],
+        engine: LocalEngine,
+        status: Status | None = None,
+        home: Callable[[], tuple[str | None, str | None]] | None = None,
+        **traits: Any,
     ) -> None:
         super().__init__(**traits)
+        self._home = home or (lambda: (warehouse().project, None))
         # Made at once: `%config` knows only what there is.
         self.freshness, self.pricing, self.keep = FreshnessPolicy(parent=self), Pricing(parent=self), Keep(parent=self)
         self._warehouse, self._engine = warehouse, engine
@@ -145,17 +153,23 @@ class Tier(LoggingConfigurable):
                 limits=self._limits,
                 compared_first=lambda: self.compared_first,
                 listed_above=lambda: self.list_partitions_above,
-                configured=lambda kind: self._ids(getattr(self, kind)),
+                configured=self._configured,
             )
         except OSError as error:
             message = f"{self.path} cannot be used: {error.strerror}"
             raise TierError(message, hint="choose another Tier.directory") from error
 
-    def _ids(self, names: Iterable[str]) -> frozenset[TableId]:
+    def _configured(self, setting: str) -> frozenset[TableId]:
+        """The tables that a setting names, each as a query would."""
+        names = getattr(self, setting)
+        if not names:
+            return frozenset()
+        project, dataset = self._home()
         try:
-            return frozenset(TableId.parse(name, project=self._warehouse().project) for name in names)
+            return frozenset(TableId.parse(name, project=project, dataset=dataset) for name in names)
         except ValueError as error:
-            raise ConfigurationError(str(error), hint="'dataset.table' or 'project.dataset.table'") from None
+            hint = "'dataset.table' or 'project.dataset.table'"
+            raise ConfigurationError(f"Tier.{setting}: {error}", hint=hint) from None
 
     def _limits(self) -> Limits:
         return Limits(budget=self.budget, min_free_disk=self.min_free_disk, capacity=self.capacity)
@@ -256,9 +270,17 @@ class Tier(LoggingConfigurable):
         return self.rebalance(list(self.copies()) if tables is None else list(tables), **how)
 
     def demote(self, tables: Sequence[TableId], reason: str = "you asked for it") -> Plan:
-        """Take the copies of these tables away; what another kernel reads just now stays, and is said so."""
-        unwanted = frozenset(tables)
-        copies = [copy for copy in self.open().catalog.all() if copy.table in unwanted]
+        """Take the copies of these tables away; what is read just now stays, and is said so.
+
+        A table without a copy that BigQuery has no more is forgotten.
+        """
+        from bigpato_magic.tier.rebalance.gather import forget_lost
+
+        unwanted, opened = frozenset(tables), self.open()
+        copies = sorted(
+            (c for c in opened.catalog.all() if c.table in unwanted), key=lambda copy: (copy.as_of, copy.id)
+        )
+        forget_lost(opened, sorted(unwanted.difference(copy.table for copy in copies)))
         return self.rebalance(Plan(demote=tuple(Demotion(copy, reason) for copy in copies)))
 
     def forget(self, tables: Iterable[TableId] | None = None) -> tuple[TableCopy, ...]:

@@ -47,3 +47,8 @@ class TransferEvent:
     done: int = 0
     total: int | None = None
     message: str = ""
+
+    @property
+    def over(self) -> bool:
+        """The table is on its way no more: here, gone, or as it was."""
+        return self.stage in ("demote", "done", "failed")

@@ -230,6 +230,45 @@ def test_a_name_without_a_dataset_says_what_to_set(warehouse, tmp_path):
     client.close()
 
 
+def test_settings_name_tables_as_queries_do(client):
+    tables = {client.table_id("events")}
+    for setting in ("pinned", "excluded", "append_only"):
+        setattr(client.tier, setting, ["events"])
+        assert getattr(client.tier.preferences, setting)() == tables
+        setattr(client.tier, setting, [])
+
+
+def test_a_setting_that_names_no_table_is_named(warehouse, tmp_path):
+    client = BigPatoWithoutDataset(warehouse, tmp_path)
+    client.tier.excluded = ["mine"]
+    with pytest.raises(ConfigurationError, match=r"Tier\.excluded: 'mine' needs a dataset"):
+        client.tables()
+    client.close()
+
+
+def test_a_dropped_table_is_forgotten_and_no_hint_for_itself(client):
+    client.run("CREATE TABLE scratch AS SELECT 1 AS a")
+    client.run("SELECT * FROM scratch WHERE a > 0 ORDER BY a")
+    client.run("SELECT COUNT(*) FROM events")
+    client.run("DROP TABLE scratch")
+    with pytest.raises(TableNotFound) as caught:
+        client.run("SELECT * FROM scratch")
+    assert caught.value.hint is None
+    assert "scratch" in {row.id.table for row in client.tables()}
+    assert "scratch" not in {refused.table.table for refused in client.rebalance().refused}
+    assert "scratch" not in {row.id.table for row in client.tables()}
+
+
+def test_a_dropped_table_is_forgotten_by_its_name(client):
+    client.run("CREATE TABLE scratch AS SELECT 1 AS a")
+    client.run("SELECT COUNT(*) FROM scratch")
+    client.demote("scratch")
+    assert [row.uses for row in client.tables()] == [1]
+    client.run("DROP TABLE scratch")
+    client.demote("scratch")
+    assert client.tables() == []
+
+
 def BigPatoWithoutDataset(warehouse, tmp_path):  # noqa: N802 - reads as what it makes
     from bigpato_magic.client import BigPato
 

@@ -206,6 +206,20 @@ def test_a_copy_that_another_kernel_reads_is_not_taken_away(house, another):
     assert house.tier.copies() == {}
 
 
+def test_an_older_version_that_is_read_never_becomes_the_copy(house):
+    house.tier.promote([ORDERS])
+    old = house.tier.copies()[ORDERS]
+    with house.tier.queries.lease([old]):
+        house.warehouse.execute("DELETE FROM shop.orders WHERE id > 500")
+        house.tier.refresh([ORDERS])
+        done = house.tier.demote([ORDERS])
+        assert (done.demote, [r.reason.code for r in done.refused]) == ((), ["leased"])
+        assert house.tier.copies()[ORDERS].rows == 500
+    assert len(house.tier.demote([ORDERS]).demote) == 2
+    assert house.tier.copies() == {}
+    assert [event.over for event in house.tier.status.transfers] == [True]
+
+
 def test_two_kernels_that_promote_one_table_bring_it_once(house, another):
     other = another()
     plans = [kernel.tier.plan([ORDERS]) for kernel in (house, other)]

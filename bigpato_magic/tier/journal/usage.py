@@ -148,6 +148,16 @@ class UsageJournal:
                 (*values, *key),
             )
 
+    def forget(self, tables: Iterable[TableId]) -> None:
+        """Forget how these tables were used, soon. A failure is only logged."""
+        keys = [self._key(table) for table in tables]
+
+        def change(db: Connection) -> None:
+            for kind in ("habits", "habit_parts"):
+                db.executemany(f"DELETE FROM {kind} WHERE {_KEY}", keys)
+
+        self._database.later(change, "what is no more is still in the usage journal")
+
     # --------------------------------------------------------------------------------------- one use
 
     def _key(self, table: TableId) -> Key:

@@ -48,6 +48,8 @@ from bigpato_magic.types import (
 
 log = logging.getLogger(__name__)
 
+_STILL_READ = "still being read, by this notebook or another: ask again when that has ended (a lazy result reads on)"
+
 
 @dataclass(slots=True)
 class Enactor:
@@ -298,11 +300,13 @@ class Enactor:
 
     def _demote(self, demotion: Demotion) -> None:
         copy = demotion.copy
+        if any(refused.table == copy.table and refused.reason.code == "leased" for refused in self._enacted.refused):
+            return  # an older version stays, and must not be the newest
         if self._take_away(copy):
             self._enacted = replace(self._enacted, demote=(*self._enacted.demote, demotion))
             self._report(copy.table, "demote", f"Table {copy.table.table} is no longer local: {demotion.reason}")
             return
-        reason = Reason("leased", f"another notebook is reading {copy.table.table}", copy.table)
+        reason = Reason("leased", f"{copy.table.table} is {_STILL_READ}", copy.table)
         self._enacted = replace(self._enacted, refused=(*self._enacted.refused, Refusal(copy.table, reason)))
 
     def _take_away(self, copy: TableCopy) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bigpato_magic.errors import BigPatoError
+from bigpato_magic.errors import BigPatoError, TableNotFound
 from bigpato_magic.tier.files import disk
 from bigpato_magic.tier.freshness.verdict import difference
 from bigpato_magic.tier.open_tier import OpenTier
 from bigpato_magic.tier.policy.plan import Limits, make_plan
-from bigpato_magic.types import PartitionFacts, Plan, TableCopy, TableFacts, TableId
+from bigpato_magic.types import PartitionFacts, Plan, TableCopy, TableFacts, TableId, TableUsage
 
 
 def plan_now(opened: OpenTier, tables: Sequence[TableId] | None, *, policy: str, limits: Limits) -> Plan:
@@ -30,6 +30,7 @@ def plan_now(opened: OpenTier, tables: Sequence[TableId] | None, *, policy: str,
     pinned, excluded = opened.preferences.pinned(), opened.preferences.excluded()
     copies = [copy for copy in opened.catalog.all() if copy.source is None]
     facts = opened.facts.fetch([*usage, *(c.table for c in copies), *pinned] if tables is None else tables)
+    usage = _without_lost(opened, usage, facts, pinned)
     return make_plan(
         usage=usage,
         copies=copies,
@@ -47,6 +48,24 @@ def plan_now(opened: OpenTier, tables: Sequence[TableId] | None, *, policy: str,
         append_only=opened.preferences.append_only(),
         kept=opened.eviction.bytes,
     )
+
+
+def forget_lost(opened: OpenTier, tables: Sequence[TableId]) -> None:
+    """Forget how those of these tables were used that, says BigQuery, are no more."""
+    _without_lost(opened, {}, opened.facts.fetch(tables), opened.preferences.pinned())
+
+
+def _without_lost(
+    opened: OpenTier,
+    usage: Mapping[TableId, TableUsage],
+    facts: Mapping[TableId, TableFacts | BigPatoError],
+    pinned: Collection[TableId],
+) -> dict[TableId, TableUsage]:
+    """The habits without those of tables that are no more: nobody wants to read of a dropped table for ever."""
+    lost = {table for table, answer in facts.items() if isinstance(answer, TableNotFound)}.difference(pinned)
+    if lost:
+        opened.usage.forget(lost)
+    return {table: habit for table, habit in usage.items() if table not in lost}
 
 
 def _partitions(
