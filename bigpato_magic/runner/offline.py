@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bigpato_magic.traits import format_instant
-from bigpato_magic.types import Decision, Reason, RunOnBigQuery, RunRead
+from bigpato_magic.types import Decision, Reason, RunOnBigQuery, RunRead, TableCopy
 
 if TYPE_CHECKING:
     from bigpato_magic.tier.query_access import QueryAccess
@@ -30,8 +30,20 @@ def way_out(queries: QueryAccess, decision: Decision, reasons: Sequence[Reason])
         return f"no copy can answer in its place: {'; '.join(dict.fromkeys(others))}"
     if isinstance(decision, RunOnBigQuery | RunRead) or not decision.copies:
         return None
-    names = " and ".join(copy.table.table for copy in decision.copies)
     as_of, _ = queries.facts.fresh_as_of(decision.copies)
     state = f", as of {format_instant(as_of)}" if as_of else ""
-    copies, it = ("a copy of {} is", "it") if len(decision.copies) == 1 else ("copies of {} are", "them")
-    return f"{copies.format(names)} here{state}: --offline answers from {it} (in a script, run(…, offline=True))"
+    one = len(decision.copies) == 1
+    here = f"{_named(decision.copies)} {'is' if one else 'are'} here{state}"
+    return f"{here}: --offline answers from {'it' if one else 'them'} (in a script, run(…, offline=True))"
+
+
+def _named(copies: Sequence[TableCopy]) -> str:
+    """What the copies are of, as a person reads it: tables, and answers of BigQuery over some."""
+    tables = [copy.table.table for copy in copies if copy.source is None]
+    whole = [f"{'a copy' if len(tables) == 1 else 'copies'} of {' and '.join(tables)}"] if tables else []
+    return " and ".join([*whole, *(_answer(copy) for copy in copies if copy.source is not None)])
+
+
+def _answer(kept: TableCopy) -> str:
+    over = " and ".join(basis.table.table for basis in kept.bases)
+    return f"a kept answer of {format_instant(kept.came)} over {over}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
 
 from bigpato_magic.client import BigPato
+from bigpato_magic.errors import WarehouseUnavailable
 from bigpato_magic.overview import kept_rows
 from bigpato_magic.types import Kind, Parameter, RunLocal, RunOnBigQuery, SqlType
 
@@ -241,6 +243,15 @@ def test_offline_it_answers_as_copies_do(asked, warehouse):
     asked(KINDS)
     with warehouse.faults.during("network:away"):
         assert kept(asked(KINDS, offline=True, max_staleness=0))
+
+
+def test_offline_the_way_out_names_what_the_answer_is_over(asked, warehouse):
+    asked(KINDS)
+    with warehouse.faults.during("network:away"), pytest.raises(WarehouseUnavailable) as caught:
+        asked(KINDS, max_staleness=0)
+    assert re.match(
+        r"a kept answer of .* UTC over events is here, as of .*: --offline answers from it", caught.value.hint
+    )
 
 
 def differing(warehouse, monkeypatch):

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 from bigpato_magic.errors import BigPatoError, PermissionDenied, TableNotFound
 from bigpato_magic.tier.freshness.verdict import difference, unproven
@@ -223,20 +222,34 @@ def _because(s: PlanInputs, usage: TableUsage) -> str:
         return "you pinned it"
     if s.asked_for(usage.table):
         return "you asked for it"
-    told = partial(_answers, objective=s.prices.objective)
-    there = told("BigQuery answered", usage.paid_uses, score.paid(usage, s.prices), "billed", "of waiting")
-    here = told("its copy", usage.saved_uses, score.saved(usage, s.prices), "not billed", "not waited")
-    return "; ".join(filter(None, (there, here))) or "nobody has asked for it since it was brought"
+    told = [_without(usage, s.prices), _with(usage, s.prices)]
+    return "; ".join(filter(None, told)) or "nobody has asked for it since it was brought"
 
 
-def _answers(who: str, count: int, account: Account, billed: str, waited: str, objective: Objective) -> str:
-    """What so many answers cost or saved: money and time, each for itself; or time alone, where that is the objective."""
-    if not count:
-        return ""
-    number = "1 query" if count == 1 else f"{count} queries"
-    money = [f"{format_money(account.dollars)} {billed}"] if objective is Objective.MONEY else []
-    time = [f"about {format_duration(account.seconds)} {waited}"] if account.seconds >= 0.05 else []
-    return ", ".join(filter(None, (f"{who} {number}", " and ".join(money + time))))
+def _without(usage: TableUsage, prices: Prices) -> str:
+    """The queries that no copy of it answered. BigQuery did, or a kept answer: so it is what they are worth there."""
+    worth = " and ".join(_amounts(score.paid(usage, prices), prices.objective))
+    count = f"{_queries(usage.paid_uses)} did without it" if usage.paid_uses else ""
+    return f"{count}, worth {worth} on BigQuery" if count and worth else count
+
+
+def _with(usage: TableUsage, prices: Prices) -> str:
+    """The queries that its copy answered, and what that saved."""
+    saved = " and ".join(_amounts(score.saved(usage, prices), prices.objective, " not billed", " not waited"))
+    return (
+        ", ".join(filter(None, (f"its copy answered {_queries(usage.saved_uses)}", saved))) if usage.saved_uses else ""
+    )
+
+
+def _queries(count: int) -> str:
+    return "1 query" if count == 1 else f"{count} queries"
+
+
+def _amounts(account: Account, objective: Objective, billed: str = "", waited: str = "") -> list[str]:
+    """Money and time, each for itself; or time alone, where that is the objective."""
+    money = [f"{format_money(account.dollars)}{billed}"] if objective is Objective.MONEY else []
+    time = [f"about {format_duration(account.seconds)}{waited}"] if account.seconds >= 0.05 else []
+    return money + time
 
 
 def _accept(draft: PlanBuilder, candidate: Candidate) -> None:

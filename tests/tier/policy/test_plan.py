@@ -85,7 +85,7 @@ def refused(found):
 def test_the_reason_says_money_as_money_and_seconds_as_seconds():
     dear = Prices(dollars_per_hour=1000.0)  # what is weighed so much must not look like money all the same
     step = plan([used("t", size=GB)], known=[facts("t")], prices=dear).promote[0]
-    assert step.reason == "t is not here yet: BigQuery answered 10 queries, $0.057 billed and about 19.0 s of waiting"
+    assert step.reason == "t is not here yet: 10 queries did without it, worth $0.057 and about 19.0 s on BigQuery"
     assert step.gain == pytest.approx(10 * GB / 2**40 * 6.25)
     assert step.gain_seconds == pytest.approx(10 * (2.0 - dear.local_seconds))
 
@@ -111,18 +111,20 @@ def test_with_time_as_the_objective_no_price_of_bytes_or_hours_changes_what_is_h
 def test_with_time_as_the_objective_reasons_say_seconds_and_no_dollars():
     prices = Prices(objective=Objective.TIME)
     (step,) = plan([used("t")], known=[facts("t")], prices=prices).promote
-    assert step.reason == "t is not here yet: BigQuery answered 10 queries, about 19.0 s of waiting"
+    assert step.reason == "t is not here yet: 10 queries did without it, worth about 19.0 s on BigQuery"
     once = used("big", times=1, seconds_per_query=0.1)
     (found,) = plan([once], known=[facts("big", size=90 * GB)], prices=prices).refused
     assert found.reason.message == (
-        "big is not here yet: BigQuery answered 1 query; bringing it takes about 30 min, so not yet"
+        "big is not here yet: 1 query did without it; bringing it takes about 30 min, so not yet"
     )
 
 
 def test_what_does_not_pay_says_what_its_transfer_costs_and_how_long_it_takes():
     once = used("big", times=1, size=GB // 1000, seconds_per_query=0.1)
     (found,) = plan([once], known=[facts("big", size=90 * GB)]).refused
-    assert found.reason.message.endswith("$0.0000057 billed; bringing it costs $0 and takes about 30 min, so not yet")
+    assert found.reason.message.endswith(
+        "$0.0000057 on BigQuery; bringing it costs $0 and takes about 30 min, so not yet"
+    )
 
 
 def test_what_a_copy_has_earned_is_told_apart_from_what_bigquery_has_billed():
@@ -130,8 +132,8 @@ def test_what_a_copy_has_earned_is_told_apart_from_what_bigquery_has_billed():
     usage = used("t", paid_uses=1, paid=GB, saved=3 * GB, saved_uses=3, credit=5.0)
     step = plan([usage], [copy(old)], [now]).promote[0]
     assert step.reason == (
-        "t has another schema now: BigQuery answered 1 query, $0.0057 billed and about 1.9 s of waiting; "
-        "its copy 3 queries, $0.017 not billed and about 5.7 s not waited"
+        "t has another schema now: 1 query did without it, worth $0.0057 and about 1.9 s on BigQuery; "
+        "its copy answered 3 queries, $0.017 not billed and about 5.7 s not waited"
     )
 
 
