@@ -17,6 +17,7 @@ from bigpato_magic.types import (
     Reason,
     Refused,
     Route,
+    RunHybrid,
     RunInEvaluator,
     RunLocal,
     RunOnBigQuery,
@@ -38,6 +39,7 @@ REASONS: dict[str, str] = {
     "excluded": "You said that the table is never to be held here.",
     "external": "An external table's rows are not BigQuery's: there is no version to copy.",
     "failed": "The transfer failed; nothing of the table was changed here.",
+    "fragment": "Parts of the query were asked alone, which gave no certain answer: BigQuery answered the whole.",
     "gone": "The table is not what it was: deleted, replaced, or not to be seen any more.",
     "invalid": "Google's analyzer refuses the query: BigQuery gives its own error, or knows more.",
     "leased": "A query or a lazy result, of this notebook or another, still reads the copy; ask again when that has ended.",
@@ -54,6 +56,7 @@ REASONS: dict[str, str] = {
     "not-a-query": "Statements that change something always run on BigQuery.",
     "not-held": "The copy holds a part of the table, and the query reads more.",
     "not-local": "A table has no copy here.",
+    "no-fragment": "BigQuery would not bill less for parts of the query alone, or they are not certain to be small.",
     "not-worth-it": "Bringing it would cost more than it has cost to ask BigQuery so far.",
     "offline": "BigQuery cannot be reached; the answer is as old as the last check.",
     "parameter": "Only BigQuery knows what a parameter's value is: its API does not say, or only it has the type.",
@@ -172,6 +175,21 @@ def read_instead(decision: RunOnBigQuery, look: Look | None) -> RunRead | RunOnB
 def not_read(decision: RunRead, why: Reason) -> RunOnBigQuery:
     """BigQuery answers after all, because the rows could not be read."""
     return RunOnBigQuery(decision.sql, (*decision.reasons, why))
+
+
+def fetch_instead(decision: RunOnBigQuery, plan: RunHybrid | None) -> RunHybrid | RunOnBigQuery:
+    """What becomes of a query of which only parts are missing here: these are asked alone, or all of it is BigQuery's.
+
+    Args:
+        decision: why there is no answer here.
+        plan: how it would be answered by fragments, None where it cannot be, or where that would not bill less.
+    """
+    return decision if plan is None else plan
+
+
+def not_fetched(plan: RunHybrid, why: str) -> RunOnBigQuery:
+    """BigQuery answers the whole after all, because its fragments gave no certain answer."""
+    return RunOnBigQuery(plan.sql, (*plan.reasons, Reason("fragment", why)))
 
 
 def not_fresh(copies: Iterable[TableCopy], verdicts: Verdicts) -> Iterator[Reason]:

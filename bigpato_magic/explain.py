@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bigpato_magic import googlesql
-from bigpato_magic.decide import RoutingInputs, decide, read_instead
+from bigpato_magic.decide import RoutingInputs, decide, fetch_instead, read_instead
 from bigpato_magic.errors import (
     AnalyzerUnavailable,
     BigPatoError,
@@ -31,6 +31,7 @@ from bigpato_magic.types import (
     LocalTable,
     Reason,
     Refused,
+    RunHybrid,
     RunLocal,
     RunOnBigQuery,
     RunSplit,
@@ -73,6 +74,8 @@ class Explanation:
         price: dollars for them.
         remedy: what would make it local, and what that costs; empty where it is, or never can be.
         reading: what Storage Read would bring in place of a query, or why it cannot; '' where that is no question.
+        parts: what BigQuery would be asked for instead of the whole, and at what price, or why not; '' where that is no
+            question.
         as_of: the instant that every table is read as of, where the client is frozen.
         error: what BigQuery's dry run said instead of a size, or Google's analyzer where BigQuery cannot be asked.
     """
@@ -84,6 +87,7 @@ class Explanation:
     price: float = 0.0
     remedy: str = ""
     reading: str = ""
+    parts: str = ""
     error: BigPatoError | None = None
     as_of: datetime | None = None
 
@@ -100,7 +104,7 @@ class Explanation:
     @property
     def duckdb_sql(self) -> str | None:
         """The DuckDB SQL that runs, or would run if the tables were here."""
-        if isinstance(self.decision, RunSplit):
+        if isinstance(self.decision, RunSplit | RunHybrid):
             return self.decision.compiled.sql
         return self.compiled.sql if isinstance(self.compiled, Compiled) else None
 
@@ -131,6 +135,7 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
     # Where it can run here all the same, what has no rule is in nobody's way.
     hindrance = None if inputs.plan and inputs.plan.can_run_here else compiled
     decision, reading = _reading(runner, request, decide(checked))
+    decision, parts = _parts(runner, request, decision)
     decision = _in_full(decision, hindrance, obstacles)
     size, error = _dry_run(runner, request, len(states))
     if error is not None and isinstance(decision, RunOnBigQuery):
@@ -143,6 +148,7 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
         bytes_bigquery=size,
         price=runner.tier.price_of_query(size) if size else 0.0,
         reading=reading,
+        parts=parts,
         remedy="" if obstacles or error or request.as_of else _remedy(runner, states, hindrance),
         error=error,
         as_of=request.as_of,
@@ -161,6 +167,19 @@ def _reading(runner: QueryRunner, request: Request, decision: Decision) -> tuple
     size = read_bytes(look)
     price = format_money(runner.tier.price_of_transfer(size))
     return read_instead(decision, look), f"nothing is billed for a query; {format_size(size)} would be read (≈ {price})"
+
+
+def _parts(runner: QueryRunner, request: Request, decision: Decision) -> tuple[Decision, str]:
+    """The decision, with fragments in place of the whole where they bill less; and what they would bill, or why not."""
+    plan = runner.fragments.offer(request, decision) if isinstance(decision, RunOnBigQuery) else None
+    if not isinstance(decision, RunOnBigQuery) or plan is None:
+        return decision, ""
+    if isinstance(plan, Refused):
+        return decision, f"not possible: {plan.reasons[0].message}"
+    asked, whole = plan.bytes_billed, format_size(plan.bytes_whole)
+    price = format_money(runner.tier.price_of_query(asked))
+    words = f"{format_size(asked)} would be billed (≈ {price}) instead of {whole}, and nothing the next time"
+    return fetch_instead(decision, plan), words
 
 
 def _in_full(decision: Decision, compiled: Compiled | Refused | None, obstacles: Mapping[TableId, Reason]) -> Decision:

@@ -16,6 +16,7 @@ from bigpato_magic.notebook.footnote import (
     code_html,
     count_of,
     details_html,
+    fragment_words,
     items_html,
     parts_of,
     text_html,
@@ -29,6 +30,7 @@ from bigpato_magic.types import (
     Plan,
     Promotion,
     Refresh,
+    RunHybrid,
     RunInEvaluator,
     RunLocal,
     RunOnBigQuery,
@@ -81,7 +83,8 @@ def stacked(several: Sequence[Card]) -> Card:
 def price_card(explanation: Explanation) -> Card:
     """Both routes' price, before anything runs."""
     lines = [f"BigQuery: {_bigquery_price(explanation)}", f"local: {_local_price(explanation)}"]
-    return lines_card([*lines, *([f"Storage Read: {explanation.reading}"] if explanation.reading else [])])
+    more = {"Storage Read": explanation.reading, "hybrid": explanation.parts}
+    return lines_card([*lines, *(f"{way}: {words}" for way, words in more.items() if words)])
 
 
 def explanation_card(explanation: Explanation) -> Card:
@@ -140,6 +143,8 @@ def _engine(decision: Decision) -> str:
         return "locally, begun by DuckDB and finished by Google's evaluator"
     if isinstance(decision, RunRead):
         return "without a query job: its rows are read from the table by Storage Read"
+    if isinstance(decision, RunHybrid):
+        return f"as a hybrid: {fragment_words(decision.fragments)} from BigQuery, the rest locally, in DuckDB"
     return "locally, in Google's evaluator" if isinstance(decision, RunInEvaluator) else "on BigQuery"
 
 
@@ -157,7 +162,7 @@ def _bigquery_price(explanation: Explanation) -> str:
 
 
 def _local_price(explanation: Explanation) -> str:
-    if not isinstance(explanation.decision, RunOnBigQuery | RunRead):
+    if not isinstance(explanation.decision, RunOnBigQuery | RunRead | RunHybrid):
         return "nothing is billed"
     return explanation.remedy or "not possible"
 

@@ -17,8 +17,10 @@ from bigpato_magic.notebook.layout import laid_out
 from bigpato_magic.traits import format_duration, format_instant, format_money, format_size, format_slots
 from bigpato_magic.types import (
     Decision,
+    Fragment,
     QueryResult,
     Reason,
+    RunHybrid,
     RunLocal,
     RunOnBigQuery,
     RunRead,
@@ -164,6 +166,8 @@ class Note:
             return [f"{format_size(result.bytes_billed)} billed{self._price(result.bytes_billed)}"]
         if isinstance(result.decision, RunRead):
             return [*(self._not_billed() or ["nothing billed"]), self._read()]
+        if result.decision.where == "hybrid":
+            return [f"{format_size(result.bytes_billed)} billed{self._price(result.bytes_billed)}", *self._not_billed()]
         return self._not_billed()
 
     def _not_billed(self) -> list[str]:
@@ -249,11 +253,14 @@ def parts_of(decision: Decision) -> list[tuple[str, str]]:
     if isinstance(decision, RunRead):
         look = decision.look  # a value of a parameter does not get into a saved notebook
         return [("Row restriction", look.restriction)] if look.restriction and not look.query.parameters else []
-    if not isinstance(decision, RunLocal | RunSplit):
+    if isinstance(decision, RunHybrid | RunLocal):
+        asked = [("Asked of BigQuery", fragment.sql) for fragment in decision.fragments]
+        return [*asked, ("DuckDB SQL", laid_out(decision.compiled.sql))]
+    if not isinstance(decision, RunSplit):
         return []
-    upper = decision.upper if isinstance(decision, RunSplit) else None
-    rest = [(f"Finished by Google's evaluator over its rows, {upper.table}", upper.sql)] if upper else []
-    return [("DuckDB SQL", laid_out(decision.compiled.sql)), *rest]
+    upper = decision.upper
+    rest = (f"Finished by Google's evaluator over its rows, {upper.table}", upper.sql)
+    return [("DuckDB SQL", laid_out(decision.compiled.sql)), rest]
 
 
 def remedied(reasons: Iterable[Reason]) -> tuple[TableId, ...]:
@@ -313,6 +320,8 @@ def _where(result: QueryResult) -> str:
     decision = result.decision
     if isinstance(decision, RunRead):
         return f"read from {decision.look.table.table} by Storage Read · no query job"
+    if isinstance(decision, RunLocal) and decision.fragments:
+        return f"hybrid, {fragment_words(decision.fragments)} from BigQuery, the rest local"
     kept = decision.kept if isinstance(decision, RunLocal) else ()
     if not kept:
         return _PLACES[decision.where]
@@ -320,6 +329,12 @@ def _where(result: QueryResult) -> str:
     if decision.where == "kept":
         return words
     return f"local, with a {words}" if len(kept) == 1 else f"local, with {words}"
+
+
+def fragment_words(fragments: Sequence[Fragment]) -> str:
+    """What is asked of BigQuery: a part over which tables, or how many."""
+    tables = dict.fromkeys(table.table for fragment in fragments for table in fragment.query.tables)
+    return f"{'a part' if len(fragments) == 1 else f'{len(fragments)} parts'} over {', '.join(tables)}"
 
 
 def _fresh(result: QueryResult) -> list[tuple[str, datetime]]:

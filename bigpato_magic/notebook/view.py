@@ -262,6 +262,7 @@ def query(result: QueryResult) -> dict[str, Any]:
 
 _HERE = {
     "local": "Local: all that it reads is here and fresh.",
+    "hybrid": "Hybrid: BigQuery was asked for what is missing here; the rest was computed here.",
     "kept": "Kept: BigQuery has answered it before, and no table has changed since.",
 }
 _BY = {
@@ -277,7 +278,8 @@ def why(result: QueryResult) -> str:
     decision = result.decision
     if isinstance(decision, RunLocal):
         copies = [f"{source_of(c)}: {_came(c)} {clock(c.came)}" for c in decision.copies]
-        return "\n".join([_HERE[decision.where], *copies, "", laid_out(decision.compiled.sql)])
+        asked = [line for fragment in decision.fragments for line in (fragment.sql, "")]
+        return "\n".join([_HERE[decision.where], *copies, "", *asked, laid_out(decision.compiled.sql)])
     job = [f"job {result.job_id}"] if result.job_id else []
     begun = ["", laid_out(decision.compiled.sql), "", decision.upper.sql] if isinstance(decision, RunSplit) else []
     return "\n".join([_BY[decision.where], *(f"- {reason.message}" for reason in decision.reasons), *job, *begun])

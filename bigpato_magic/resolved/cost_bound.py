@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 from typing import Any
 
 from bigpato_magic.errors import AnalyzerUnavailable
@@ -149,3 +149,64 @@ def fewest(scan: Any, rows: Callable[[Any], int]) -> int:
         sides = _KEPT_SIDES.get(tree.enum(scan, "join_type"), ())
         return max((fewest(tree.node(getattr(scan, side)), rows) for side in sides), default=0)
     return 0
+
+
+def most(scan: Any, rows: Callable[[Any], int]) -> float:
+    """How many rows a scan gives at most; infinity where that cannot be told without running it.
+
+    Args:
+        scan: any, with the table expressions that it names.
+        rows: of a TableScan.
+    """
+    return _Most(rows, {}).of(tree.node(scan))
+
+
+@dataclass(frozen=True, slots=True)
+class _Most:
+    """Reads scans from the top down; of table expressions it remembers what they give."""
+
+    rows: Callable[[Any], int]
+    named: dict[str, float]
+
+    def of(self, scan: Any) -> float:
+        kind = tree.name(scan)
+        if kind == "TableScan":
+            return float(self.rows(scan))
+        if kind == "SingleRowScan":
+            return 1.0
+        if kind == "WithRefScan":
+            return self.named.get(scan.with_query_name, inf)
+        if kind == "WithScan":
+            for entry in scan.with_entry_list:
+                self.named[entry.with_query_name] = self.of(tree.node(entry.with_subquery))
+            return self.of(tree.node(scan.query))
+        if kind == "SetOperationScan":
+            return sum(self.of(tree.node(item.scan)) for item in scan.input_item_list)
+        if kind == "JoinScan":
+            left, right = (max(1.0, self.of(tree.node(side))) for side in (scan.left_scan, scan.right_scan))
+            return left * right + (left + right if tree.enum(scan, "join_type") != "INNER" else 0.0)
+        return self._over(kind, scan)
+
+    def _over(self, kind: str, scan: Any) -> float:
+        """Of a scan over one other."""
+        if kind not in _NO_MORE_ROWS or not tree.has(scan, "input_scan"):
+            return inf
+        inside = self.of(tree.node(tree.get(scan, "input_scan")))
+        if kind == "LimitOffsetScan":
+            count = _constant(tree.node(scan.limit))
+            return inside if count is None else min(inside, float(count))
+        if kind == "AggregateScan":
+            return _groups(scan.parent, inside)
+        return inside
+
+
+_NO_MORE_ROWS = frozenset(
+    {"AggregateScan", "AnalyticScan", "BarrierScan", "FilterScan", "LimitOffsetScan", "OrderByScan", "ProjectScan"}
+)
+
+
+def _groups(node: Any, rows: float) -> float:
+    if not node.group_by_list:
+        return 1.0
+    sets = len(node.grouping_set_list) or 1
+    return inf if node.rollup_column_list or sets > 1 else max(1.0, rows)

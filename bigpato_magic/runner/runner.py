@@ -15,12 +15,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic import googlesql
-from bigpato_magic.decide import LocalDecision, RoutingInputs, decide, not_fresh, not_read, read_instead
+from bigpato_magic.decide import (
+    LocalDecision,
+    RoutingInputs,
+    decide,
+    fetch_instead,
+    not_fetched,
+    not_fresh,
+    not_read,
+    read_instead,
+)
 from bigpato_magic.errors import BigPatoError, RouteRefused, TableNotFound, WarehouseUnavailable
 from bigpato_magic.googlesql import State
 from bigpato_magic.runner.checks import EarlyCheck, FreshnessCheck
+from bigpato_magic.runner.fragments import FragmentPlanner
 from bigpato_magic.runner.frozen import failure_of_then, past_question, see_that_it_reads
 from bigpato_magic.runner.here import LocalRuns, result_of
+from bigpato_magic.runner.hybrid import HybridRuns, NotAnswered
 from bigpato_magic.runner.keeping import source_of
 from bigpato_magic.runner.looks import Looks, NotRead
 from bigpato_magic.runner.missing import enrich
@@ -37,6 +48,7 @@ from bigpato_magic.types import (
     Look,
     QueryResult,
     Reason,
+    RunHybrid,
     RunLocal,
     RunOnBigQuery,
     TableFacts,
@@ -86,6 +98,8 @@ class QueryRunner:
         self._here = LocalRuns(tier.queries, engine, self.planner, warehouse.now)
         self._there = CloudRuns(warehouse, tier.queries, self.planner)
         self.looks = Looks(warehouse, tier.queries, self.planner, self._pool, look_below)
+        self.fragments = FragmentPlanner(warehouse, tier.queries, self.planner, self._pool)
+        self._hybrid = HybridRuns(warehouse, tier.queries, self._here, self._pool, warehouse.now)
         self._unnamed = Waiting()
         googlesql.listen(partial(_ready, weakref.ref(self)))
 
@@ -123,6 +137,9 @@ class QueryRunner:
             answer = self._ask_of_then(request, answer, started)
         if isinstance(answer, RunOnBigQuery):
             query, answer = self._read(request, query, answer, early, started)
+        billed = 0
+        if isinstance(answer, RunOnBigQuery):
+            query, answer, billed = self._fetch(request, query, answer, started)
         if isinstance(answer, RunOnBigQuery):
             before = early.facts(self._used(request, query))
             learned = self._pool.submit(self._there.learn, request)
@@ -131,6 +148,7 @@ class QueryRunner:
             now = _within(learned, LEARNING)
             self._keep(request, now, answer, before)
             query = now or query
+            answer = replace(answer, bytes_billed=answer.bytes_billed + billed)
         return self._note(request, query, replace(answer, as_of=request.as_of))
 
     def _ask_of_then(self, request: Request, decision: RunOnBigQuery, started: float) -> QueryResult:
@@ -192,6 +210,19 @@ class QueryRunner:
             return reading.look.query, self.looks.read(request, reading, started)
         except NotRead as why:
             return reading.look.query, not_read(reading, Reason("look", str(why), reading.look.table))
+
+    def _fetch(
+        self, request: Request, query: AnalyzedQuery | None, decision: RunOnBigQuery, started: float
+    ) -> tuple[AnalyzedQuery | None, QueryResult | RunOnBigQuery, int]:
+        """What the query means, its answer by fragments where it has one, and the bytes billed for some in vain."""
+        plan = self.fragments.offer(request, decision)
+        fetching = fetch_instead(decision, plan if isinstance(plan, RunHybrid) else None)
+        if isinstance(fetching, RunOnBigQuery):
+            return query, fetching, 0
+        try:
+            return fetching.query, self._hybrid.run(request, fetching, started), 0
+        except NotAnswered as why:
+            return query, not_fetched(fetching, str(why)), why.billed
 
     def _run_there(self, request: Request, decision: RunOnBigQuery, presumed: Decision, started: float) -> QueryResult:
         """BigQuery's answer; an error tells which table is near, or which copies could answer offline."""

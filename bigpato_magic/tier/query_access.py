@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bigpato_magic.errors import TierError
-from bigpato_magic.status import Status
+from bigpato_magic.status import Cancel, Status
 from bigpato_magic.tier.lifecycle import Lifecycle
 from bigpato_magic.types import (
     AnalyzedQuery,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bigpato_magic.tier.freshness.facts import FactsCache
     from bigpato_magic.tier.journal.accounting import QueryText, TableKnowledge
     from bigpato_magic.tier.journal.result_cache import CacheKey
+    from bigpato_magic.tier.keeping.making import AnswerToKeep
     from bigpato_magic.tier.open_tier import OpenTier
 
 log = logging.getLogger("bigpato_magic")
@@ -94,6 +95,50 @@ class QueryAccess:
 
         opened = self.lifecycle.usable()
         return opened is not None and opened.keeper.keep(AnswerToKeep(source, tuple(outputs), rows))
+
+    def keep_now(self, answer: AnswerToKeep, cancel: Cancel) -> TableCopy:
+        """Keep what a job on BigQuery has answered, before it is used; the kept relation, or one as good that was there.
+
+        Args:
+            answer: whole.
+            cancel: stops it.
+
+        Raises:
+            BigPatoError: it could not be kept, or a table has changed meanwhile.
+            Cancelled: `cancel` was set; nothing of it is left.
+        """
+        return self.lifecycle.open().keeper.keep_now(answer, cancel)
+
+    def would_keep(self, source: QuerySource, outputs: Sequence[OutputColumn]) -> TableCopy | None:
+        """The kept relation that an answer would become, without rows; None where it could not be kept."""
+        from bigpato_magic import frames
+        from bigpato_magic.tier.keeping.making import AnswerToKeep, kept_relation, why_not
+
+        opened = self.lifecycle.usable()
+        answer = AnswerToKeep(source, tuple(outputs), frames.empty(tuple(outputs)))
+        if opened is None or why_not(answer, opened.keep.largest) is not None:
+            return None
+        return kept_relation(answer, opened.store.principal)
+
+    def fragments_wanted(self) -> bool:
+        """Whether parts of queries may be asked of BigQuery alone: that spares money, and takes time."""
+        from bigpato_magic.tier.policy.score import Objective
+
+        opened = self.lifecycle.usable()
+        if opened is None or not (opened.keep.on and opened.keep.fragments):
+            return False
+        return opened.pricing.prices().objective is Objective.MONEY
+
+    def largest_answer(self) -> float:
+        """Bytes of the largest answer that is kept."""
+        return float(self.lifecycle.open().keep.largest)
+
+    def billed(self, size: float, tables: int) -> int:
+        """Bytes that a query bills that reads `size`, of so many tables: nothing for nothing."""
+        from bigpato_magic.tier.policy import score
+
+        prices = self.lifecycle.open().pricing.prices()
+        return max(score.billed(size, prices), int(prices.query_minimum) * tables) if size > 0 else 0
 
     def forget(self, kept: Iterable[TableCopy] | None = None) -> tuple[TableCopy, ...]:
         """Take these kept relations away (None: all); those have gone that no kernel reads just now.

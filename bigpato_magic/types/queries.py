@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from bigpato_magic.types.copies import ColumnStats, TableCopy
+from bigpato_magic.types.copies import ColumnStats, QuerySource, TableCopy
 from bigpato_magic.types.routines import RoutineFacts
 from bigpato_magic.types.sql import SqlType
 from bigpato_magic.types.tables import Column, TableFacts, TableId
@@ -202,16 +202,48 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Fragment:
+    """A part of a query that is asked of BigQuery alone, and kept.
+
+    Args:
+        query: what it means.
+        source: the same as its kept relation knows it: digest, columns, the states of its tables; its SQL names them in full.
+        parameters: of the query, those that it has, all with names.
+        bytes_billed: by its dry run, for its tables; None before one.
+    """
+
+    query: AnalyzedQuery
+    source: QuerySource
+    parameters: tuple[Parameter, ...] = field(default=(), repr=False)
+    bytes_billed: int | None = None
+
+    @property
+    def sql(self) -> str:
+        """Its text."""
+        return self.source.sql
+
+
+@dataclass(frozen=True, slots=True)
 class RunLocal:
-    """Run `compiled` over `copies`, whose freshness must still hold when the frame is shown."""
+    """Run `compiled` over `copies`, whose freshness must still hold when the frame is shown.
+
+    Args:
+        sql: the person's text.
+        compiled: DuckDB SQL for it.
+        copies: that it reads.
+        fragments: whose answers BigQuery has just given for this query; they are kept relations among the copies.
+    """
 
     sql: str
     compiled: Compiled
     copies: tuple[TableCopy, ...]
+    fragments: tuple[Fragment, ...] = ()
 
     @property
     def where(self) -> str:
-        """`kept` where all that it reads is an answer of BigQuery that was kept, `local` otherwise."""
+        """`hybrid` where BigQuery was asked for parts of it, `kept` where it reads nothing but kept answers, else `local`."""
+        if self.fragments:
+            return "hybrid"
         return "kept" if self.kept and len(self.kept) == len(self.copies) else "local"
 
     @property
@@ -308,6 +340,37 @@ class RunRead:
 
 
 @dataclass(frozen=True, slots=True)
+class RunHybrid:
+    """Ask BigQuery for fragments, keep what it says, and run `compiled` over that and over copies.
+
+    Args:
+        sql: the person's text.
+        query: what it means.
+        base: the same over kept relations, with filters before joins; the fragments are parts of it.
+        fragments: what is asked.
+        compiled: the rest, in DuckDB SQL; what runs is compiled anew when the fragments are there.
+        copies: that are here already.
+        reasons: why all of it cannot be answered here.
+        bytes_whole: that BigQuery would bill for the whole, by a dry run.
+    """
+
+    where: ClassVar[str] = "hybrid"
+    sql: str
+    query: AnalyzedQuery
+    base: AnalyzedQuery
+    fragments: tuple[Fragment, ...]
+    compiled: Compiled
+    copies: tuple[TableCopy, ...]
+    reasons: tuple[Reason, ...]
+    bytes_whole: int
+
+    @property
+    def bytes_billed(self) -> int:
+        """What the fragments bill, by their dry runs."""
+        return sum(fragment.bytes_billed or 0 for fragment in self.fragments)
+
+
+@dataclass(frozen=True, slots=True)
 class RunOnBigQuery:
     """Send the person's own text to BigQuery, and say why."""
 
@@ -320,7 +383,7 @@ class RunOnBigQuery:
             raise ValueError("a query goes to BigQuery for at least one reason")
 
 
-Decision = RunLocal | RunSplit | RunInEvaluator | RunRead | RunOnBigQuery
+Decision = RunLocal | RunSplit | RunInEvaluator | RunRead | RunHybrid | RunOnBigQuery
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def warehouse(tmp_path):
 @pytest.fixture
 def held(client, warehouse):
     """Copies: of p one day, of x and y all."""
-    client.tier.list_partitions_above = 0
+    client.tier.list_partitions_above, client.tier.keep.fragments = 0, False
     for name in "pxy":
         (promotion,) = client.tier.plan([TableId(warehouse.project, "samples", name)]).promote
         fields = {field: getattr(promotion, field) for field in promotion.__dataclass_fields__}

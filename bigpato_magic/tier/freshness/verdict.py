@@ -113,6 +113,11 @@ def check(
     return aged(basis, age, 0.0 if marks else max_staleness)
 
 
+def of_now(basis: Basis) -> Verdict:
+    """Whether an answer may rest on a table as it is: the verdict on that state by its own facts."""
+    return check(basis, basis.facts, now=basis.facts.checked_at, max_staleness=0.0, age=0.0)
+
+
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict on what rests on several tables: all must be as they were. What rests on none proves nothing.
 

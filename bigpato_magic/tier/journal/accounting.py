@@ -103,7 +103,7 @@ def with_savings(result: QueryResult, query: AnalyzedQuery | None, sizes: Sizes,
     """The result with the bytes that an answer without BigQuery did not bill: none where its cache would have had it."""
     if isinstance(result.decision, RunOnBigQuery) or query is None:
         return result
-    saved = 0 if cached else sum(sizes[table] for table in query.tables)
+    saved = 0 if cached else max(0, sum(sizes[table] for table in query.tables) - result.bytes_billed)
     if isinstance(result.decision, RunRead) and result.decision.look.facts.clustering:
         # Of a clustered table a query bills only the blocks that it needs, which nobody can tell before it has run.
         # https://cloud.google.com/bigquery/docs/best-practices-costs#clustered_tables

@@ -8,11 +8,12 @@ import time
 from collections import deque
 
 from bigpato_magic import system
-from bigpato_magic.errors import BigPatoError, Cancelled
+from bigpato_magic.errors import BigPatoError, Cancelled, TierError
 from bigpato_magic.status import Cancel
 from bigpato_magic.tier.keeping.eviction import AnswerNotKept
 from bigpato_magic.tier.keeping.making import AnswerToKeep, RelationMaker, why_not
 from bigpato_magic.tier.keeping.settings import Keep
+from bigpato_magic.types import TableCopy
 
 log = logging.getLogger("bigpato_magic")
 
@@ -58,6 +59,20 @@ class BackgroundKeeper:
                 self._thread = threading.Thread(target=self._run, name="bigpato-keep", daemon=True)
                 self._thread.start()
         return True
+
+    def keep_now(self, answer: AnswerToKeep, cancel: Cancel) -> TableCopy:
+        """Keep an answer on the caller's thread; the kept relation, or the one as good that was there.
+
+        Raises:
+            AnswerNotKept: a table has changed meanwhile, or the answer may not be kept.
+            BigPatoError: it could not be kept.
+            Cancelled: it was stopped; nothing of it is left.
+        """
+        try:
+            made = self._maker.make(answer, self._settings.largest, cancel)
+        except OSError as error:
+            raise TierError(f"an answer could not be kept: {error}") from error
+        return made or self._maker.there(answer)
 
     def settle(self, seconds: float | None = None) -> bool:
         """Wait until nothing is left to keep, for so long at most; whether that is so."""

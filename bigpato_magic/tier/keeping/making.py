@@ -116,7 +116,7 @@ def _named_well(type_: SqlType) -> bool:
 
 def _unfit(basis: Basis) -> str | None:
     """What keeps an answer from resting on a table as it was: the verdict on that state by its own facts."""
-    found, reason = verdict.check(basis, basis.facts, now=basis.facts.checked_at, max_staleness=0.0, age=0.0)
+    found, reason = verdict.of_now(basis)
     return None if found is Freshness.FRESH else str(reason)
 
 
@@ -169,6 +169,18 @@ class RelationMaker:
             self._replace_older(published)
         at("keep:done")
         return published
+
+    def there(self, answer: AnswerToKeep) -> TableCopy:
+        """The newest kept relation that has all that the answer has.
+
+        Raises:
+            AnswerNotKept: there is none.
+        """
+        wanted = kept_relation(answer, self.store.principal)
+        found = [copy for copy in self.catalog.kept() if copy.as_of >= wanted.as_of and _covers(copy, wanted)]
+        if not found:
+            raise AnswerNotKept("what was kept of it has gone again")
+        return max(found, key=lambda copy: copy.as_of)
 
     def _prove(self, copy: TableCopy) -> None:
         """BigQuery is asked again, now that the job has ended: what was before and is after, was meanwhile."""
