@@ -16,8 +16,8 @@ from traitlets.config import LoggingConfigurable
 
 from bigpato_magic import arguments, forks
 from bigpato_magic.checking import CheckingFace
-from bigpato_magic.errors import ConfigurationError
-from bigpato_magic.freezing import FreezeFace
+from bigpato_magic.errors import ConfigurationError, RouteRefused
+from bigpato_magic.freezing import IN_ARCHIVE, FreezeFace
 from bigpato_magic.original import OriginalFace
 from bigpato_magic.parameters import Params
 from bigpato_magic.status import Cancel, Status
@@ -276,7 +276,13 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, LoggingConfigur
         return (self.maximum_bytes_billed if size is None else size) or None
 
     def _run(self, request: Request) -> QueryResult:
-        result = self.runner.run(request)
+        try:
+            result = self.runner.run(request)
+        except RouteRefused as error:
+            error.hint = IN_ARCHIVE if self.archived else error.hint
+            raise
+        if self.archived is not None:
+            result = replace(result, as_of=self.archived, archived=True)
         self.last, self._last_request = result, request
         self.verifier.maybe(request, result)
         return result
@@ -302,7 +308,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, LoggingConfigur
         return Request(
             sql,
             arguments.parameters_of(sql, params),
-            arguments.route_of(route or self.route),
+            Route.LOCAL if self.archived else arguments.route_of(route or self.route),
             project=home,
             dataset=name,
             options=options,

@@ -339,7 +339,7 @@ def fragment_words(fragments: Sequence[Fragment]) -> str:
 
 def _fresh(result: QueryResult) -> list[tuple[str, datetime]]:
     if past := result.as_of or past_of(result.decision):
-        return [("as of", past)]
+        return [("archive, as of" if result.archived else "as of", past)]
     if isinstance(result.decision, RunOnBigQuery):
         return []
     kept = result.decision.kept if isinstance(result.decision, RunLocal) else ()

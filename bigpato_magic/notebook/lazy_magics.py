@@ -15,6 +15,7 @@ _QUERIES = ("bigpato_magic.notebook.magics", "QueryMagics")
 _TABLES = ("bigpato_magic.notebook.tablemagics", "TableMagics")
 
 HOMES: Mapping[str, tuple[str, str]] = {
+    "bp_archive": _TABLES,
     "bp_demote": _TABLES,
     "bp_explain": _QUERIES,
     "bp_forget": _TABLES,

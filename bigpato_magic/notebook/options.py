@@ -148,6 +148,9 @@ FORGET: tuple[Option, ...] = (
 FREEZE: tuple[Option, ...] = (option("instant", nargs="*", help='`now`, an instant as "2026-11-22 14:00", or `off`.'),)
 """What `%bp_freeze` takes."""
 
+ARCHIVE: tuple[Option, ...] = (option("file", nargs="?", help="The file to make."),)
+"""What `%bp_archive` takes."""
+
 VERIFY: tuple[Option, ...] = (option("--files", action="store_true", help="Check every file against its checksum."),)
 """What `%bp_verify` takes."""
 

@@ -11,8 +11,10 @@ from IPython.core.magic import Magics, magics_class
 from bigpato_magic.arguments import path_of
 from bigpato_magic.errors import BigPatoError, ConfigurationError, TableNotFound
 from bigpato_magic.notebook import cards, magic_line
+from bigpato_magic.notebook.footnote import count_of
 from bigpato_magic.notebook.inspection import table_facts_card
 from bigpato_magic.notebook.options import (
+    ARCHIVE,
     FORGET,
     FREEZE,
     PURGE,
@@ -190,6 +192,24 @@ class TableMagics(Magics):
         if said:
             self.client.freeze(None if said.lower() == "off" else said)
         return cards.lines_card([_frozen(self.client.frozen)])
+
+    @command(*ARCHIVE)
+    def bp_archive(self, line: str) -> cards.Card:
+        """Write the copies and kept answers of one instant (the frozen one, or now) into a file for somebody else.
+
+        Who opens it gets answers from it alone, without BigQuery: client = BigPato.open_archive("march.bigpato"), then
+        %bp_use client. Whoever has the file can read the rows in it.
+
+        %bp_archive march.bigpato
+        """
+        name = _read(self.bp_archive, line).file
+        if not name:
+            raise ConfigurationError("which file?", hint="%bp_archive march.bigpato")
+        done = self._run(lambda cancel, _progress: self.client.archive(name, cancel=cancel))
+        tables = sum(copy.source is None for copy in done.copies)
+        content = f"{count_of(tables, 'table')} and {count_of(len(done.copies) - tables, 'kept answer')}"
+        said = f"{done.path}: {content} as of {format_instant(done.as_of)}, {format_size(done.bytes)}."
+        return cards.lines_card([said, *(f"Not in it: {reason}" for reason in done.left_out)])
 
     @command(*VERIFY)
     def bp_verify(self, line: str) -> cards.Card:

@@ -14,8 +14,7 @@ from bigpato_magic import googlesql
 from bigpato_magic.errors import AnalyzerUnavailable
 from bigpato_magic.pruning.instants import instants
 from bigpato_magic.resolved import tree
-from bigpato_magic.tier.freshness.past import REACH
-from bigpato_magic.tier.freshness.verdict import SETTLED
+from bigpato_magic.tier.freshness.past import REACH, of_then
 from bigpato_magic.types import AnalyzedQuery, Instants, Reason, TableCopy, TableFacts, TableId
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def past_query(request: Request, tables: Named, versions: Versions) -> PastQuery
     """
     newest = {table: versions[table][0] for table in tables.values()}
     query, past = _read(request, tables, newest)
-    copies = {table: _of_then(versions[table], at) for table, at in past.items()}
+    copies = {table: of_then(versions[table], at) if at else versions[table][0] for table, at in past.items()}
     if any(copies[table].facts != newest[table].facts for table in copies):
         query, _ = _read(request, tables, newest | copies)
     return PastQuery(query, as_of_now(query), copies)
@@ -141,14 +140,6 @@ def out_of_reach(copies: Iterable[TableCopy], moment: datetime) -> Iterator[Reas
             hours = int(REACH.total_seconds() // 3600)
             why = f"{name} is read as of more than {hours} hours ago, which its dataset may not remember"
             yield Reason("as-of", why, copy.table)
-
-
-def _of_then(versions: Sequence[TableCopy], at: Instants | None) -> TableCopy:
-    """The newest copy whose state began before that; where none did, the newest."""
-    if at is None:
-        return versions[0]
-    old_enough = (copy for copy in versions if copy.version.modified + SETTLED <= at.low)
-    return replace(next(old_enough, versions[0]), past=at)
 
 
 def _facts_of(copy: TableCopy) -> TableFacts:

@@ -28,7 +28,7 @@ from bigpato_magic.tier.policy.score import Prices, query_price, transfer_price
 from bigpato_magic.tier.query_access import QueryAccess
 from bigpato_magic.tier.rebalance.background import IdleRebalance
 from bigpato_magic.traits import Size
-from bigpato_magic.types import Demotion, Plan, TableCopy, TableId, TransferEvent
+from bigpato_magic.types import Demotion, Plan, Reason, TableCopy, TableId, TransferEvent
 from bigpato_magic.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
@@ -336,6 +336,30 @@ class Tier(LoggingConfigurable):
             Cancelled: `cancel` was set.
         """
         return self.open().upkeep.verify(Cancel() if cancel is None else cancel)
+
+    def archive(
+        self, path: Path, as_of: datetime, *, project: str, dataset: str, cancel: Cancel | None = None
+    ) -> tuple[tuple[TableCopy, ...], tuple[Reason, ...]]:
+        """Write all that is known to be of an instant into a file that somebody else can open.
+
+        Args:
+            path: of the new file.
+            as_of: the instant.
+            project: of unqualified names.
+            dataset: likewise.
+            cancel: stops it; then there is no file.
+
+        Returns:
+            What is in it; and why something here is not.
+
+        Raises:
+            ConfigurationError: nothing here is known to be of that instant, or the file cannot be made.
+            TierError: the directory cannot be used.
+        """
+        from bigpato_magic.tier.archiving import archive
+
+        place = {"project": project, "dataset": dataset}
+        return archive(self.open(), path, as_of, place, Cancel() if cancel is None else cancel)
 
     def write_views(self, path: Path) -> None:
         """Write the DuckDB file in which plain DuckDB finds the local tables.

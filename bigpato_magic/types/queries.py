@@ -404,6 +404,7 @@ class QueryResult:
         job_id: BigQuery's, None for a local run.
         fresh_as_of: the instant up to which the answer is known to be the table's; None on BigQuery.
         as_of: every table was read as of this instant, as the person had asked of all queries; None otherwise.
+        archived: it is an archive's.
         unverified_since: set where a copy answered offline: its last check.
         cache_hit: BigQuery answered from its own result cache; of a local run: it would have.
         statement: `SELECT`, `INSERT`, `CREATE_TABLE`, … as BigQuery names kinds.
@@ -435,6 +436,7 @@ class QueryResult:
     starting: float = 0.0
     relation: Any = None
     as_of: datetime | None = None
+    archived: bool = False
 
     def __repr__(self) -> str:
         """One line; Arrow would print all of its columns."""

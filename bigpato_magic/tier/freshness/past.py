@@ -6,12 +6,14 @@ has changed since does not matter, but who asks must still be allowed to see the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bigpato_magic.errors import BigPatoError
 from bigpato_magic.tier.freshness import verdict
 from bigpato_magic.tier.freshness.verdict import SETTLED, Verdict
-from bigpato_magic.types import Basis, Freshness, Instants, Reason, TableFacts
+from bigpato_magic.types import Basis, Freshness, Instants, Reason, TableCopy, TableFacts
 
 REACH = timedelta(hours=48)
 """How far back BigQuery certainly reads a table: the shortest window that a dataset can have.
@@ -50,6 +52,23 @@ def check(
     if until is None or until <= basis.as_of or until < past.high + SETTLED:
         return _not_known(basis, past, "nobody looked after that before it changed")
     return verdict.aged(basis, age, max_staleness)
+
+
+def of_then(versions: Sequence[TableCopy], past: Instants) -> TableCopy:
+    """The copy that may be the table of then: the newest whose state began before that; where none did, the newest.
+
+    Args:
+        versions: copies of one table, the newest first; at least one.
+        past: when.
+    """
+    old_enough = (copy for copy in versions if copy.version.modified + SETTLED <= past.low)
+    return read_then(next(old_enough, versions[0]), past)
+
+
+def read_then(copy: TableCopy, past: Instants | None) -> TableCopy:
+    """The same copy or kept relation, read in place of its tables as they were then; None for now."""
+    source = copy.source and replace(copy.source, bases=tuple(replace(b, past=past) for b in copy.source.bases))
+    return replace(copy, past=past, source=source)
 
 
 def _against(basis: Basis, facts: TableFacts) -> Verdict | None:
