@@ -25,6 +25,7 @@ from bigpato_magic.tier import containment
 from bigpato_magic.types import (
     AnalyzedQuery,
     Compiled,
+    Freshness,
     LocalTable,
     Reason,
     Refused,
@@ -196,6 +197,8 @@ class QueryPlanner:
         """Whether these give an answer here, as far as is known before a run."""
         plan = inputs.plan
         if plan is None or inputs.blockers or plan.not_held or not plan.can_run_here:
+            return False
+        if any(self.queries.facts.judge(copy)[0] is Freshness.STALE for copy in inputs.copies.values()):
             return False
         return not (isinstance(plan.compiled, Compiled) and self._failed.get(_run_key(request, plan.compiled)))
 

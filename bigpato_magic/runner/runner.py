@@ -133,6 +133,7 @@ class QueryRunner:
             answer = presumed
         else:
             answer = self._run_here(request, inputs, presumed, early.of(presumed.copies), started)
+            answer = self._kept_instead(request, presumed, answer, early, started)
         if isinstance(answer, RunOnBigQuery) and request.as_of is not None:
             answer = self._ask_of_then(request, answer, started)
         if isinstance(answer, RunOnBigQuery):
@@ -192,6 +193,24 @@ class QueryRunner:
                 self.planner.has_failed(request, presumed)
             return decision
         return result_of(decision, run, time.perf_counter() - started)
+
+    def _kept_instead(
+        self,
+        request: Request,
+        presumed: LocalDecision,
+        answer: QueryResult | RunOnBigQuery,
+        early: EarlyCheck,
+        started: float,
+    ) -> QueryResult | RunOnBigQuery:
+        """A kept answer's, where copies have just turned out to be stale: BigQuery may have answered since they were made."""
+        if not isinstance(answer, RunOnBigQuery) or not any(reason.code == "stale" for reason in answer.reasons):
+            return answer
+        inputs = self.planner.inputs(request)
+        again = decide(inputs)
+        if not isinstance(again, RunLocal) or not again.kept or again.copies == presumed.copies:
+            return answer
+        kept = self._run_here(request, inputs, again, early.of(again.copies), started)
+        return answer if isinstance(kept, RunOnBigQuery) else kept
 
     def _read(
         self,

@@ -42,6 +42,21 @@ def kept(result):
     return isinstance(result.decision, RunLocal) and result.decision.where == "kept"
 
 
+def test_a_copy_that_is_stale_is_in_no_kept_answers_way(asked, client, warehouse, another_kernel):
+    asked(KINDS)
+    client.rebalance(["events"])
+    warehouse.execute("INSERT INTO samples.events (event_id, kind) VALUES (-1, 'view')")
+    stale = asked(KINDS)
+    assert [reason.code for reason in stale.decision.reasons] == ["stale"]
+    again = asked(f"{KINDS} -- again")
+    assert kept(again)
+    assert again.arrow == stale.arrow
+    # Another kernel learns that the copy is stale when it has begun.
+    assert kept(another_kernel.run(KINDS))
+    with warehouse.faults.during("network:away"):
+        assert kept(client.run(KINDS, offline=True, max_staleness=0))
+
+
 def test_the_same_question_is_billed_once(asked):
     first, again = asked(KINDS), asked(KINDS)
     assert isinstance(first.decision, RunOnBigQuery)
