@@ -48,6 +48,7 @@ from bigpato_magic.types import (
     Look,
     QueryResult,
     Reason,
+    Route,
     RunHybrid,
     RunLocal,
     RunOnBigQuery,
@@ -66,6 +67,8 @@ log = logging.getLogger(__name__)
 
 _ASKING = 16
 """Threads that wait for BigQuery's answers on tables, beside all queries: some that hang keep the others' from nothing."""
+KEEPING = 1.0
+"""Seconds that a query for BigQuery waits for an answer over its tables that is just being kept: it may be its own."""
 LEARNING = 2.0
 """Seconds that an answer of BigQuery waits for the journal to learn which columns the query read."""
 
@@ -133,7 +136,8 @@ class QueryRunner:
             answer = presumed
         else:
             answer = self._run_here(request, inputs, presumed, early.of(presumed.copies), started)
-            answer = self._kept_instead(request, presumed, answer, early, started)
+        if isinstance(answer, RunOnBigQuery):
+            answer = self._kept_instead(request, answer, early, started)
         if isinstance(answer, RunOnBigQuery) and request.as_of is not None:
             answer = self._ask_of_then(request, answer, started)
         if isinstance(answer, RunOnBigQuery):
@@ -195,22 +199,24 @@ class QueryRunner:
         return result_of(decision, run, time.perf_counter() - started)
 
     def _kept_instead(
-        self,
-        request: Request,
-        presumed: LocalDecision,
-        answer: QueryResult | RunOnBigQuery,
-        early: EarlyCheck,
-        started: float,
+        self, request: Request, decision: RunOnBigQuery, early: EarlyCheck, started: float
     ) -> QueryResult | RunOnBigQuery:
-        """A kept answer's, where copies have just turned out to be stale: BigQuery may have answered since they were made."""
-        if not isinstance(answer, RunOnBigQuery) or not any(reason.code == "stale" for reason in answer.reasons):
-            return answer
+        """A kept answer's that was not there, or not looked for, when the query was planned; else the same decision.
+
+        Copies may have turned out to be stale, and the answer to a question of a moment ago may just have been kept.
+        """
+        if request.route is not Route.AUTO or not request.options.use_query_cache or request.as_of is not None:
+            return decision
+        tables, queries = self._used(request, None), self.tier.queries
+        stale = any(reason.code == "stale" for reason in decision.reasons)
+        if not queries.settle_over(tables, KEEPING) and not (stale and queries.kept(tables)):
+            return decision
         inputs = self.planner.inputs(request)
         again = decide(inputs)
-        if not isinstance(again, RunLocal) or not again.kept or again.copies == presumed.copies:
-            return answer
-        kept = self._run_here(request, inputs, again, early.of(again.copies), started)
-        return answer if isinstance(kept, RunOnBigQuery) else kept
+        if not isinstance(again, RunLocal) or not again.kept:
+            return decision
+        answer = self._run_here(request, inputs, again, early.of(again.copies), started)
+        return decision if isinstance(answer, RunOnBigQuery) else answer
 
     def _read(
         self,

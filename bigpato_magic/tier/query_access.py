@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -139,6 +139,11 @@ class QueryAccess:
 
         prices = self.lifecycle.open().pricing.prices()
         return max(score.billed(size, prices), int(prices.query_minimum) * tables) if size > 0 else 0
+
+    def settle_over(self, tables: Collection[TableId], seconds: float) -> bool:
+        """Wait for answers over these tables that are just being kept; whether there were some, and all is kept in time."""
+        opened = self.lifecycle.usable()
+        return opened is not None and opened.keeper.settle_over(tables, seconds)
 
     def forget(self, kept: Iterable[TableCopy] | None = None) -> tuple[TableCopy, ...]:
         """Take these kept relations away (None: all); those have gone that no kernel reads just now.

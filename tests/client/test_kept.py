@@ -64,6 +64,13 @@ def test_the_same_question_is_billed_once(asked):
     assert (again.bytes_billed, again.arrow, again.outputs) == (0, first.arrow, first.outputs)
 
 
+def test_asked_again_at_once_it_is_billed_once_too(client):
+    first, again = client.run(KINDS), client.run(KINDS.replace("events", "events AS e"))
+    assert isinstance(first.decision, RunOnBigQuery)
+    assert kept(again)
+    assert again.arrow == first.arrow
+
+
 def test_it_is_kept_for_another_kernel_and_after_a_restart(asked, another_kernel):
     first = asked(KINDS)
     assert kept(again := another_kernel.run(KINDS))

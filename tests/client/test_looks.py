@@ -88,6 +88,7 @@ def test_looks_can_be_switched_off(client):
 
 
 def test_who_asks_for_bigquery_gets_it_and_who_asks_for_local_a_refusal(client):
+    client.tier.keep.on = False
     assert client.run(VIEWS, route="bigquery").decision.where == "bigquery"
     assert client.run(VIEWS, use_storage_api=False).decision.where == "bigquery"
     assert client.run(VIEWS, location="EU").decision.where == "bigquery"

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Collection
 
 from bigpato_magic import system
 from bigpato_magic.errors import BigPatoError, Cancelled, TierError
@@ -13,7 +14,7 @@ from bigpato_magic.status import Cancel
 from bigpato_magic.tier.keeping.eviction import AnswerNotKept
 from bigpato_magic.tier.keeping.making import AnswerToKeep, RelationMaker, why_not
 from bigpato_magic.tier.keeping.settings import Keep
-from bigpato_magic.types import TableCopy
+from bigpato_magic.types import TableCopy, TableId
 
 log = logging.getLogger("bigpato_magic")
 
@@ -36,6 +37,7 @@ class BackgroundKeeper:
         self._maker, self._settings = maker, settings
         self._lock = threading.Lock()
         self._waiting: deque[AnswerToKeep] = deque()
+        self._begun: tuple[AnswerToKeep, ...] = ()
         self._thread: threading.Thread | None = None
         self._cancel = Cancel()
         self._closed = False
@@ -83,6 +85,19 @@ class BackgroundKeeper:
                 return False
         return True
 
+    def settle_over(self, tables: Collection[TableId], seconds: float) -> bool:
+        """Wait for what is being kept, where something of it rests on one of these tables; whether it has ended in time.
+
+        Args:
+            tables: of a query that is about to be asked.
+            seconds: that it waits at most.
+        """
+        with self._lock:
+            begun = (*self._waiting, *self._begun)
+        if not any(basis.table in tables for answer in begun for basis in answer.source.bases):
+            return False
+        return self.settle(seconds)
+
     def close(self) -> None:
         """Finish what waits, if that is a matter of moments; drop the rest, whole."""
         with self._lock:
@@ -99,14 +114,16 @@ class BackgroundKeeper:
         finally:
             with self._lock:
                 if self._thread is threading.current_thread():
-                    self._thread = None
+                    self._begun, self._thread = (), None
 
     def _next(self) -> AnswerToKeep | None:
         with self._lock:
             if self._waiting and not self._cancel:
-                return self._waiting.popleft()
+                answer = self._waiting.popleft()
+                self._begun = (answer,)
+                return answer
             self._waiting.clear()
-            self._thread = None
+            self._begun, self._thread = (), None
             return None
 
     def _try(self, answer: AnswerToKeep) -> None:
