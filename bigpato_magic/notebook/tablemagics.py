@@ -30,7 +30,7 @@ from bigpato_magic.notebook.progress import ProgressLine, surface_of
 from bigpato_magic.notebook.running import Work, run
 from bigpato_magic.notebook.savings import savings_card
 from bigpato_magic.notebook.session import Session
-from bigpato_magic.notebook.view import HERE_AND_FRESH, NO_COPY, NOTHING_TO_DO, forgotten, kept_line
+from bigpato_magic.notebook.view import HERE_AND_FRESH, NO_COPY, NOTHING_TO_DO, forgotten, kept_line, superseded_line
 from bigpato_magic.tier.policy.score import Objective
 from bigpato_magic.traits import format_instant, format_size
 from bigpato_magic.types import Plan
@@ -292,7 +292,7 @@ class TableMagics(Magics):
             ("frozen", frozen),
         ]
         disk = f"{format_size(client.tier.used_bytes())} of {format_size(client.tier.budget)}"
-        facts += [("disk", disk), ("kept answers", kept_line(client))]
+        facts += [("disk", disk), ("older versions", superseded_line(client)), ("kept answers", kept_line(client))]
         facts += [("analyzer", client.status.analyzer), ("note", client.status.message)]
         return [(name, value) for name, value in facts if value]
 

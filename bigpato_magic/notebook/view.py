@@ -146,6 +146,12 @@ def kept_line(client: BigPato) -> str:
     return f"{room}, {format_size(saved)} not billed ({format_money(shown['dollars'])})" if saved else room
 
 
+def superseded_line(client: BigPato) -> str:
+    """How many copies of earlier states of tables there are, and the room that goes with them; '' where there are none."""
+    copies, size = client.tier.superseded()
+    return f"{copies:,}, {format_size(size)}: they go first where room is needed" if copies else ""
+
+
 def forgotten(gone: Sequence[KeptRow]) -> str:
     """What became of kept answers that were to be forgotten."""
     if not gone:

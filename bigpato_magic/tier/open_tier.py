@@ -35,6 +35,7 @@ from bigpato_magic.tier.keeping.making import RelationMaker
 from bigpato_magic.tier.keeping.settings import Keep
 from bigpato_magic.tier.policy.inputs import Limits
 from bigpato_magic.tier.policy.score import Prices
+from bigpato_magic.tier.superseded import SupersededCopies
 from bigpato_magic.tier.upkeep import Upkeep
 from bigpato_magic.types import TableId
 from bigpato_magic.warehouse.base import Warehouse
@@ -60,6 +61,7 @@ class OpenTier:
         limits: gives the room that there is.
         compared_first: gives the bytes up to which copies are compared with their digests before they answer.
         listed_above: gives the bytes of the smallest table whose partitions are listed.
+        superseded_for: gives the seconds that a copy stays after a newer one has come.
         configured: gives the tables that the settings name as `pinned`, `excluded` or `append_only`.
 
     Raises:
@@ -81,6 +83,7 @@ class OpenTier:
         limits: Callable[[], Limits],
         compared_first: Callable[[], int],
         listed_above: Callable[[], float],
+        superseded_for: Callable[[], float],
         configured: Callable[[str], frozenset[TableId]],
     ) -> None:
         self.warehouse, self.engine, self.pricing = warehouse, engine, pricing
@@ -88,7 +91,10 @@ class OpenTier:
         engine.allow(self.store.parts)
         _prepare_spill(engine, self.store.directory / "spill")
         self.catalog, self.leases = Catalog(self.store), Leases(self.store, engine.detach)
-        self.upkeep = Upkeep(self.store, self.catalog, self.leases, status)
+        self.superseded = SupersededCopies(
+            self.store, self.catalog, self.leases, superseded_for, lambda: warehouse().now()
+        )
+        self.upkeep = Upkeep(self.store, self.catalog, self.leases, status, self.superseded)
         self.database = Database(self.store.directory)
         self.digests = Digests(self.database, compared_first, self.upkeep.take_away)
         self.usage, self.ledger = UsageJournal(self.database, principal), Ledger(self.database, principal)
@@ -108,7 +114,13 @@ class OpenTier:
 
     def _make_eviction(self, limits: Callable[[], Limits]) -> Eviction:
         parts = (self.store, self.catalog, self.leases, self.facts, self.kept_uses, self.keep)
-        return Eviction(*parts, limits=limits, prices=lambda: self.pricing.prices(), now=lambda: self.warehouse().now())
+        return Eviction(
+            *parts,
+            limits=limits,
+            prices=lambda: self.pricing.prices(),
+            now=lambda: self.warehouse().now(),
+            superseded=self.superseded,
+        )
 
     def _make_maker(self) -> RelationMaker:
         parts = (self.store, self.catalog, self.digests, self.facts, self.kept_uses, self.engine, self.eviction)

@@ -27,7 +27,7 @@ from bigpato_magic.tier.policy.inputs import Limits
 from bigpato_magic.tier.policy.score import Prices, query_price, transfer_price
 from bigpato_magic.tier.query_access import QueryAccess
 from bigpato_magic.tier.rebalance.background import IdleRebalance
-from bigpato_magic.traits import Size
+from bigpato_magic.traits import Duration, Size
 from bigpato_magic.types import Demotion, Plan, Reason, TableCopy, TableId, TransferEvent
 from bigpato_magic.warehouse.base import Warehouse
 
@@ -77,6 +77,11 @@ class Tier(LoggingConfigurable):
     append_only = List(Unicode(), help="Tables whose rows never change and never go: only new ones are brought.").tag(
         config=True
     )
+    hold_superseded = Duration(
+        7 * 86400.0,
+        help="A copy whose table has changed stays so long after a newer one has come, where nothing else needs its room: "
+        "it answers FOR SYSTEM_TIME AS OF and %bp_freeze. 0 takes it away at once.",
+    ).tag(config=True)
     auto = Bool(False, help="Rebalance in the background while the kernel is idle.").tag(config=True)
     method = CaselessStrEnum(
         ["auto", "read", "extract"],
@@ -152,6 +157,7 @@ class Tier(LoggingConfigurable):
                 keep=self.keep,
                 limits=self._limits,
                 compared_first=lambda: self.compared_first,
+                superseded_for=lambda: self.hold_superseded,
                 listed_above=lambda: self.list_partitions_above,
                 configured=self._configured,
             )
@@ -318,6 +324,11 @@ class Tier(LoggingConfigurable):
         """Bytes on the disk of all copies and drafts; 0 where the tier is unusable."""
         opened = self._lifecycle.usable()
         return 0 if opened is None else opened.store.used_bytes()
+
+    def superseded(self) -> tuple[int, int]:
+        """How many copies of earlier states of tables there are, and the bytes that go with them."""
+        opened = self._lifecycle.usable()
+        return (len(opened.superseded.there()), opened.superseded.bytes) if opened is not None else (0, 0)
 
     def clean(self) -> Cleaned:
         """Remove what crashed kernels left, older versions of copies that nobody reads, kept answers that nobody asks for.

@@ -12,6 +12,7 @@ from bigpato_magic.status import Cancel, Status
 from bigpato_magic.tier.files.catalog import Catalog
 from bigpato_magic.tier.files.leases import Leases
 from bigpato_magic.tier.files.store import Cleaned, Finding, Store
+from bigpato_magic.tier.superseded import SupersededCopies
 from bigpato_magic.types import TableCopy
 
 log = logging.getLogger("bigpato_magic")
@@ -25,20 +26,24 @@ class Upkeep:
         catalog: of its copies.
         leases: of this process.
         status: where a person reads of damage.
+        superseded: which older copies stay for questions about the past.
     """
 
-    def __init__(self, store: Store, catalog: Catalog, leases: Leases, status: Status) -> None:
+    def __init__(
+        self, store: Store, catalog: Catalog, leases: Leases, status: Status, superseded: SupersededCopies
+    ) -> None:
         self._store, self._catalog, self._leases, self._status = store, catalog, leases, status
+        self._superseded = superseded
         self._told: set[str] = set()
 
     def clean(self) -> Cleaned:
-        """Remove what crashed kernels left, and older versions of copies that nobody reads any more; what it was."""
+        """Remove what crashed kernels left, and older versions of copies that nobody reads or may ask for any more; what it was."""
         log.info("Removing orphaned files")
         published = self._catalog.all()
         # Looked up last: what is published meanwhile is not taken for an older one.
         newest = {**self._catalog.copies(), **{copy.table: copy for copy in self._catalog.kept()}}
         for copy in published:
-            if newest.get(copy.table, copy).id != copy.id:
+            if newest.get(copy.table, copy).id != copy.id and not self._superseded.holds(copy):
                 self._leases.release_idle([copy.id])
                 self._store.remove(copy.id)
         return self._store.clean()

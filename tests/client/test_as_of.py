@@ -223,6 +223,23 @@ def test_offline_it_answers_where_that_is_allowed(client, warehouse, later):
     assert result.decision.where == "local"
 
 
+def test_an_older_version_answers_for_its_own_time_and_the_new_one_for_its(client, warehouse, later):
+    client.promote("orders")
+    first, n = later(minutes=5), count(warehouse)
+    later(minutes=5)
+    client.run("SELECT COUNT(*) AS n FROM orders")
+    add(warehouse)
+    later(minutes=5)
+    client.rebalance(["orders"])
+    second, m = later(minutes=5), count(warehouse)
+    later(minutes=5)
+    for at, rows in ((first, n), (second, m)):
+        result = client.run(COUNT + literal(at))
+        assert isinstance(result.decision, RunLocal)
+        assert result.arrow.to_pylist() == rows
+    assert n != m
+
+
 def test_the_copy_is_found_whose_table_it_was(client, warehouse, later):
     table = TableId(warehouse.project, "samples", "orders")
     client.promote("orders")

@@ -60,7 +60,8 @@ def make_warehouse(directory, **more):
 
 def make_tier(warehouse, directory, **more):
     engine = LocalEngine(threads=2, memory_limit="1 GiB")
-    settings = {"directory": str(directory), "min_free_disk": "0 B", "list_partitions_above": "0 B"} | more
+    plain = {"min_free_disk": "0 B", "list_partitions_above": "0 B", "hold_superseded": "0 s"}
+    settings = {"directory": str(directory)} | plain | more
     return House(warehouse, Tier(warehouse=lambda: warehouse, engine=engine, **settings), engine)
 
 

@@ -20,6 +20,7 @@ from bigpato_magic.tier.policy import kept
 from bigpato_magic.tier.policy.inputs import Limits
 from bigpato_magic.tier.policy.kept import Kept, KeptUse
 from bigpato_magic.tier.policy.score import Prices
+from bigpato_magic.tier.superseded import SupersededCopies
 from bigpato_magic.traits import format_size
 from bigpato_magic.types import Freshness, TableCopy
 
@@ -44,6 +45,7 @@ class Eviction:
         limits: gives the budget and the disk that must stay free.
         prices: gives what things cost.
         now: the server's time.
+        superseded: copies of states that have ended: they go before anything else.
     """
 
     store: Store
@@ -55,6 +57,7 @@ class Eviction:
     limits: Callable[[], Limits]
     prices: Callable[[], Prices]
     now: Callable[[], datetime]
+    superseded: SupersededCopies
 
     @property
     def bytes(self) -> int:
@@ -70,12 +73,12 @@ class Eviction:
         """The limits of the tier for a relation that is about to be kept: what is worth less gives way to it."""
         limits, density = self.limits(), self._density(newcomer)
         return Quota(
-            self.store, int(limits.budget), int(limits.min_free_disk), lambda missing: self._free(missing, density)
+            self.store, int(limits.budget), int(limits.min_free_disk), lambda missing: self._ease(missing, density)
         )
 
     def give_way(self, missing: int) -> None:
-        """Kept relations go, the least worth first, for so many bytes that a table's copy needs; all of them at most."""
-        self._free(missing, float("inf"))
+        """Room for so many bytes that a table's copy needs: superseded copies go, then kept relations, the least worth first."""
+        self._ease(missing, float("inf"))
 
     def make(self, newcomer: TableCopy) -> None:
         """See that a relation fits into the share of the budget that is theirs.
@@ -119,16 +122,20 @@ class Eviction:
         Raises:
             TierError: the directory cannot be used.
         """
+        limits = self.limits()
+        quota = Quota(self.store, int(limits.budget), int(limits.min_free_disk))
+        self.superseded.give_way(-quota.left())
         there = self._there()
         if not there:
             return 0
         since = self.now() - timedelta(seconds=min(self.settings.hold_for, _EVER))
         gone = self.forget(kept.idle(there, self._totals(), since))
-        limits = self.limits()
-        left = Quota(self.store, int(limits.budget), int(limits.min_free_disk)).left()
-        return len(gone) + self._free(max(self._beyond(), -left), float("inf"))
+        return len(gone) + self._free(max(self._beyond(), -quota.left()), float("inf"))
 
     # ------------------------------------------------------------------------------------------------
+
+    def _ease(self, missing: int, density: float) -> int:
+        return self._free(missing - self.superseded.give_way(missing), density)
 
     def _there(self) -> tuple[TableCopy, ...]:
         return tuple(copy for copy in self.catalog.all() if copy.source is not None)

@@ -206,7 +206,8 @@ class Enactor:
 
     def _replace_older(self, copy: TableCopy) -> None:
         for older in self.tier.catalog.all():
-            if older.table == copy.table and older.id != copy.id and older.as_of <= copy.as_of:
+            replaced = older.table == copy.table and older.id != copy.id and older.as_of <= copy.as_of
+            if replaced and not self.tier.superseded.holds(older):
                 self._take_away(older)
         at("promote:old-gone")
 
