@@ -79,3 +79,17 @@ def test_a_flag_that_the_page_accepts_is_accepted_and_the_others_say_what_to_do(
     for flag in flags:
         (row,) = re.findall(rf"^\| [^|]*`{flag}`[^|]*\| (.*) \|$", (DOCS / "migration.md").read_text(), re.MULTILINE)
         assert row.startswith("no") == (flag in FOREIGN)
+
+
+def test_every_argument_and_method_of_the_original_is_answered():
+    from inspect import signature
+
+    from bigpato_magic import bigpato
+    from bigpato_magic.original import OriginalFace
+
+    page = (DOCS / "migration.md").read_text()
+    arguments = [name for name in signature(bigpato.BigPato.__init__).parameters if name.count("_") and "bq" in name]
+    methods = [name for name, what in vars(OriginalFace).items() if callable(what) and not name.startswith("_")]
+    assert len(arguments) == 4
+    assert len(methods) == 4
+    assert [n for n in (*arguments, "duckdb_db", "local_duck_folder", *methods) if f"| `{n}" not in page] == []
