@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, CaselessStrEnum, Dict, Float, Instance, Int, TraitError, Unicode, default, observe
-from traitlets.config import LoggingConfigurable
 
 from bigpato_magic import arguments, forks
 from bigpato_magic.checking import CheckingFace
@@ -22,7 +21,7 @@ from bigpato_magic.original import OriginalFace
 from bigpato_magic.parameters import Params
 from bigpato_magic.status import Cancel, Status
 from bigpato_magic.tables import TableFace
-from bigpato_magic.traits import Size, unknown_setting
+from bigpato_magic.traits import Configured, Size, unknown_setting
 from bigpato_magic.types import QueryResult, Route
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from bigpato_magic.warehouse.base import DryRun, Warehouse
 
 
-class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, LoggingConfigurable):
+class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
     """BigQuery SQL, answered on this machine where that gives BigQuery's answer.
 
     Args:

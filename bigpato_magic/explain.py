@@ -32,7 +32,6 @@ from bigpato_magic.types import (
     Reason,
     Refused,
     RunHybrid,
-    RunLocal,
     RunOnBigQuery,
     RunSplit,
     TableCopy,
@@ -99,7 +98,7 @@ class Explanation:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Why it does not run in DuckDB; none for a local run."""
-        return () if isinstance(self.decision, RunLocal) else self.decision.reasons
+        return self.decision.reasons
 
     @property
     def duckdb_sql(self) -> str | None:

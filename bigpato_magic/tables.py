@@ -147,12 +147,25 @@ class TableFace:
             >>> [step.facts.id.table for step in client.rebalance().promote]
             ['items']
         """
-        ids = self._ids(tables)
-        for answer in self.tier.facts.fetch([table for table in ids if not self.tier.copies([table])]).values():
+        self.check_names(tables)
+        self.tier.preferences.pin(self._ids(tables))
+
+    def check_names(self, tables: str | TableId | Iterable[str | TableId]) -> None:
+        """See that there are such tables; BigQuery is asked (free) about those that have no copy.
+
+        Raises:
+            TableNotFound: there is no such table; its hint has names like it.
+
+        Example:
+            >>> client.check_names("orderz")
+            Traceback (most recent call last):
+            bigpato_magic.errors.TableNotFound: Not found: Table bigpato-demo:shop.orderz was not found in location US
+        """
+        unknown = [table for table in self._ids(tables) if not self.tier.copies([table])]
+        for answer in self.tier.facts.fetch(unknown).values():
             if isinstance(answer, TableNotFound):
                 self.runner.enrich(answer)
                 raise answer
-        self.tier.preferences.pin(ids)
 
     def unpin(self, tables: str | TableId | Iterable[str | TableId]) -> None:
         """Leave these tables to the policy again.

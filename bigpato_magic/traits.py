@@ -10,7 +10,8 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from traitlets import Float, HasTraits, Int, TraitError
+from traitlets import Float, HasTraits, Int, TraitError, TraitType
+from traitlets.config import LoggingConfigurable
 
 from bigpato_magic.errors import ConfigurationError
 
@@ -27,6 +28,9 @@ _SECONDS = {
     "d": 86400.0,
 }
 _SECONDS |= {"day": 86400.0, "week": 604800.0}
+_HEADING = re.compile(r"^(\w+)\(.*\) options\n-+", re.MULTILINE)
+_ITEMS = re.compile(r"=<(list|set|key)-(?:item-)?1>.*$", re.MULTILINE)
+_KINDS = {"list": "list", "set": "set", "key": "dict"}
 _QUANTITY = re.compile(r"\s*+([0-9]++(?:\.[0-9]++)?|\.[0-9]++)\s*+([A-Za-z]*+)\s*+")
 
 
@@ -127,6 +131,28 @@ def unknown_setting(owner: str, name: str, known: Iterable[str]) -> Configuratio
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"%config {owner} lists its settings"
     return ConfigurationError(f"{owner} has no setting {name!r}", hint=hint)
+
+
+class Configured(LoggingConfigurable):
+    """Settings, which `%config` lists with their units and without the classes that they stand on."""
+
+    @classmethod
+    def class_get_help(cls, inst: HasTraits | None = None) -> str:
+        """What `%config` prints of all of them."""
+        text = super().class_get_help(inst)
+        return _HEADING.sub(f"{cls.__name__} options\n{'-' * len(cls.__name__ + ' options')}", text, count=1)
+
+    @classmethod
+    def class_get_trait_help(
+        cls, trait: TraitType[Any, Any], inst: HasTraits | None = None, helptext: str | None = None
+    ) -> str:
+        """What `%config` prints of one of them."""
+        text = super().class_get_trait_help(trait, inst, helptext)
+        value = None if inst is None or trait.name is None else getattr(inst, trait.name)
+        if isinstance(trait, Size | Duration) and value is not None:
+            told = format_size(value) if isinstance(trait, Size) else format_duration(value)
+            text = text.replace(f"Current: {value!r}", f"Current: {'inf' if value == math.inf else told}")
+        return _ITEMS.sub(lambda item: f"=<{_KINDS[item[1]]}>", text)
 
 
 class Size(Int[int, Any]):

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from traitlets import Int, Unicode, observe
-from traitlets.config import LoggingConfigurable
 
 from bigpato_magic import forks
 from bigpato_magic.errors import Cancelled, DamagedCopy, LocalRunError
@@ -28,7 +27,7 @@ from bigpato_magic.local.relation import lazy_sql
 from bigpato_magic.local.supervise import closed, first_line, heeding_ctrl_c, supervised
 from bigpato_magic.sql.physical import identifier
 from bigpato_magic.status import Cancel
-from bigpato_magic.traits import Size
+from bigpato_magic.traits import Configured, Size
 from bigpato_magic.types import Column, Compiled, Parameter, TableCopy
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class _Use:
     """One run that reads copies; it ends with its frame, also where an interrupt comes in between."""
 
 
-class LocalEngine(LoggingConfigurable):
+class LocalEngine(Configured):
     """One DuckDB instance per process, opened when first needed; safe to use from several threads."""
 
     threads = Int(0, min=0, help="Threads of a local query; 0 for all cores.").tag(config=True)

@@ -22,7 +22,7 @@ from bigpato_magic.notebook.footnote import (
     text_html,
 )
 from bigpato_magic.notebook.layout import laid_out
-from bigpato_magic.notebook.view import NOTHING_TO_DO
+from bigpato_magic.notebook.view import NOTHING_TO_DO, label
 from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import (
     Decision,
@@ -122,10 +122,15 @@ def _failing_card(explanation: Explanation, error: BigPatoError) -> Card:
     return Card("\n".join(text), "".join([*html, tabular.as_html(header, rows)]))
 
 
+_WOULD_RUN = "DuckDB SQL that would run if the tables were here"
+
+
 def _texts(explanation: Explanation) -> list[tuple[str, str]]:
-    """What runs here; on BigQuery, the DuckDB SQL that would run if the tables were here."""
-    would = [("DuckDB SQL", laid_out(explanation.duckdb_sql))] if explanation.duckdb_sql else []
-    return parts_of(explanation.decision) or would
+    """What runs here; on BigQuery, the DuckDB SQL that would run if the tables were here; of a look, what is read."""
+    decision, sql = explanation.decision, explanation.duckdb_sql
+    if isinstance(decision, RunRead):
+        return parts_of(decision)
+    return parts_of(decision) or ([(_WOULD_RUN, laid_out(sql))] if sql else [])
 
 
 def _place(explanation: Explanation) -> str:
@@ -158,7 +163,8 @@ def kept_words(kept: Sequence[TableCopy]) -> str:
 def _bigquery_price(explanation: Explanation) -> str:
     if explanation.bytes_bigquery is None:
         return f"not known: {explanation.error.message if explanation.error else 'no dry run could be made'}"
-    return f"{format_size(explanation.bytes_bigquery)} would be billed (≈ {format_money(explanation.price)})"
+    size, price = format_size(explanation.bytes_bigquery), format_money(explanation.price)
+    return f"{size} would be billed at most (≈ {price}), nothing where its cache has the answer"
 
 
 def _local_price(explanation: Explanation) -> str:
@@ -176,11 +182,19 @@ def _table_row(table: ExplainedTable) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------------- plans
 
 
-def plan_card(plan: Plan, *, done: bool, nothing: str = NOTHING_TO_DO) -> Card:
-    """What a rebalance would do, or did; `nothing` is what is said where there is nothing to do."""
-    rows = [*_moves("promote", plan.promote), *_moves("refresh", plan.refresh)]
-    rows += [("demote", str(d.copy.table), format_size(d.copy.bytes), "", d.reason) for d in plan.demote]
-    rows += [("stays" if not done else "not done", str(r.table), "", "", r.reason.message) for r in plan.refused]
+def plan_card(plan: Plan, *, done: bool, nothing: str = NOTHING_TO_DO, project: str | None = None) -> Card:
+    """What a rebalance would do, or did.
+
+    Args:
+        plan: as it was made, or carried out.
+        done: which of the two.
+        nothing: what is said where there is nothing to do.
+        project: whose tables are shown without it.
+    """
+    rows = [*_moves("promote", plan.promote, project), *_moves("refresh", plan.refresh, project)]
+    rows += [("demote", label(d.copy.table, project), format_size(d.copy.bytes), "", d.reason) for d in plan.demote]
+    stays = "not done" if done else "stays"
+    rows += [(stays, label(r.table, project), "", "", r.reason.message) for r in plan.refused]
     return table_card(_plan_title(plan, done=done, nothing=nothing), ("Step", "Table", "Bytes", "Price", "Why"), rows)
 
 
@@ -204,8 +218,8 @@ def _nothing(plan: Plan, *, done: bool) -> str:
     return f"Nothing {'was' if done else 'would be'} moved. Beside each table is the reason."
 
 
-def _moves(step: str, moves: Iterable[Promotion | Refresh]) -> list[tuple[str, ...]]:
-    return [(step, str(m.facts.id), format_size(m.bytes), format_money(m.price), m.reason) for m in moves]
+def _moves(step: str, moves: Iterable[Promotion | Refresh], project: str | None) -> list[tuple[str, ...]]:
+    return [(step, label(m.facts.id, project), format_size(m.bytes), format_money(m.price), m.reason) for m in moves]
 
 
 # ------------------------------------------------------------------------------------------ status
@@ -213,7 +227,7 @@ def _moves(step: str, moves: Iterable[Promotion | Refresh]) -> list[tuple[str, .
 
 def status_card(rows: Sequence[TableRow], facts: Sequence[tuple[str, str]]) -> Card:
     """The tables that are used or here, and the state of the parts."""
-    header = ("Table", "Where", "Uses", "On disk", "Freshness", "Not billed", "")
+    header = ("Table", "Where", "Uses", "On disk", "Freshness", "Not billed", "Held")
     cells = [_status_row(row) for row in rows]
     local = sum(row.where == "local" for row in rows)
     title = f"{local} of {len(rows)} used tables are local. " + " · ".join(f"{name}: {value}" for name, value in facts)
@@ -223,7 +237,7 @@ def status_card(rows: Sequence[TableRow], facts: Sequence[tuple[str, str]]) -> C
 KEPT_SHOWN = 20
 """Kept answers that a card lists."""
 
-_WAY_TO_FORGET = "%bp_forget --all takes them away, %bp_forget dataset.table those over a table."
+_WAY_TO_FORGET = "%bp_forget --all takes {} away, %bp_forget dataset.table those over a table."
 
 
 def kept_card(rows: Sequence[KeptRow]) -> Card:
@@ -231,7 +245,7 @@ def kept_card(rows: Sequence[KeptRow]) -> Card:
     if not rows:
         return lines_card(["No answer of BigQuery is kept here."])
     size = format_size(sum(row.local_bytes for row in rows))
-    title = f"{count_of(len(rows), 'kept answer')}, {size} on disk. {_WAY_TO_FORGET}"
+    title = f"{count_of(len(rows), 'kept answer')}, {size} on disk. {_WAY_TO_FORGET.format('it' if len(rows) == 1 else 'them')}"
     header = ("Asked", "Tables", "Rows", "On disk", "Uses", "Freshness", "Not billed")
     more = f"… and {len(rows) - KEPT_SHOWN} more" if len(rows) > KEPT_SHOWN else ""
     return table_card(title, header, [_kept_cells(row) for row in rows[:KEPT_SHOWN]], more)

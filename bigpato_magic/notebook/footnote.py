@@ -107,7 +107,7 @@ class Note:
 
     def full(self) -> str:
         """The line, the reasons, and the DuckDB SQL."""
-        reasons = [f"  - {reason.message} [{reason.code}]" for reason in reasons_of(self.result)]
+        reasons = [f"  - {reason.message} [{reason.code}]" for reason in self.result.decision.reasons]
         sql = [line for title, text in parts_of(self.result.decision) for line in (f"{title}:", text)]
         remedy = [" ".join(words)] if (words := self._remedy()) else []
         return "\n".join([self.line(), *reasons, *remedy, *sql])
@@ -138,7 +138,7 @@ class Note:
                 "job_id": result.job_id,
                 "as_of": past.isoformat() if past else None,
                 "fresh_as_of": result.fresh_as_of.isoformat() if result.fresh_as_of else None,
-                "reasons": [reason.code for reason in reasons_of(result)],
+                "reasons": [reason.code for reason in result.decision.reasons],
             }
         }
 
@@ -190,7 +190,7 @@ class Note:
         return f" (≈ {format_money(self.price(size))})" if size and self.price else ""
 
     def _why(self) -> list[str]:
-        first, *others = [*reasons_of(self.result), None]
+        first, *others = [*self.result.decision.reasons, None]
         if first is None or not isinstance(self.result.decision, RunOnBigQuery):
             return []
         more = len(others) - 1
@@ -211,7 +211,7 @@ class Note:
 
     def _remedy(self) -> tuple[str, str] | None:
         """The rebalance that would have helped, and what it does for how much."""
-        tables = remedied(reasons_of(self.result))
+        tables = remedied(self.result.decision.reasons)
         if not tables or self.result.as_of:  # what is brought now was not there then
             return None
         command = " ".join(["%bp_rebalance", *(f"{table.dataset}.{table.table}" for table in tables)])
@@ -232,15 +232,10 @@ class Note:
         )
 
 
-def reasons_of(result: QueryResult) -> tuple[Reason, ...]:
-    """Why it did not run in DuckDB; none if it did."""
-    return () if isinstance(result.decision, RunLocal) else result.decision.reasons
-
-
 def why_html(result: QueryResult) -> str:
     """Reasons, copies and the DuckDB SQL of one answer."""
     decision = result.decision
-    parts = [items_html(reasons_of(result))]
+    parts = [items_html(result.decision.reasons)]
     if not isinstance(decision, RunOnBigQuery | RunRead):
         parts.append(_copies_html(decision.copies))
     texts = parts_of(decision)
@@ -291,13 +286,6 @@ def details_html(summary: str, inside: str, attributes: str = "", *, unfolded: b
     """A line that opens."""
     opened = " open" if unfolded else ""
     return f"<details {attributes}{opened}><summary {KEYS}>{summary}</summary>{inside}</details>"
-
-
-def source_of(copy: TableCopy) -> str:
-    """What a copy is a copy of, as a person reads it: a table, or BigQuery's answer over some."""
-    if copy.source is None:
-        return str(copy.table)
-    return "answer over " + ", ".join(basis.table.table for basis in copy.bases)
 
 
 clock = format_instant
@@ -362,5 +350,5 @@ def asked_of(kept: Iterable[TableCopy]) -> datetime:
 
 
 def _copies_html(copies: Iterable[TableCopy]) -> str:
-    rows = [(source_of(c), clock(c.came), f"{c.rows:,}", format_size(c.bytes)) for c in copies]
+    rows = [(c.name, clock(c.came), f"{c.rows:,}", format_size(c.bytes)) for c in copies]
     return tabular.as_html(("Table", "Copied", "Rows", "On disk"), rows)

@@ -13,15 +13,17 @@ from bigpato_magic.traits import format_duration, format_money, format_size, for
 
 Row = list[str]
 
+_TOOK = "Answers took: from the text to its rows. Making a frame of them, and a kernel's first imports, come on top."
+
 
 def savings_card(savings: Savings, objective: Objective = Objective.MONEY) -> Card:
     """Queries here and on BigQuery, and transfers: in bytes and dollars, or in slots where time is the objective."""
     since = f"Since {clock(savings.since)}" if savings.since else "So far"
     if objective is Objective.TIME:
         title = f"{since}: {savings.spared or _answered(savings)}."
-        return table_card(title, ("What", "How many", "Slots", "Answers took"), _in_slots(savings))
+        return table_card(title, ("What", "How many", "Slots", "Answers took"), _in_slots(savings), _TOOK)
     title = f"{since}: {format_money(savings.net)} saved, after what transfers cost."
-    return table_card(title, ("What", "How many", "Bytes", "Dollars", "Answers took"), _in_money(savings))
+    return table_card(title, ("What", "How many", "Bytes", "Dollars", "Answers took"), _in_money(savings), _TOOK)
 
 
 def _answered(savings: Savings) -> str:
@@ -35,6 +37,7 @@ def _in_money(savings: Savings) -> list[Row]:
         format_money(savings.kept_dollars_saved),
         format_duration(savings.kept_seconds),
     )
+    read = format_size(savings.read_bytes_saved), format_money(savings.read_dollars_saved), ""
     here = format_size(savings.bytes_saved), format_money(savings.dollars_saved), format_duration(savings.seconds_local)
     there = (
         format_size(savings.bytes_billed),
@@ -42,7 +45,7 @@ def _in_money(savings: Savings) -> list[Row]:
         format_duration(savings.seconds_bigquery),
     )
     moved = format_size(savings.bytes_moved), format_money(savings.dollars_moved), ""
-    return _rows(savings, here=here, kept=kept, there=there, moved=moved, none=none)
+    return _rows(savings, here=here, read=read, kept=kept, there=there, moved=moved, none=none)
 
 
 def _in_slots(savings: Savings) -> list[Row]:
@@ -51,6 +54,7 @@ def _in_slots(savings: Savings) -> list[Row]:
     return _rows(
         savings,
         here=(savings.not_used, format_duration(savings.seconds_local)),
+        read=("", ""),
         kept=(kept, format_duration(savings.kept_seconds)),
         there=(used, format_duration(savings.seconds_bigquery)),
         moved=("", ""),
@@ -62,6 +66,7 @@ def _rows(
     savings: Savings,
     *,
     here: tuple[str, ...],
+    read: tuple[str, ...],
     kept: tuple[str, ...],
     there: tuple[str, ...],
     moved: tuple[str, ...],
@@ -71,7 +76,7 @@ def _rows(
     transfers = "transfers and rows read" if savings.read else "transfers"
     lines = (
         ("answered here", savings.local, here, True),
-        ("… of these read without a query job", savings.read, tuple("" for _ in none), False),
+        ("… of these read without a query job", savings.read, read, False),
         ("… of these kept answers of BigQuery", savings.kept, kept, False),
         ("… of these BigQuery's own cache would have had", savings.local_cached, none, False),
         ("on BigQuery", savings.bigquery, there, True),

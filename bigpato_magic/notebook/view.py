@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.notebook import tabular
-from bigpato_magic.notebook.footnote import clock, count_of, details_html, source_of
+from bigpato_magic.notebook.footnote import clock, count_of, details_html
 from bigpato_magic.notebook.layout import laid_out
 from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import (
@@ -88,6 +88,7 @@ def budget(client: BigPato) -> dict[str, Any]:
         "budget": client.tier.budget,
         "not_billed": saved.bytes_saved,
         "dollars": saved.dollars_saved,
+        "read": saved.read_bytes_saved,
         "spared": saved.spared if in_time(client) else None,
     }
 
@@ -283,7 +284,7 @@ def why(result: QueryResult) -> str:
     """Why a query ran where it ran, in a few lines."""
     decision = result.decision
     if isinstance(decision, RunLocal):
-        copies = [f"{source_of(c)}: {_came(c)} {clock(c.came)}" for c in decision.copies]
+        copies = [f"{c.name}: {_came(c)} {clock(c.came)}" for c in decision.copies]
         asked = [line for fragment in decision.fragments for line in (fragment.sql, "")]
         return "\n".join([_HERE[decision.where], *copies, "", *asked, laid_out(decision.compiled.sql)])
     job = [f"job {result.job_id}"] if result.job_id else []
@@ -324,6 +325,8 @@ def _summary(client: BigPato, shown: list[dict[str, Any]]) -> str:
     saved = (
         b["spared"] if in_time(client) else f"{format_size(b['not_billed'])} ({format_money(b['dollars'])}) not billed"
     )
+    if b["read"] and not in_time(client):
+        saved += f", {format_size(b['read'])} of it by rows read without a query job"
     answers = kept(client)["count"]
     kept_here = [count_of(answers, "kept answer")] if answers else []
     tables = f"BigPato: {here} of {count_of(len(shown), 'table')} local"

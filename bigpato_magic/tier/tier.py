@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, CaselessStrEnum, Int, List, Unicode, observe
-from traitlets.config import LoggingConfigurable
 
 from bigpato_magic.errors import ConfigurationError, TierError
 from bigpato_magic.status import Cancel, Status
@@ -27,7 +26,7 @@ from bigpato_magic.tier.policy.inputs import Limits
 from bigpato_magic.tier.policy.score import Prices, query_price, transfer_price
 from bigpato_magic.tier.query_access import QueryAccess
 from bigpato_magic.tier.rebalance.background import IdleRebalance
-from bigpato_magic.traits import Duration, Size
+from bigpato_magic.traits import Configured, Duration, Size
 from bigpato_magic.types import Demotion, Plan, Reason, TableCopy, TableId, TransferEvent
 from bigpato_magic.warehouse.base import Warehouse
 
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("bigpato_magic")
 
 
-class Tier(LoggingConfigurable):
+class Tier(Configured):
     """The local store: which copies there are, what they cost and save, and how they come and go.
 
     Args:

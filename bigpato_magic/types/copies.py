@@ -194,6 +194,13 @@ class TableCopy:
     past: Instants | None = None
 
     @property
+    def name(self) -> str:
+        """What it is a copy of, as a person reads it: a table, or BigQuery's answer over some."""
+        if self.source is None:
+            return str(self.table)
+        return "answer over " + ", ".join(basis.table.table for basis in self.bases)
+
+    @property
     def bases(self) -> tuple[Basis, ...]:
         """The states of tables that it rests on: of a table's copy its own, of a kept relation those its query read."""
         if self.source is not None:

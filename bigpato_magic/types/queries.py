@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from bigpato_magic.types.brief import Brief
 from bigpato_magic.types.copies import ColumnStats, QuerySource, TableCopy
 from bigpato_magic.types.routines import RoutineFacts
 from bigpato_magic.types.sql import SqlType
@@ -223,8 +224,8 @@ class Fragment:
         return self.source.sql
 
 
-@dataclass(frozen=True, slots=True)
-class RunLocal:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunLocal(Brief):
     """Run `compiled` over `copies`, whose freshness must still hold when the frame is shown.
 
     Args:
@@ -238,6 +239,8 @@ class RunLocal:
     compiled: Compiled
     copies: tuple[TableCopy, ...]
     fragments: tuple[Fragment, ...] = ()
+    reasons: ClassVar[tuple[Reason, ...]] = ()
+    """None: nothing speaks against it."""
 
     @property
     def where(self) -> str:
@@ -252,8 +255,8 @@ class RunLocal:
         return tuple(copy for copy in self.copies if copy.source is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class RunInEvaluator:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunInEvaluator(Brief):
     """Let Google's evaluator answer it over the small contents of `copies`.
 
     Args:
@@ -272,8 +275,8 @@ class RunInEvaluator:
     routines: Mapping[tuple[str, ...], RoutineFacts] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RunSplit:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunSplit(Brief):
     """Run the lower part over `copies` in DuckDB, and let Google's evaluator finish its rows.
 
     Args:
@@ -323,8 +326,8 @@ class Look:
         return self.facts.id
 
 
-@dataclass(frozen=True, slots=True)
-class RunRead:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunRead(Brief):
     """Read the rows of a look from BigQuery's storage: no query job, nothing billed for a query.
 
     Args:
@@ -339,8 +342,8 @@ class RunRead:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunHybrid:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunHybrid(Brief):
     """Ask BigQuery for fragments, keep what it says, and run `compiled` over that and over copies.
 
     Args:
@@ -370,8 +373,8 @@ class RunHybrid:
         return sum(fragment.bytes_billed or 0 for fragment in self.fragments)
 
 
-@dataclass(frozen=True, slots=True)
-class RunOnBigQuery:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunOnBigQuery(Brief):
     """Send the person's own text to BigQuery, and say why."""
 
     where: ClassVar[str] = "bigquery"

@@ -100,7 +100,7 @@ class StandIn(HasTraits):
         ]
         tables = self.tables()
         size, dollars = sum(t.not_billed_bytes for t in tables), sum(t.not_billed_dollars for t in tables)
-        return SimpleNamespace(days=days, bytes_saved=size, dollars_saved=dollars)
+        return SimpleNamespace(days=days, bytes_saved=size, dollars_saved=dollars, read_bytes_saved=0)
 
     def plan(self, tables=None, cancel=None, say=None):
         away = [t for t in self.tables() if t.where == "bigquery"]

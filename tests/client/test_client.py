@@ -34,6 +34,14 @@ def codes_of(client, sql, **how):
 # ------------------------------------------------------------------------------------------- the main job
 
 
+def test_a_decision_is_told_in_one_line_wherever_it_was_made_for(client):
+    assert repr(client.run(COUNTS).decision) == "<RunOnBigQuery bigquery; reasons: not-local>"
+    client.rebalance(["events"])
+    here = client.run(COUNTS).decision
+    assert (here.where, here.reasons) == ("local", ())
+    assert repr(here) == "<RunLocal local; copies: bigpato-demo.samples.events>"
+
+
 def test_a_table_moves_here_and_the_same_query_gives_the_same_frame(client):
     before = client.run(COUNTS)
     assert isinstance(before.decision, RunOnBigQuery)

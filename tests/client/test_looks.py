@@ -17,6 +17,7 @@ from bigpato_magic.notebook.footnote import Note
 from bigpato_magic.notebook.savings import savings_card
 from bigpato_magic.runner import checks, looks
 from bigpato_magic.status import Cancel
+from bigpato_magic.traits import format_size
 from bigpato_magic.types import RunLocal, RunOnBigQuery, RunRead
 
 VIEWS = "SELECT event_id, kind AS k FROM events WHERE kind = 'view'"
@@ -332,7 +333,17 @@ def test_what_it_saved_and_what_it_read_is_in_the_ledger(client):
     sums = client.savings()
     assert (sums.local, sums.read, sums.bigquery, sums.transfers) == (2, 2, 0, 0)
     assert sums.bytes_moved == first.bytes_read + again.bytes_read
-    assert "read without a query job" in savings_card(sums).text
+    assert (sums.read_bytes_saved, sums.read_dollars_saved) == (first.bytes_saved, sums.dollars_saved)
+    row = next(line for line in savings_card(sums).text.splitlines() if "read without a query job" in line)
+    assert format_size(first.bytes_saved) in row
+
+
+@pytest.mark.parametrize("end", ["LIMIT 0", "WHERE FALSE", "WHERE 1 = 0 AND kind IS NOT NULL LIMIT 5"])
+def test_of_what_needs_no_row_nothing_is_claimed(client, end):
+    assert client.run(f"SELECT * FROM events {end}").bytes_saved == 0
+    client.rebalance(["events"])
+    here = client.run(f"SELECT kind, COUNT(*) AS n FROM (SELECT * FROM events {end}) GROUP BY kind")
+    assert (here.decision.where, here.bytes_saved) == ("local", 0)
 
 
 def test_beyond_the_free_allowance_reading_has_its_price_and_is_no_saving(client):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from traitlets import Bool, Int
-from traitlets.config import LoggingConfigurable
 
-from bigpato_magic.traits import Duration
+from bigpato_magic.traits import Configured, Duration
 
 
-class FreshnessPolicy(LoggingConfigurable):
+class FreshnessPolicy(Configured):
     """How fresh a local answer must be."""
 
     max_staleness = Duration(

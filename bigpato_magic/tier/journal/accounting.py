@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bigpato_magic.pruning import partition_ids
 from bigpato_magic.resolved.determinism import repeatable
+from bigpato_magic.resolved.empty import needs_no_row
 from bigpato_magic.tier.journal import result_cache
 from bigpato_magic.tier.journal.ledger import LedgerEntry
 from bigpato_magic.tier.journal.result_cache import CacheKey
@@ -49,6 +50,8 @@ def sizes_of(
         known: of them; nothing is billed for a table of which nothing is known.
         prices: with the least that is billed for a table.
     """
+    if query is not None and needs_no_row(query.tree):
+        return dict.fromkeys(tables, 0)  # nobody says what it bills: nothing is claimed of it
     reads = query.tables if query is not None else {}
     return {
         table: score.billed(_size(reads.get(table), known.get(table, TableKnowledge())), prices) for table in tables

@@ -15,39 +15,50 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from traitlets import CaselessStrEnum, Float
-from traitlets.config import LoggingConfigurable
 
 from bigpato_magic.errors import TierError
 from bigpato_magic.tier.journal.database import Database
 from bigpato_magic.tier.journal.savings import Savings
-from bigpato_magic.tier.policy import score
-from bigpato_magic.tier.policy.score import TIB, Objective, Prices
-from bigpato_magic.traits import Size
+from bigpato_magic.tier.policy.score import Objective, Prices
+from bigpato_magic.traits import Configured, Size
 
 MOST_ENTRIES = 100_000
 """Lines that are kept (about 20 MB); older ones are summed up by month."""
 
 
-class Pricing(LoggingConfigurable):
+_LIST = Prices()
+"""Google's list prices, which `score` holds."""
+
+
+class Pricing(Configured):
     """What things cost. Defaults: Google's list prices in US dollars, https://cloud.google.com/bigquery/pricing."""
 
     objective = CaselessStrEnum(
         [str(o) for o in Objective],
-        default_value="money",
+        default_value=str(_LIST.objective),
         help="What to save, and to be told of: money (on demand), or time (editions, reservations: bytes cost nothing).",
     ).tag(config=True)
-    query_per_tib = Float(6.25, min=0, help="Dollars for a TiB that queries bill, on demand.").tag(config=True)
-    query_minimum = Size(10 * score.MIB, help="Bytes that a query bills at least for each table that it reads.").tag(
+    query_per_tib = Float(_LIST.query_per_tib, min=0, help="Dollars for a TiB that queries bill, on demand.").tag(
         config=True
     )
-    read_per_tib = Float(1.10, min=0, help="Dollars for a TiB that the Storage Read API brings.").tag(config=True)
+    query_minimum = Size(
+        _LIST.query_minimum, help="Bytes that a query bills at least for each table that it reads."
+    ).tag(config=True)
+    read_per_tib = Float(_LIST.read_per_tib, min=0, help="Dollars for a TiB that the Storage Read API brings.").tag(
+        config=True
+    )
     read_free = Size(
-        300 * TIB, help="Bytes that the Storage Read API brings free in a month; it is the billing account's."
+        int(_LIST.read_free),
+        help="Bytes that the Storage Read API brings free in a month; it is the billing account's.",
     ).tag(config=True)
     dollars_per_hour = Float(
-        2.0, min=0, help="What an hour of waiting for answers is worth to you; it weighs in what to hold."
+        _LIST.dollars_per_hour,
+        min=0,
+        help="What an hour of waiting for answers is worth to you; it weighs in what to hold.",
     ).tag(config=True)
-    transfer_speed = Size(50_000_000, help="Bytes a second that a transfer brings, for estimates.").tag(config=True)
+    transfer_speed = Size(int(_LIST.transfer_speed), help="Bytes a second that a transfer brings, for estimates.").tag(
+        config=True
+    )
 
     def prices(self, read_this_month: float = 0.0) -> Prices:
         """As frozen values, where `read_this_month` bytes of the free allowance are used."""
@@ -118,7 +129,8 @@ _SUMS = """
     sum((route = 'kept') * seconds),
     sum(kind = 'query' AND route = 'read'),
     sum((kind = 'query') * slot_ms), sum((kind = 'query' AND slot_ms > 0) * bytes_billed),
-    sum(slot_ms_saved), sum((slot_ms_saved IS NOT NULL) * bytes_saved)
+    sum(slot_ms_saved), sum((slot_ms_saved IS NOT NULL) * bytes_saved),
+    sum((route = 'read') * bytes_saved), sum((route = 'read') * dollars_saved)
 """
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS ledger (
@@ -131,7 +143,8 @@ _SCHEMA = """
         dollars_billed REAL, dollars_saved REAL, transfers INTEGER, bytes_moved INTEGER, dollars_moved REAL,
         seconds_local REAL, seconds_bigquery REAL, local_cached INTEGER, bigquery_cached INTEGER,
         kept INTEGER, kept_bytes_saved INTEGER, kept_dollars_saved REAL, kept_seconds REAL, read INTEGER,
-        slot_ms INTEGER, slot_bytes INTEGER, slot_ms_saved INTEGER, slot_bytes_saved INTEGER)
+        slot_ms INTEGER, slot_bytes INTEGER, slot_ms_saved INTEGER, slot_bytes_saved INTEGER,
+        read_bytes_saved INTEGER, read_dollars_saved REAL)
 """
 _NEWER = {
     "ledger": {"slot_ms": "INTEGER", "slot_ms_saved": "INTEGER"},
@@ -147,6 +160,8 @@ _NEWER = {
         "slot_bytes": "INTEGER",
         "slot_ms_saved": "INTEGER",
         "slot_bytes_saved": "INTEGER",
+        "read_bytes_saved": "INTEGER",
+        "read_dollars_saved": "REAL",
     },
 }
 """Columns that the tables of an older version of this package have not."""

@@ -39,6 +39,8 @@ class Savings:
         slot_bytes: of `bytes_billed`, those of the queries whose slots are known, and not 0.
         slot_ms_saved: that the jobs of kept answers had used, which were given again.
         slot_bytes_saved: of `bytes_saved`, those of these answers.
+        read_bytes_saved: of `bytes_saved`, by rows that were read without a query job.
+        read_dollars_saved: of `dollars_saved`, by these.
     """
 
     since: datetime | None
@@ -64,6 +66,8 @@ class Savings:
     slot_bytes: int = 0
     slot_ms_saved: int = 0
     slot_bytes_saved: int = 0
+    read_bytes_saved: int = 0
+    read_dollars_saved: float = 0.0
 
     @property
     def slot_ms_spared(self) -> float | None:

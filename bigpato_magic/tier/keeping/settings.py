@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from traitlets import Bool, Float
-from traitlets.config import LoggingConfigurable
 
-from bigpato_magic.traits import Duration, Size
+from bigpato_magic.traits import Configured, Duration, Size
 
 
-class Keep(LoggingConfigurable):
+class Keep(Configured):
     """Which answers of BigQuery are kept, to be given again while nothing they rest on has changed."""
 
     on = Bool(
