@@ -16,6 +16,8 @@ from bigpato_magic.places import width_of
 _LEFT, _RIGHT = "text-align:left;white-space:pre-wrap", "text-align:right;white-space:nowrap"
 _NULL_HTML = f'<i style="opacity:.55">{NULL}</i>'
 _BETWEEN = "  "
+_ROOM = range(12, 25)
+"""Digits that a column of words is wide at least, if its longest text is: many columns would leave each of them no room."""
 GAP = "…"
 """Stands for what is left out: rows, or columns."""
 
@@ -82,7 +84,10 @@ class Grid:
 
 
 def _style(column: GridColumn) -> str:
-    return _RIGHT if column.right else _LEFT
+    if column.right:
+        return _RIGHT
+    longest = min(max((width_of(cell) for cell in column.cells if cell), default=0), _ROOM[-1])
+    return f"{_LEFT};min-width:{longest}ch" if longest >= _ROOM[0] else _LEFT
 
 
 def _cell_html(cell: str | None) -> str:

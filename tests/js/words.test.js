@@ -169,9 +169,10 @@ test("a pinned table has a star, and each column has its own text", () => {
 test("the head counts copies and says how full the disk is", () => {
   assert.equal(titleText([table(), table({ where: "local" })]), "1 of 2 tables local");
   assert.equal(titleText([]), "0 of 0 tables local");
-  const budget = { used: 1024, budget: 4096, not_billed: 2048, dollars: 0.5, spared: null };
+  const budget = { used: 1024, budget: 4096, not_billed: 2048, dollars: 0.5, read: 0, spared: null };
   assert.equal(budgetText(budget), "1.0 KiB of 4.0 KiB · not billed: 2.0 KiB ($0.50)");
   assert.equal(budgetText({ ...budget, spared: "about 2 h not waited" }), "1.0 KiB of 4.0 KiB · about 2 h not waited");
+  assert.match(budgetText({ ...budget, read: 1024 }), /not billed: 2\.0 KiB \(\$0\.50\), 1\.0 KiB of it by rows read/);
   assert.equal(budgetText({ ...budget, spared: "" }), "1.0 KiB of 4.0 KiB");
   assert.equal(usedPercent(budget), 25);
   assert.equal(usedPercent({ used: 8192, budget: 4096 }), 100);

@@ -131,6 +131,13 @@ def test_words_stand_left_and_numbers_right():
     assert re.findall(r"<th style=\"text-align:(\w+)", page) == ["left", "right", "right"]
 
 
+def test_words_have_room_among_many_columns():
+    page = shown({"s": (STRING, ["a long name of a thing"]), "t": (STRING, ["duck"])})._repr_mimebundle_()[0][
+        "text/html"
+    ]
+    assert re.findall(r"<td style=\"[^\"]*?(?:;min-width:(\d+)ch)?\"", page) == ["22", ""]
+
+
 def test_no_rows_are_said():
     frame = shown({"s": (STRING, []), "n": (NUMERIC, [])})
     assert text(frame)[-1] == "0 rows"

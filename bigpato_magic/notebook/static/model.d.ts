@@ -97,6 +97,8 @@ export interface Budget {
   budget: number;
   not_billed: number;
   dollars: number;
+  /** Of the bytes not billed: by rows that were read without a query job, which are no copy's. */
+  read: number;
   /** Seconds and slots not used, in words, where these are told in place of money; "" where none are known. */
   spared: string | null;
 }

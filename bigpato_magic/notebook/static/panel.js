@@ -121,7 +121,8 @@ export const titleText = (rows) =>
 
 /** @param {Budget} b */
 export const budgetText = (b) => {
-  const saved = b.spared ?? `not billed: ${size(b.not_billed)} (${money(b.dollars)})`;
+  const looks = b.read ? `, ${size(b.read)} of it by rows read without a query job` : "";
+  const saved = b.spared ?? `not billed: ${size(b.not_billed)} (${money(b.dollars)})${looks}`;
   return [`${size(b.used)} of ${size(b.budget)}`, saved].filter(Boolean).join(" · ");
 };
 
@@ -624,9 +625,10 @@ function toolbar(ctx) {
 
 /** @param {Step} s */
 function stepRow(s) {
-  const cell = (/** @type {string} */ text, /** @type {string} */ className) =>
-    el("td", { title: text, className }, text);
-  return el("tr", {}, ...PLAN_COLUMNS.map((column) => cell(column.text(s), column.className)));
+  const cells = PLAN_COLUMNS.map(({ text, className, heading }) =>
+    el("td", { title: text(s), className, "data-heading": heading }, text(s)),
+  );
+  return el("tr", {}, ...cells);
 }
 
 /** @param {Node} body */
