@@ -14,7 +14,7 @@ from bigpato_magic.notebook.cards import Card
 from bigpato_magic.notebook.magic_line import ParsedLine
 from bigpato_magic.notebook.origin import Composed
 from bigpato_magic.notebook.progress import ProgressLine, surface_of
-from bigpato_magic.notebook.results import HandOver, check_kind, hand_over, note_of
+from bigpato_magic.notebook.results import HandOver, check_kind, hand_over, note_of, ready_to_hand_over
 from bigpato_magic.notebook.running import run
 from bigpato_magic.notebook.session import Session
 from bigpato_magic.parameters import bind
@@ -53,7 +53,7 @@ class QueryCell:
         if self.options.save:
             saved.save(self.options.save, sql, self.options.with_)
         if self.options.no_execute:
-            return None
+            return cards.lines_card([f"{name} is saved: --with {name}."]) if (name := self.options.save) else None
         return self._answer(self._composed(sql))
 
     def explain(self) -> Card:
@@ -85,7 +85,9 @@ class QueryCell:
         line = ProgressLine(None if _quiet(self.options) else surface_of(self.session.shell))
         with query.telling(self.session.variables(self.local)):
             result = run(
-                lambda cancel, progress: client.run(sql, params=bound, cancel=cancel, progress=progress, **settings),
+                lambda cancel, progress: ready_to_hand_over(
+                    client.run(sql, params=bound, cancel=cancel, progress=progress, **settings), self.options.to
+                ),
                 line,
             )
         value, self.session.note = hand_over(self.session.shell, client, result, _wish(self.asked, self.session.begun))

@@ -176,10 +176,13 @@ def _pictures(shell: InteractiveShell) -> Callable[[], None]:
     """A `BigPato` as a cell's result: the table of tables, as it stands in for the panel."""
     formatters: Any = shell.display_formatter.formatters  # type: ignore[union-attr]
 
-    def picture(client: Any) -> str:
+    def picture(client: Any) -> str | None:
         from bigpato_magic.notebook.view import static_html
 
-        return static_html(client)
+        try:
+            return static_html(client)
+        except BigPatoError:  # without credentials, say: what it is called shows, and a query says what is wrong
+            return None
 
     formatters["text/html"].for_type_by_name("bigpato_magic.client", "BigPato", picture)
     return lambda: formatters["text/html"].pop("bigpato_magic.client.BigPato", None)

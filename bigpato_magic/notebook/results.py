@@ -7,8 +7,10 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import ConfigurationError
@@ -45,6 +47,21 @@ class HandOver:
     def waited(self) -> float | None:
         """Seconds until now."""
         return None if self.begun is None else time.perf_counter() - self.begun
+
+
+def ready_to_hand_over(result: QueryResult, to: str) -> QueryResult:
+    """Import what a frame is made with, on the thread that ran the query: its progress line stays until then.
+
+    It takes a second or two in a kernel's first cell. Behind the query and not beside it, so that nobody else imports
+    meanwhile (see `warming`): the main thread only waits.
+    """
+    if result.relation is None and result.arrow.num_columns and to in _MADE_WITH:
+        with suppress(ImportError):  # said where the frame is made
+            import_module(_MADE_WITH[to])
+    return result
+
+
+_MADE_WITH = {"pandas": "pandas", "polars": "polars"}
 
 
 def hand_over(shell: InteractiveShell, client: BigPato, result: QueryResult, wish: HandOver) -> tuple[Any, Note]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +31,7 @@ from bigpato_magic.notebook.running import Work, run
 from bigpato_magic.notebook.savings import savings_card
 from bigpato_magic.notebook.session import Session
 from bigpato_magic.notebook.view import HERE_AND_FRESH, NO_COPY, NOTHING_TO_DO, forgotten, kept_line, superseded_line
+from bigpato_magic.status import Cancel
 from bigpato_magic.tier.policy.score import Objective
 from bigpato_magic.traits import format_instant, format_size
 from bigpato_magic.types import Plan
@@ -70,16 +71,18 @@ class TableMagics(Magics):
         asked = _read(self.bp_rebalance, line)
         if asked.auto:
             self.client.tier.auto = True
-        plan = self._run(
-            lambda cancel, progress: self.client.rebalance(
-                asked.tables or None,
-                dry_run=asked.dry_run,
-                consistent=asked.consistent,
-                cancel=cancel,
-                progress=progress,
-            )
-        )
-        return cards.plan_card(plan, done=not asked.dry_run, nothing=HERE_AND_FRESH if asked.tables else NOTHING_TO_DO)
+        plan = self._run(lambda cancel, progress: self._rebalance(asked, cancel, progress))
+        nothing = HERE_AND_FRESH if asked.tables else NOTHING_TO_DO
+        return self._told(plan, done=not asked.dry_run, nothing=nothing)
+
+    def _rebalance(self, asked: Namespace, cancel: Cancel, progress: Callable[[Any], None]) -> Plan:
+        """A misspelt name fails the cell before anything moves."""
+        self.client.check_names(asked.tables)
+        how = {"dry_run": asked.dry_run, "consistent": asked.consistent}
+        return self.client.rebalance(asked.tables or None, cancel=cancel, progress=progress, **how)
+
+    def _told(self, plan: Plan, *, done: bool, nothing: str) -> cards.Card:
+        return cards.plan_card(plan, done=done, nothing=nothing, project=self.client.project)
 
     @command(TABLES)
     def bp_demote(self, line: str) -> cards.Card:
@@ -89,7 +92,7 @@ class TableMagics(Magics):
         """
         names = self._names(self.bp_demote, line)
         plan: Plan = self._run(lambda _cancel, _progress: self.client.demote(names))
-        return cards.plan_card(plan, done=True, nothing=NO_COPY)
+        return self._told(plan, done=True, nothing=NO_COPY)
 
     @command(TABLES)
     def bp_pin(self, line: str) -> cards.Card:
@@ -102,20 +105,18 @@ class TableMagics(Magics):
         return cards.lines_card([self._pinned(name) for name in names])
 
     @command(TABLES)
-    def bp_unpin(self, line: str) -> cards.Card | None:
+    def bp_unpin(self, line: str) -> cards.Card:
         """Leave these tables to the policy again.
 
         %bp_unpin shop.items
         """
         names = self._names(self.bp_unpin, line)
         pinned = self.client.tier.preferences.pinned()
-        strangers = [name for name in names if self.client.table_id(name) not in pinned]
         self.client.unpin(names)
-        if not strangers:
-            return None
         known = ", ".join(sorted(f"{table.dataset}.{table.table}" for table in pinned))
         others = f"Pinned were: {known}." if known else "No table was."
-        return cards.lines_card([f"{name} was not pinned. {others}" for name in strangers])
+        left = {True: "{} is left to the policy again.", False: f"{{}} was not pinned. {others}"}
+        return cards.lines_card([left[self.client.table_id(name) in pinned].format(name) for name in names])
 
     @command(*STATUS)
     def bp_status(self, line: str) -> cards.Card:

@@ -148,7 +148,7 @@ def test_without_an_argument_nothing_goes(cell, asked, client):
     asked(PER_COUNTRY)
     told = words(cell("%bp_forget"))
     assert told.startswith("1 kept answer, ")
-    assert "%bp_forget --all takes them away, %bp_forget dataset.table those over a table." in told
+    assert "%bp_forget --all takes it away, %bp_forget dataset.table those over a table." in told
     assert "SELECT country, COUNT(*) AS n FROM orders GROUP BY country" in told
     assert len(client.kept()) == 1
 

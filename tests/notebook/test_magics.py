@@ -158,6 +158,7 @@ def test_explain_says_why_and_runs_nothing(cell, client):
     assert done.error is None
     assert "It would run on BigQuery." in str(done.result)
     assert "orders is not local yet" in str(done.result)
+    assert "DuckDB SQL that would run if the tables were here:" in str(done.result)
     assert "%bp_rebalance orders would bring" in str(done.result)
     assert len(client.warehouse.jobs) == jobs
 
@@ -221,7 +222,8 @@ def test_a_missing_parameter_is_told(cell):
 
 
 def test_saved_queries_are_built_upon(cell, shell):
-    assert cell("%%bpsql --save ee --no-execute\nSELECT * FROM orders WHERE country = @c;").error is None
+    saved = cell("%%bpsql --save ee --no-execute\nSELECT * FROM orders WHERE country = @c;")
+    assert str(saved.result) == "ee is saved: --with ee."
     cell("c = 'EE'")
     assert cell("%%bpsql df << --with ee\nSELECT COUNT(*) AS n FROM ee").error is None
     assert shell.user_ns["df"]["n"][0] == 50

@@ -31,7 +31,14 @@ def test_each_has_its_sentence(plan, done, title):
 
 
 def test_a_name_of_nothing_is_not_nothing_to_do(cell):
-    assert str(cell("%bp_rebalance nosuch").result).startswith("Nothing was moved: nosuch was not found.")
+    done = cell("%bp_rebalance items orderz")
+    assert "orderz was not found" in done.error.message
+    assert done.error.hint == "did you mean orders?"
+    assert "1 promoted." in str(cell("%bp_rebalance items").result)
+
+
+def test_tables_of_the_default_project_are_named_without_it(cell):
+    assert "promote  shop.orders" in str(cell("%bp_rebalance orders").result)
 
 
 def test_a_table_that_is_here_and_fresh_is_nothing_to_do(cell):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 
@@ -30,6 +32,21 @@ def test_the_steps_are_done_in_their_order_and_an_error_of_one_is_left_alone(war
     done = []
     warming(lambda: done.append(1), lambda: 1 / 0, lambda: done.append(3)).join()
     assert done == [1, 3]
+
+
+def test_what_a_frame_is_made_with_is_imported_by_the_thread_of_the_query():
+    script = """
+import sys, threading
+from types import SimpleNamespace
+from bigpato_magic.notebook.results import ready_to_hand_over
+answer = SimpleNamespace(relation=None, arrow=SimpleNamespace(num_columns=1))
+ready_to_hand_over(answer, "arrow")
+assert "pandas" not in sys.modules
+thread = threading.Thread(target=ready_to_hand_over, args=(answer, "pandas"))
+thread.start(), thread.join()
+assert "pandas" in sys.modules
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=120).returncode == 0
 
 
 def test_nothing_is_done_while_a_cell_runs(warming, ipython):

@@ -193,6 +193,7 @@ def test_pinning_what_is_not_there_complains_and_pins_nothing(cell, client):
     assert not client.tier.preferences.pinned()
     assert cell("%bp_pin orders").error is None
     assert "items was not pinned" in str(cell("%bp_unpin items").result)
+    assert str(cell("%bp_unpin orders").result) == "orders is left to the policy again."
 
 
 @pytest.mark.parametrize(
@@ -247,6 +248,29 @@ def test_without_credentials_the_card_names_the_demo(monkeypatch, tmp_path):
     monkeypatch.setattr("google.auth.default", none)
     with pytest.raises(CredentialsError, match=r"demo\.start\(\)"):
         credentials.from_environment()
+
+
+def test_a_client_without_credentials_shows_what_it_is_called(cell, monkeypatch, tmp_path):
+    from google.auth import exceptions
+
+    def none(**_):
+        raise exceptions.DefaultCredentialsError
+
+    monkeypatch.setattr("google.auth.default", none)
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
+    done = cell(f"from bigpato_magic import BigPato\nBigPato(project='acme', directory={str(tmp_path / 'other')!r})")
+    assert done.error is None
+    assert "<BigPato acme>" in done.text + done.plain
+    assert "Error" not in done.text + done.plain + done.html
+
+
+def test_config_lists_settings_with_their_units(cell):
+    told = cell("%config Tier").text
+    assert "Tier options\n" in told
+    assert "Tier.budget=<Size>" in told
+    assert "Current: 20.0 GiB" in told
+    assert "Tier.pinned=<list>\n" in told
+    assert "BigPato options\n" in cell("%config BigPato").text
 
 
 # ------------------------------------------------------------------------------------------- footnotes
