@@ -19,7 +19,7 @@ from bigpato_magic.demo.compiled import compiled, computed, evaluated
 from bigpato_magic.demo.context import Context, cannot, not_found
 from bigpato_magic.demo.history import TableHistory, TableState, to_micros
 from bigpato_magic.demo.meaning import Lookup, Meaning, Visible, meaning_of
-from bigpato_magic.demo.past import names_a_past, of_then
+from bigpato_magic.demo.past import of_then
 from bigpato_magic.demo.storage import PARTITION_TIME, Storage
 from bigpato_magic.demo.translation import parameter_values, refusal, resolved_query, select_sql
 from bigpato_magic.errors import (
@@ -31,6 +31,7 @@ from bigpato_magic.errors import (
     QueryError,
 )
 from bigpato_magic.frames import conform
+from bigpato_magic.googlesql import lexer
 from bigpato_magic.local.instance import define_functions
 from bigpato_magic.local.supervise import closed, heeding_ctrl_c
 from bigpato_magic.pruning.pushdown import partition_domains
@@ -149,7 +150,7 @@ class Engine:
         """
         at = replace(context, snapshot=context.snapshot or self.history.now())
         meaning = meaning_of(sql, self.states_at(at), at, self.history.routines)
-        if meaning is not None and names_a_past(sql):
+        if meaning is not None and lexer.names_a_past(sql):
             sql, at = of_then(meaning, at)
             meaning = meaning_of(sql, self.states_at(at), at, self.history.routines)
         if meaning is None:

@@ -18,11 +18,6 @@ WINDOW = timedelta(days=7)
 """https://cloud.google.com/bigquery/docs/time-travel"""
 
 
-def names_a_past(sql: str) -> bool:
-    """Whether a text may read tables as of another instant."""
-    return "system_time" in sql.lower()
-
-
 def of_then(meaning: Meaning, context: Context) -> tuple[str, Context]:
     """The same query without the clause, and the context of the instant that it names.
 

@@ -93,6 +93,14 @@ def orders(sql: str) -> bool:
     return ("ORDER", "BY") in itertools.pairwise(words)
 
 
+def names_a_past(sql: str) -> bool:
+    """Whether a text says `FOR SYSTEM_TIME AS OF`, or `SYSTEM TIME`, which Google's parser takes for the same."""
+    if "system" not in sql.lower():
+        return False
+    words = [(m["word"] or "").upper() for m in tokens(sql)]
+    return "SYSTEM_TIME" in words or ("SYSTEM", "TIME") in itertools.pairwise(words)
+
+
 def with_clause(sql: str) -> tuple[int, str] | None:
     """Where the names of the WITH clause begin that a query begins with, and its RECURSIVE as written, or ''."""
     opening = list(itertools.islice(tokens(sql), 2))

@@ -158,10 +158,7 @@ class QueryPlanner:
     def _past_plan(self, request: Request, past: PastQuery, quarantined: frozenset[str]) -> tuple[QueryPlan, Copies]:
         """The plan of the same query of now, over copies of then."""
         plan = self._compiled(request, past.present, past.copies, quarantined)
-        # Of the text as it stands, the evaluator would read the clause.
-        evaluable = plan.evaluable and not request.names_a_past
-        query = replace(past.query, tables=plan.query.tables)
-        return replace(plan, query=query, evaluable=evaluable), past.copies
+        return replace(plan, query=replace(past.query, tables=plan.query.tables)), past.copies
 
     def _with_kept(
         self, inputs: RoutingInputs, request: Request, tables: Named, copies: Copies, kept: Sequence[TableCopy]
@@ -290,7 +287,8 @@ class QueryPlanner:
         compiled = compile_query(query, local, quarantined=quarantined)
         if isinstance(compiled, Compiled) or not self.evaluator_rows:
             return QueryPlan(query, compiled, not_held)
-        if self._small_enough(query, copies):
+        # The evaluator reads no table as of another time, and would not say so.
+        if not request.names_a_past and self._small_enough(query, copies):
             return QueryPlan(query, compiled, not_held, evaluable=True)
         parts = split(query, local, copies, quarantined, self.evaluator_rows)
         return QueryPlan(query, compiled, not_held, split=parts)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from bigpato_magic.googlesql import lexer
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import Parameter, Route, TransferEvent
 from bigpato_magic.types.date_parts import MICROS
@@ -61,7 +62,7 @@ class Request:
     @property
     def names_a_past(self) -> bool:
         """Whether its text may say `FOR SYSTEM_TIME AS OF`; True where in doubt."""
-        return "system_time" in self.sql.lower()
+        return lexer.names_a_past(self.sql)
 
     @property
     def reads_the_past(self) -> bool:

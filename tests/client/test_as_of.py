@@ -121,6 +121,21 @@ def test_a_time_without_a_zone_is_bigquerys_where_they_may_differ(client, later)
     assert {r.code for r in decision.reasons} == {"as-of"}
 
 
+@pytest.mark.parametrize("words", ["FOR SYSTEM TIME AS OF", "for system /* … */ time as of", "FOR SYSTEM_TIME\nAS OF"])
+@pytest.mark.parametrize("rest", [False, True])
+def test_however_it_is_written_it_is_no_question_about_now(client, warehouse, later, words, rest):
+    client.promote("orders")
+    at, n = later(minutes=5), count(warehouse)
+    later(minutes=5)
+    client.run("SELECT COUNT(*) AS n FROM orders")
+    add(warehouse)
+    later(minutes=5)
+    client.rebalance(["orders"])
+    having = " HAVING APPROX_COUNT_DISTINCT(kind) > 0" if rest else ""
+    sql = f"SELECT COUNT(*) AS n FROM orders {words} {literal(at)}{having}"
+    assert client.run(sql).arrow.to_pylist() == n
+
+
 @pytest.mark.parametrize(
     "expression",
     [

@@ -113,6 +113,7 @@ def test_today_is_the_day_of_then(client, warehouse, later):
         ("CREATE TABLE other AS SELECT 1 AS x", "nothing is changed: this is a CREATE TABLE AS SELECT statement"),
         ("SELECT 1; SELECT 2", "nothing is changed: this is a script"),
         ("SELECT * FROM orders FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()", "an instant of its own"),
+        ("SELECT * FROM orders FOR SYSTEM TIME AS OF CURRENT_TIMESTAMP()", "an instant of its own"),
         ("SELECT COUNT(*) FROM seen", "seen is a view"),
         ("SELECT COUNT(*), CURRENT_DATE() AS day FROM orders", "asks for the current time"),
         ("SELECT COUNT(*) FROM missing", "was not found"),

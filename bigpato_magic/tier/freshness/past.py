@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from bigpato_magic.errors import BigPatoError
 from bigpato_magic.tier.freshness import verdict
 from bigpato_magic.tier.freshness.verdict import SETTLED, Verdict
-from bigpato_magic.types import Basis, Freshness, Instants, Reason, TableCopy, TableFacts
+from bigpato_magic.types import Basis, Freshness, Instants, Reason, TableCopy, TableFacts, TableKind
 
-REACH = timedelta(hours=48)
-"""How far back BigQuery certainly reads a table: the shortest window that a dataset can have.
+REACH = timedelta(hours=47)
+"""How far back BigQuery certainly reads a table: less than the shortest window that a dataset can have, two days.
 
 https://cloud.google.com/bigquery/docs/time-travel#configure_the_time_travel_window
 """
@@ -81,6 +81,11 @@ def _against(basis: Basis, facts: TableFacts) -> Verdict | None:
         return Freshness.STALE, Reason("gone", f"{basis.table.table} was deleted and created again", basis.table)
     if old.schema_digest != new.schema_digest:
         return Freshness.STALE, Reason("as-of", f"{basis.table.table} has another schema now", basis.table)
+    if new.kind is not TableKind.TABLE:
+        kind = new.kind.lower()
+        return Freshness.UNKNOWN, Reason(
+            "as-of", f"{basis.table.table} is a {kind}, whose past BigQuery knows", basis.table
+        )
     if basis.facts.streaming:
         return Freshness.UNKNOWN, Reason(
             "streaming", f"rows were being streamed into {basis.table.table} when it was copied", basis.table
