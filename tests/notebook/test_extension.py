@@ -179,7 +179,7 @@ def test_settings_of_a_configuration_file_arrive_and_misspelt_ones_are_told():
 )
 def test_config_lists_and_sets_every_owner_of_settings(cell, client, trait, text, value):
     owner, name = trait.split(".")
-    assert f"{owner}(" in cell(f"%config {owner}").text
+    assert f"{owner} options\n" in cell(f"%config {owner}").text
     assert trait in cell(f"%config {owner}").text
     assert cell(f"%config {trait} = {text}").error is None
     (part,) = [part for part in parts(client) if type(part).__name__ == owner]
