@@ -286,11 +286,13 @@ class TableMagics(Magics):
     def _facts(self) -> list[tuple[str, str]]:
         client = self.client
         frozen = f"as of {format_instant(client.frozen)}" if client.frozen else ""
+        archive = f"as of {format_instant(client.archived)}; only what is in it answers" if client.archived else ""
         facts = [
             ("project", client.project or "none yet"),
             ("dataset", client.dataset),
             ("route", client.route),
             ("frozen", frozen),
+            ("archive", archive),
         ]
         disk = f"{format_size(client.tier.used_bytes())} of {format_size(client.tier.budget)}"
         facts += [("disk", disk), ("older versions", superseded_line(client)), ("kept answers", kept_line(client))]

@@ -23,6 +23,7 @@ def test_it_says_what_is_in_it_and_an_answer_from_it_of_when_it_is(cell, client,
     cell("%bp_use theirs")
     ran = cell(f"%%bpsql\n{COUNT}")
     assert f" · archive, as of {clock(opened.archived)}" in ran.text.splitlines()[-1]
+    assert f"archive: as of {clock(opened.archived)}" in str(cell("%bp_status").result)
     assert "only what is in it answers" in str(cell("%%bpsql\nSELECT * FROM items").error)
     opened.close()
 
