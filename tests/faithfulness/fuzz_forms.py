@@ -84,6 +84,7 @@ WINDOWS: list[Filled] = [
     ("LAG({0}) OVER ({over})", (DAY,), DAY),
     ("LAG({0}, 2, -1) OVER ({over})", (INT,), INT),
     ("LEAD({0}, 1, 0) OVER ({over})", (INT,), INT),
+    ("LEAD({0}, 1, DATE_ADD(DATE '2024-01-31', INTERVAL 1 MONTH)) OVER ({over})", (DAY,), DAY),
     ("LEAD({0}) OVER ({over})", (TEXT,), TEXT),
     ("ROW_NUMBER() OVER ({over})", (), INT),
     ("NTILE(3) OVER ({over})", (), INT),
