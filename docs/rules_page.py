@@ -37,14 +37,15 @@ An error is an answer: a query that fails on BigQuery never gets a frame here.
 
 How this is kept from DuckDB's optimizer: [rule by rule](optimizer.md).
 
-## Functions of your own
+## What is left open
 
-SQL functions, those of a cell (`CREATE TEMP FUNCTION`) and those that last (`SELECT mozfun.norm.os(x)`), are written out by
-Google's analyzer: their bodies stand in place of the calls, arguments are evaluated once and coerced as declared, and each
-construct in them is judged as if you had written it. Those that last are asked for with each query (`routines.get`, free),
-so it is the function that BigQuery would run; with `max_staleness` an earlier answer does. BigQuery runs the others:
-aggregate and table functions, those in other languages, remote ones, those that read tables or the clock, and a query in
-which one name stands for two functions.
+- `RAND()` in a SELECT list or a condition on rows: each row has a draw of its own, one value wherever it is read, and another in
+  the next run. Any draw is a right answer; it is never kept, and never compared with BigQuery's. Elsewhere (in an aggregate
+  function, a join's ON, a subquery of an expression) it is BigQuery's.
+- The last digit of `POW`, `EXP`, `SQRT` and logarithms of NUMERIC: Google's implementation has some 25 digits. A result that so
+  many digits do not settle is BigQuery's.
+- Elements of formats that the reference's C library does not know (`%k`, `%l`, `%P`; `%F` where it reads) or that are on no page
+  (`%EZ`), and formats of `FORMAT_DATE` and its kin that are no constants: BigQuery's, also over small tables.
 """
 
 FOR_EVER = {
