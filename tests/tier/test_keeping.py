@@ -294,6 +294,46 @@ def test_an_older_answer_does_not_take_the_place_of_a_newer_one(house):
     assert house.tier.open().catalog.all() == (new,)
 
 
+def test_an_older_answer_that_comes_late_leaves_the_newer_one_where_it_is(house):
+    """It was proven before its table changed, and is written after another kernel's answer over the changed table."""
+    maker = house.tier.open().keeper._maker
+    late = AnswerToKeep(source(house), OUTPUTS, table([(9, "z")]))
+    house.warehouse.execute("INSERT INTO shop.items VALUES (2, 'y')")
+    (new,) = keep(house)
+    unproven = replace(maker, facts=_Believing())
+    assert unproven.make(late, GIB, Cancel()) is None
+    assert house.tier.open().catalog.all() == (new,)
+
+
+def test_an_older_answer_of_more_columns_does_not_take_a_newer_one_of_fewer_away(house):
+    early = source(house)
+    (new,) = keep(house, ROWS.select([0]), OUTPUTS[:1], columns=("c0",))
+    house.tier.queries.keep(early, OUTPUTS, ROWS)
+    house.tier.open().keeper.settle()
+    assert {copy.source.columns for copy in house.tier.open().catalog.all()} == {("c0",), ("c0", "c1")}
+    assert new in house.tier.open().catalog.all()
+
+
+def test_an_answer_over_a_changed_table_is_kept_though_another_of_its_tables_was_seen_long_before(house):
+    early = source(house)
+    keep(house)
+    house.warehouse.execute("INSERT INTO shop.items VALUES (2, 'y')")
+    told = house.tier.facts.fetch([ITEMS])[ITEMS]
+    orders, items = early.bases
+    now = replace(early, bases=(orders, replace(items, facts=told, as_of=told.checked_at)))
+    house.tier.queries.keep(now, OUTPUTS, table([(9, "z")]))
+    house.tier.open().keeper.settle()
+    (kept,) = house.tier.open().catalog.all()
+    assert contents(house, kept)["c0"] == [9]
+
+
+class _Believing:
+    """Says that nothing has changed: the moment between the proof and the lock, made long."""
+
+    def check(self, copies, max_staleness, *, offline):
+        return {copy.table: (Freshness.FRESH, None) for copy in copies}
+
+
 def held(house):
     kept = house.tier.open().catalog.all()
     return sorted((copy.source.columns, copy.source.order or "") for copy in kept)

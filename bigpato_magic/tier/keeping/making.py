@@ -190,7 +190,7 @@ class RelationMaker:
 
     def _is_there(self, copy: TableCopy) -> bool:
         """Whether an answer that is as new has all that this one has: another kernel's, or one of more columns."""
-        return any(there.as_of >= copy.as_of and _covers(there, copy) for there in self.catalog.kept())
+        return any(_covers(there, copy) and _as_new(there, copy) for there in self.catalog.kept())
 
     def _publish(self, answer: AnswerToKeep, copy: TableCopy, cancel: Cancel) -> TableCopy:
         quota = self.eviction.quota(copy)
@@ -216,15 +216,26 @@ class RelationMaker:
         return written
 
     def _replace_older(self, copy: TableCopy) -> None:
-        """What has nothing that this one has not; one of the same meaning with other columns may still answer."""
+        """What is older and has nothing that this one has not; one of the same meaning with other columns may still answer."""
         for older in self.catalog.all():
-            if older.id != copy.id and _covers(copy, older):
+            if older.id != copy.id and _covers(copy, older) and _as_new(copy, older):
                 self.eviction.take_away(older)
         at("keep:old-gone")
 
 
 def _covers(one: TableCopy, other: TableCopy) -> bool:
     return one.source is not None and other.source is not None and one.source.covers(other.source)
+
+
+def _as_new(one: TableCopy, other: TableCopy) -> bool:
+    """Whether an answer rests on the states of the tables that another rests on, or on later ones.
+
+    An answer may come late: what it rests on was seen before the states that another one, already kept, rests on.
+    """
+    states = {basis.table: basis for basis in other.bases}
+    pairs = [(basis, states[basis.table]) for basis in one.bases if basis.table in states]
+    changed = [(mine, its) for mine, its in pairs if verdict.difference(mine.version, its.version) is not None]
+    return all(mine.as_of > its.as_of for mine, its in changed) if changed else one.as_of >= other.as_of
 
 
 def kept_table(source: QuerySource, project: str) -> TableId:
