@@ -14,8 +14,9 @@ from typing import Any
 from bigpato_magic.resolved import tree
 from bigpato_magic.resolved.digests import FORMAT, digest
 from bigpato_magic.resolved.meaning import UNKNOWN
-from bigpato_magic.resolved.relations import Form, Relations
-from bigpato_magic.types import AnalyzedQuery, Parameter
+from bigpato_magic.resolved.relations import Form, Found, Relations
+from bigpato_magic.resolved.rollup import grouping
+from bigpato_magic.types import AnalyzedQuery, Grouping, Parameter
 
 Node = Any
 
@@ -44,11 +45,13 @@ class Question:
         digest: of the rows of its answer, in any order. Equal for `SELECT a FROM t` and `SELECT b FROM t`.
         columns: the canonical name of each column of its answer, in order.
         order: digest of its ORDER BY; None where it has none.
+        grouping: the groups that the rows of its answer are; None where they are none, or not all of them.
     """
 
     digest: str
     columns: tuple[str, ...]
     order: str | None
+    grouping: Grouping | None = None
 
 
 def canonical(
@@ -96,7 +99,15 @@ def question(query: AnalyzedQuery, parameters: Sequence[Parameter], today: date 
     plain = not reader.fields(statement, ("output_column_list", "query"))
     if not (found.closed and plain) or UNKNOWN in columns:
         return None
-    return Question(marked(found.form), columns, found.form.order)
+    return Question(marked(found.form), columns, found.form.order, _grouping(reader, found))
+
+
+def _grouping(reader: Relations, whole: Found) -> Grouping | None:
+    """The groups that the rows of an answer are: those of the first scan in it that means the same rows and groups some."""
+    if whole.form.conjuncts:
+        return None
+    alike = (place for place, part in enumerate(reader.found) if part.form.digest == whole.form.base)
+    return next((found for place in alike if (found := grouping(reader.found, place)) is not None), None)
 
 
 def marked(form: Form) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -34,17 +34,24 @@ class Form:
         conjuncts: digests of predicates that all are true of its rows, sorted.
         names: canonical names of columns, by their numbers: also of those that do not go on.
         order: digest of the order that its rows come in; None where they come in any.
+        filter: of a FilterScan: its own conjuncts, in the order of its expression.
     """
 
     base: str
     conjuncts: tuple[str, ...]
     names: Mapping[int, str]
     order: str | None = None
+    filter: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
         """Of the bag of rows."""
         return digest("where", self.base, *self.conjuncts) if self.conjuncts else self.base
+
+    def without(self, conjuncts: Iterable[str]) -> Form:
+        """The relation with the rows, too, of which these of its conjuncts (each once) are not true."""
+        left = Counter(self.conjuncts) - Counter(conjuncts)
+        return Form(self.base, tuple(sorted(left.elements())), self.names, self.order)
 
     @property
     def token(self) -> str:
@@ -213,7 +220,7 @@ def _project(r: Relations, node: Node) -> Form:
 def _filter(r: Relations, node: Node) -> Form:
     rows = r.scan(node.input_scan)
     conjuncts = r.exprs(rows.names, tree.conjuncts(node.filter_expr))
-    return r.over(node, rows, ("input_scan", "filter_expr"), conjuncts)
+    return replace(r.over(node, rows, ("input_scan", "filter_expr"), conjuncts), filter=tuple(conjuncts))
 
 
 def _join(r: Relations, node: Node) -> Form:

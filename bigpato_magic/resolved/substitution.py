@@ -1,7 +1,8 @@
 """Parts of a query that kept relations hold already: a table in place of each.
 
-A part is the largest that has the digest of a kept relation, needs nothing from around it, and of which only columns are
-used above that are stored. The order of rows goes with it only where it is the whole answer and the order is that of the
+A part is the largest that has the digest of a kept relation, or follows from one (`residual`: more is asked of the same
+rows; `rollup`: they are grouped by less), needs nothing from around it, and of which only columns are used above that are
+stored. The order of rows goes with it only where it is the whole answer and the order is that of the
 kept rows. What is inside a query is not in each case what a result holds: a result has [] for a NULL array, and a shape's
 text in place of the shape. So columns with such values must go straight into the answer.
 """
@@ -9,20 +10,26 @@ text in place of the shape. So columns with such values must go straight into th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from bigpato_magic.resolved import tree
+from bigpato_magic.resolved.building import Numbers, table_scan
 from bigpato_magic.resolved.canonical import marked
 from bigpato_magic.resolved.chain import copied, drop_unused, hold
 from bigpato_magic.resolved.column_pruning import prune
 from bigpato_magic.resolved.relations import Found, Relations
+from bigpato_magic.resolved.residual import filtered, weaker
+from bigpato_magic.resolved.rollup import grouping, rolled_up
+from bigpato_magic.resolved.shared import SharedExpressions
 from bigpato_magic.types import AnalyzedQuery, Column, Kind, Parameter, SqlType, TableCopy, TableId, TableRead
 
 Node = Any
 Stored = Mapping[int, Column]
 """The stored column of each column that is used, by its number."""
+Columns = Mapping[str, Sequence[Column]]
+"""Stored columns by canonical name."""
 
 _OTHERWISE_IN_RESULTS = (Kind.ARRAY, Kind.GEOGRAPHY)
 
@@ -42,15 +49,12 @@ def substituted(
         A query with the same answer. In its tree a kept relation is a table like any other, by its own name; its number
         (`serialization_id`) comes after those of the query's tables.
     """
-    by_digest = defaultdict(list)
-    for copy in kept:
-        if copy.source is not None:
-            by_digest[copy.source.digest].append(copy)
-    if not by_digest or tree.name(tree.node(query.tree)) != "QueryStmt":
+    answers = [copy for copy in kept if copy.source is not None]
+    if not answers or tree.name(tree.node(query.tree)) != "QueryStmt":
         return None
     statement = copied(tree.node(query.tree))
     try:
-        if not _Parts(statement, by_digest, parameters, today).replace():
+        if not _Parts(statement, answers, parameters, today).replace():
             return None
     except RecursionError:  # it nests too deep
         return None
@@ -66,11 +70,19 @@ class _Parts:
     def __init__(
         self,
         statement: Node,
-        kept: Mapping[str, Sequence[TableCopy]],
+        kept: Sequence[TableCopy],
         parameters: Sequence[Parameter],
         today: date | None,
     ) -> None:
-        self.statement, self.kept = statement, kept
+        self.statement, self.numbers = statement, Numbers(statement)
+        self.kept: dict[str, list[TableCopy]] = defaultdict(list)
+        self.groups: dict[str, list[TableCopy]] = defaultdict(list)
+        for copy in kept:
+            if copy.source is not None and len(copy.source.columns) == len(copy.columns):
+                self.kept[copy.source.digest].append(copy)
+                if copy.source.grouping is not None:
+                    self.groups[copy.source.grouping.rows].append(copy)
+        self.shared = SharedExpressions(statement)
         self.reader = Relations(parameters, today)
         self.root = self.reader.find(statement.query)
         self.outputs = {
@@ -79,55 +91,87 @@ class _Parts:
 
     def replace(self) -> bool:
         """Put tables in the places of what is kept; whether there was any."""
-        place, found, numbers = 0, self.reader.found, self._numbers()
+        place, found, before = 0, self.reader.found, len(self.numbers)
         expressions = []
-        before = len(numbers)
         while place < len(found):
             part = found[place]
-            match = next(self._matches(part, found[place : part.behind]), None)
-            if match is None and tree.name(part.scan) == "WithScan":
+            scan = next(self._instead(place), None)
+            if scan is None and tree.name(part.scan) == "WithScan":
                 expressions.append(part)
-            if match is not None:
-                _put(part, *match, numbers)
-            place = part.behind if match else place + 1
+            if scan is not None:
+                hold(part.holder, scan)
+            place = part.behind if scan is not None else place + 1
         for part in reversed(expressions):
             _tidy(part)
-        return len(numbers) > before
+        return len(self.numbers) > before
 
-    def _numbers(self) -> dict[str, int]:
-        """The number of each table."""
-        scans = tree.walk(self.statement, ("TableScan",))
-        return {scan.table.full_name: scan.table.serialization_id for scan in scans}
-
-    def _matches(self, part: Found, inside: Sequence[Found]) -> Iterator[tuple[TableCopy, Stored]]:
-        """Kept relations that a part may be read from."""
-        if not part.closed or not (found := self.kept.get(marked(part.form))):
+    def _instead(self, place: int) -> Iterator[Node]:
+        """Scans that give what a part gives, of kept relations: the same rows, more of them, or smaller groups."""
+        part = self.reader.found[place]
+        inside = self.reader.found[place : part.behind]
+        if not part.closed or not any(tree.name(one.scan) in ("TableScan", "WithRefScan") for one in inside):
             return
+        if not self.shared.alone(part.scan):
+            return
+        yield from self._equal(part)
+        yield from self._filtered(part)
+        yield from self._rolled_up(place)
+
+    def _equal(self, part: Found) -> Iterator[Node]:
         if part is not self.root and (part.form.order is not None or tree.name(part.scan) == "OrderByScan"):
             return
-        if not any(tree.name(scan.scan) in ("TableScan", "WithRefScan") for scan in inside):
-            return
-        for copy in found:
+        for copy in self.kept.get(marked(part.form), ()):
             ordered = part.form.order is None or (copy.source is not None and copy.source.order == part.form.order)
-            stored = self._stored(part, copy) if ordered else None
+            stored = self._stored(part, part.scan, copy) if ordered else None
             if stored is not None:
-                yield copy, stored
+                yield self._scan(part, part.scan, copy, stored)
 
-    def _stored(self, part: Found, copy: TableCopy) -> Stored | None:
-        """The stored columns of what is used of a part; None where one is not stored."""
-        by_name: dict[str, list[Column]] = defaultdict(list)
-        if copy.source is None or len(copy.source.columns) != len(copy.columns):
-            return None
-        for name, held in zip(copy.source.columns, copy.columns, strict=True):
-            by_name[name].append(held)
-        stored = {}
-        for column in tree.get(part.scan, "column_list"):
-            if self._used(part, column.column_id):
-                columns = by_name.get(part.form.names.get(column.column_id, ""), ())
-                same = next((one for one in columns if self._same(part, column, one)), None)
+    def _filtered(self, part: Found) -> Iterator[Node]:
+        """Of a relation of which fewer conjuncts are true, with the others asked of it."""
+        for form, conjuncts in weaker(part):
+            rows = tree.node(part.scan.input_scan)
+            asked = {ref.column.column_id for one in conjuncts for ref in tree.walk(one, ("ColumnRef",))}
+            for copy in self.kept.get(marked(form), ()):
+                stored = self._stored(part, rows, copy, asked)
+                if stored is not None:
+                    yield filtered(part, self._scan(part, rows, copy, stored), conjuncts)
+
+    def _rolled_up(self, place: int) -> Iterator[Node]:
+        """Of a relation of smaller groups."""
+        part, asked = self.reader.found[place], grouping(self.reader.found, place)
+        for copy in self.groups.get(asked.rows, ()) if asked else ():
+            columns = _by_name(copy)
+
+            def stored(column: Node, name: str, columns: Columns = columns) -> Column | None:
+                return next((one for one in columns.get(name, ()) if _same(column, one)), None)
+
+            roll_up = rolled_up(part, asked, copy, stored) if asked else None
+            if roll_up is not None:
+                yield roll_up.built(part.holder, self.numbers)
+
+    def _scan(self, part: Found, rows: Node, copy: TableCopy, stored: Stored) -> Node:
+        columns = tree.get(rows, "column_list")
+        return table_scan(part.holder, copy, columns, stored, self.numbers.of_table(copy))
+
+    def _stored(self, part: Found, rows: Node, copy: TableCopy, asked: Collection[int] = ()) -> Stored | None:
+        """The stored columns of what is used of some rows; None where one is not stored.
+
+        Args:
+            part: what a kept relation takes the place of.
+            rows: the scan that has the same rows, or more: the part, or its input.
+            copy: the kept relation.
+            asked: columns that are used in the part, too.
+        """
+        columns, stored = _by_name(copy), {}
+        for column in tree.get(rows, "column_list"):
+            number = column.column_id
+            if number in asked or self._used(part, number):
+                plain = number in asked or self._used_inside(part, number)
+                named = columns.get(part.form.names.get(number, ""), ())
+                same = next((one for one in named if _same(column, one, plain=plain)), None)
                 if same is None:
                     return None
-                stored[column.column_id] = same
+                stored[number] = same
         return stored
 
     def _used(self, part: Found, number: int) -> bool:
@@ -138,33 +182,30 @@ class _Parts:
         first, last = self.reader.mentioned.get(number, (part.start, part.end - 1))
         return first < part.start or last >= part.end
 
-    def _same(self, part: Found, column: Node, held: Column) -> bool:
-        """Whether a stored column has the values that the query's has, for what is done with them."""
-        try:
-            kind = tree.type_of(column)
-        except tree.UnknownType:
-            return False
-        if held.collation or column.annotation_map.ByteSize() or held.type != kind:
-            return False
-        plain = not any(map(kind.has, _OTHERWISE_IN_RESULTS))
-        return plain or not self._used_inside(part, column.column_id)
+
+def _by_name(copy: TableCopy) -> Columns:
+    """The columns of a kept relation, by canonical name."""
+    by_name: dict[str, list[Column]] = defaultdict(list)
+    for name, held in zip(copy.source.columns if copy.source else (), copy.columns, strict=True):
+        by_name[name].append(held)
+    return by_name
 
 
-def _put(part: Found, copy: TableCopy, stored: Stored, numbers: dict[str, int]) -> None:
-    """Put a scan of a kept relation in the place of a part.
+def _same(column: Node, held: Column, *, plain: bool = True) -> bool:
+    """Whether a stored column has the values that the query's has, for what is done with them.
 
-    Columns that nothing uses stand in the lists above; they have no name here, and leave with those (`prune`).
+    Args:
+        column: of the query.
+        held: the stored one.
+        plain: something is done with them, but to give them as the answer.
     """
-    scan = type(part.holder)().resolved_table_scan_node
-    scan.table.name, scan.table.full_name = copy.table.table, str(copy.table)
-    scan.table.serialization_id = numbers.setdefault(str(copy.table), max(numbers.values(), default=0) + 1)
-    for column in tree.get(part.scan, "column_list"):
-        held = stored.get(column.column_id)
-        new = scan.parent.column_list.add()
-        new.CopyFrom(column)
-        new.table_name, new.name = copy.table.table, held.name if held else ""
-        scan.column_index_list.append(copy.columns.index(held) if held else 0)
-    hold(part.holder, scan)
+    try:
+        kind = tree.type_of(column)
+    except tree.UnknownType:
+        return False
+    if held.collation or column.annotation_map.ByteSize() or held.type != kind:
+        return False
+    return not plain or not any(map(kind.has, _OTHERWISE_IN_RESULTS))
 
 
 def _tidy(part: Found) -> None:

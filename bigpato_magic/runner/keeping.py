@@ -38,4 +38,4 @@ def source_of(
     bases = tuple(Basis(before[t], read.columns, before[t].checked_at) for t, read in query.tables.items())
     job = result.bytes_billed, result.seconds
     slots = None if result.cache_hit else result.slot_ms  # from its cache it computed nothing
-    return QuerySource(asked.digest, asked.columns, asked.order, bases, request.sql, *job, now, slots)
+    return QuerySource(asked.digest, asked.columns, asked.order, bases, request.sql, *job, now, slots, asked.grouping)

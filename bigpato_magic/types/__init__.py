@@ -3,7 +3,17 @@
 Sizes are bytes, times are seconds, instants are timezone-aware UTC `datetime`s.
 """
 
-from bigpato_magic.types.copies import Basis, ColumnStats, Freshness, Holding, Instants, Part, QuerySource, TableCopy
+from bigpato_magic.types.copies import (
+    Basis,
+    ColumnStats,
+    Freshness,
+    Grouping,
+    Holding,
+    Instants,
+    Part,
+    QuerySource,
+    TableCopy,
+)
 from bigpato_magic.types.plans import Demotion, Plan, Promotion, Refresh, RefreshKind, Refusal, TableUsage
 from bigpato_magic.types.queries import (
     MOMENT,
@@ -59,6 +69,7 @@ __all__ = [
     "Demotion",
     "Fragment",
     "Freshness",
+    "Grouping",
     "Holding",
     "Instants",
     "Kind",

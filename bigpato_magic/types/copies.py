@@ -123,6 +123,19 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
+class Grouping:
+    """The groups that a relation has one row of each of, all of them.
+
+    Args:
+        rows: digest of what is grouped.
+        keys: canonical names of what it is grouped by.
+    """
+
+    rows: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class QuerySource:
     """The query that a kept relation is a copy of.
 
@@ -137,6 +150,7 @@ class QuerySource:
         seconds: that the job took.
         answered: when BigQuery did, by its clock.
         slot_ms: milliseconds of slots that the job used; None where BigQuery did not say.
+        grouping: the groups that its rows are; None where they are none, or not all of them.
     """
 
     digest: str
@@ -148,6 +162,7 @@ class QuerySource:
     seconds: float
     answered: datetime | None = None
     slot_ms: int | None = None
+    grouping: Grouping | None = None
 
     def covers(self, other: QuerySource) -> bool:
         """Whether an answer to this query has all that one to the other has: its rows, columns and order."""

@@ -31,7 +31,7 @@ from tests.googlesql.conftest import of, table
 pytestmark = pytest.mark.usefixtures("analyzer")
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 TABLES = {
-    (name,): table(f"p.ds.{name}", a="INT64", b="INT64", s="STRING", d="DATE", xs=array_of(of("INT64")))
+    (name,): table(f"p.ds.{name}", a="INT64", b="INT64", s="STRING", d="DATE", xs=array_of(of("INT64")), f="FLOAT64")
     for name in ("t", "u")
 }
 FILTERED = "SELECT a, s FROM t WHERE b = 1"
@@ -47,7 +47,7 @@ def kept(sql: str, name: str = "k", parameters: tuple[Parameter, ...] = ()) -> T
     asked = question(query, parameters, None)
     assert asked is not None
     columns = tuple(Column(output.name, output.type) for output in query.outputs)
-    source = QuerySource(asked.digest, asked.columns, asked.order, (), sql, 0, 0.0)
+    source = QuerySource(asked.digest, asked.columns, asked.order, (), sql, 0, 0.0, grouping=asked.grouping)
     holding = Holding(frozenset(column.name for column in columns))
     version = TableVersion(None, NOW, None, 0, 0, "")
     return TableCopy(name, TableId("p", "", f"kept_{name}"), version, columns, holding, (), NOW, "me", source=source)
@@ -96,6 +96,17 @@ def duck(query: AnalyzedQuery, *copies: TableCopy) -> str:
         ("SELECT a FROM u EXCEPT DISTINCT SELECT a FROM t WHERE b = 1", {"kept_k": {"a"}, "u": {"a"}}),
         ("SELECT DISTINCT a FROM t WHERE b = 1", {"kept_k": {"a"}}),
         ("FROM t |> WHERE b = 1 |> EXTEND a * 2 AS c |> SELECT c", {"kept_k": {"a"}}),
+        ("SELECT s FROM t WHERE b = 1 AND a > 2", {"kept_k": {"a", "s"}}),
+        ("SELECT COUNT(*) AS n FROM t WHERE a > 2 AND b = 1 AND s IS NULL", {"kept_k": {"a", "s"}}),
+        (
+            "SELECT x.a FROM (SELECT * FROM t WHERE b = 1 AND s = 'x') x JOIN u ON x.a = u.b",
+            {"kept_k": {"a", "s"}, "u": {"b"}},
+        ),
+        ("SELECT a FROM u WHERE a IN (SELECT a FROM t WHERE b = 1 AND s = 'x')", {"kept_k": {"a", "s"}, "u": {"a"}}),
+        ("SELECT a FROM t WHERE b = 1 AND d > '2024-01-01'", None),  # d is not kept
+        ("SELECT a FROM t WHERE b = 1 AND 1 / a > 2", None),  # BigQuery may divide by what is not kept
+        ("SELECT a FROM t WHERE b = 1 AND (b = 2 OR a = 1)", None),
+        ("SELECT (SELECT MAX(t.a) FROM t WHERE t.b = 1 AND t.a > u.a) AS m FROM u", None),
         ("SELECT a, b FROM t WHERE b = 1", None),
         ("SELECT a FROM t WHERE b = 2", None),
         ("SELECT a FROM u WHERE b = 1", None),

@@ -22,6 +22,7 @@ from bigpato_magic.types import (
     Basis,
     Compiled,
     Freshness,
+    Grouping,
     Kind,
     OutputColumn,
     QueryResult,
@@ -79,6 +80,14 @@ def test_an_answer_is_kept_and_read_as_any_copy(house):
     assert [basis.table for basis in copy.bases] == [ORDERS, ITEMS]
     assert house.tier.facts.check([copy], 0) == {copy.table: (Freshness.FRESH, None)}
     assert copy.parts[0].path.stat().st_mode & 0o077 == 0
+
+
+def test_all_that_is_known_of_its_query_is_known_to_the_next_kernel(house, another):
+    groups = Grouping("rows", ("c0", "c1"))
+    (copy,) = keep(house, order="by c0", slot_ms=1200, grouping=groups)
+    (seen,) = another().tier.open().catalog.kept()
+    assert seen.source == copy.source
+    assert (seen.source.slot_ms, seen.source.grouping, seen.source.order) == (1200, groups, "by c0")
 
 
 def test_it_is_no_table_to_plans_views_and_screens(house, tmp_path):
