@@ -148,15 +148,14 @@ class Note:
     def _slots_used(self) -> list[str]:
         """As far as BigQuery told: of this query's job, or of the kept answers' that stand in for it."""
         result = self.result
+        used = [] if result.slot_ms is None else [format_slots(result.slot_ms)]
         if isinstance(result.decision, RunOnBigQuery):
-            if result.cache_hit:
-                return ["from BigQuery's cache"]
-            return [] if result.slot_ms is None else [format_slots(result.slot_ms)]
+            return ["from BigQuery's cache"] if result.cache_hit else used
         if isinstance(result.decision, RunRead):
             return [self._read()]
         if result.cache_hit and result.unverified_since is None:
             return [_CACHED_TOO]
-        return [f"{format_slots(result.slot_ms_saved)} not used"] if result.slot_ms_saved else []
+        return [f"{format_slots(result.slot_ms_saved)} not used"] if result.slot_ms_saved else used
 
     def _money(self) -> list[str]:
         result = self.result

@@ -47,14 +47,17 @@ class NotAnswered(Exception):
 
 @dataclass(slots=True)
 class _Spent:
-    """What the fragments have billed so far, in bytes, and the last of their jobs."""
+    """What the fragments have billed so far, in bytes, the slots that they used, and the last of their jobs."""
 
     billed: int = 0
+    slot_ms: int | None = None
     job_id: str | None = None
     location: str | None = None
 
     def add(self, answer: WarehouseResult) -> None:
         self.billed += answer.bytes_billed
+        if answer.slot_ms is not None:
+            self.slot_ms = (self.slot_ms or 0) + answer.slot_ms
         self.job_id, self.location = answer.job_id, answer.location
 
 
@@ -121,7 +124,13 @@ class HybridRuns:
         if request.moment is not None and now.date() != request.moment.date():
             raise NotAnswered("a day has begun meanwhile", spent.billed)
         seconds = time.perf_counter() - started
-        source = replace(fragment.source, bytes_billed=answer.bytes_billed, seconds=seconds, answered=now)
+        source = replace(
+            fragment.source,
+            bytes_billed=answer.bytes_billed,
+            seconds=seconds,
+            answered=now,
+            slot_ms=None if answer.cache_hit else answer.slot_ms,
+        )
         return self.queries.keep_now(AnswerToKeep(source, fragment.query.outputs, answer.arrow), request.cancel)
 
     def _rest(
@@ -137,7 +146,9 @@ class HybridRuns:
         if why:
             raise NotAnswered(why[0].message, spent.billed)
         result = result_of(decision, run, time.perf_counter() - started)
-        return replace(result, bytes_billed=spent.billed, job_id=spent.job_id, location=spent.location)
+        return replace(
+            result, bytes_billed=spent.billed, slot_ms=spent.slot_ms, job_id=spent.job_id, location=spent.location
+        )
 
     def _local(self, request: Request, plan: RunHybrid, relations: list[TableCopy], spent: _Spent) -> RunLocal:
         """The rest of the query over what is here now."""

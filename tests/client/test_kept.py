@@ -232,6 +232,30 @@ def test_the_next_step_over_it_is_free(asked, client, sql, where):
     assert result.arrow == asked(composed, route="bigquery").arrow
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT kind, COUNT(*) AS n, SUM(amount) AS total FROM events GROUP BY kind ORDER BY kind",
+        "SELECT COUNT(*) AS n FROM events",
+        "SELECT user_id, SUM(amount) AS total FROM events GROUP BY user_id HAVING COUNT(*) > 3 ORDER BY 1",
+    ],
+)
+def test_larger_groups_of_what_is_kept_are_free(asked, sql):
+    asked(PER_USER)
+    assert kept(result := asked(sql))
+    assert result.arrow == asked(sql, route="bigquery").arrow
+
+
+def test_who_asks_for_fewer_of_the_kept_rows_pays_nothing(asked, client):
+    client.look_below = 0  # a look is not kept
+    rows = "SELECT user_id, kind, amount FROM events WHERE event_id < 500"
+    asked(rows)
+    fewer = f"{rows} AND kind = 'buy' ORDER BY user_id, amount"
+    assert kept(result := asked(fewer))
+    assert result.arrow == asked(fewer, route="bigquery").arrow
+    assert isinstance(asked(f"{rows} AND 100 / user_id > 7").decision, RunOnBigQuery)
+
+
 def test_an_explanation_says_so(asked, client):
     asked(KINDS)
     explained = client.explain(KINDS)

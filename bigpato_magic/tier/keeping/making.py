@@ -177,7 +177,7 @@ class RelationMaker:
             AnswerNotKept: there is none.
         """
         wanted = kept_relation(answer, self.store.principal)
-        found = [copy for copy in self.catalog.kept() if copy.as_of >= wanted.as_of and _covers(copy, wanted)]
+        found = [copy for copy in self.catalog.kept() if _covers(copy, wanted) and _as_new(copy, wanted)]
         if not found:
             raise AnswerNotKept("what was kept of it has gone again")
         return max(found, key=lambda copy: copy.as_of)
