@@ -15,9 +15,11 @@ from typing import Any
 
 from bigpato_magic.resolved import tree
 from bigpato_magic.resolved.canonical import marked
-from bigpato_magic.resolved.chain import copied, hold, with_entries
+from bigpato_magic.resolved.chain import hold
 from bigpato_magic.resolved.column_pruning import prune
 from bigpato_magic.resolved.relations import Found, Relations
+from bigpato_magic.resolved.shared import SharedExpressions
+from bigpato_magic.resolved.table_expressions import TableExpressions
 from bigpato_magic.types import AnalyzedQuery, OutputColumn, Parameter, SqlType, TableId, TableRead
 
 Node = Any
@@ -80,7 +82,8 @@ class _Search:
         self.statement = tree.node(query.tree)
         self.reader = Relations(parameters, today)
         self.root = self.reader.find(self.statement.query)
-        self.entries = _Entries(self.statement)
+        self.entries = TableExpressions(self.statement)
+        self.shared = SharedExpressions(self.statement)
         places = {id(found): place for place, found in enumerate(self.reader.found)}
         self.bodies = {name: places[id(entry.found)] for name, entry in self.reader.entries.items()}
         self.conditions = _conditions(self.statement)
@@ -132,7 +135,7 @@ class _Search:
         if tree.name(part.scan) in ("OrderByScan", "SingleRowScan") or not tree.get(part.scan, "column_list"):
             return None
         tables = self._tables(part.scan)
-        if not tables or not tables <= self.missing or not self.entries.are_all_in(part.scan):
+        if not tables or not tables <= self.missing or not self.shared.alone(part.scan):
             return None
         fragment = self._query(part)
         return fragment if fragment is not None and self.fits(fragment) else None
@@ -230,53 +233,3 @@ def named(parameters: Sequence[Parameter], wanted: Mapping[str, SqlType]) -> tup
         for place, parameter in enumerate(parameters, 1)
     ]
     return tuple(parameter for parameter in named if (parameter.name or "").lower() in wanted)
-
-
-class _Entries:
-    """The table expressions of a statement, of all its WITHs: their names are unique.
-
-    Args:
-        statement: a query.
-    """
-
-    def __init__(self, statement: Node) -> None:
-        self._withs = list(tree.walk(statement, ("WithScan",)))
-        self._bodies = {e.with_query_name: e for scan in self._withs for e in scan.with_entry_list}
-        self._uses = Counter(r.with_query_name for r in tree.walk(statement, ("WithRefScan",)))
-
-    def body(self, name: str) -> Node:
-        """What a table expression is defined by."""
-        return tree.node(self._bodies[name].with_subquery)
-
-    def needed(self, scan: Node) -> set[str]:
-        """Names that a scan needs from around it, those that these need included."""
-        own = {entry.with_query_name for inner in tree.walk(scan, ("WithScan",)) for entry in inner.with_entry_list}
-        names, todo = set(), [scan]
-        while todo:
-            for reference in tree.walk(todo.pop(), ("WithRefScan",)):
-                name = reference.with_query_name
-                if name not in names and name not in own and name in self._bodies:
-                    names.add(name)
-                    todo.append(self.body(name))
-        return names
-
-    def are_all_in(self, scan: Node) -> bool:
-        """Whether nothing but the scan uses the table expressions that it needs: no one's rows are chosen twice."""
-        names = self.needed(scan)
-        if not names:
-            return True
-        places = [scan, *map(self.body, names)]
-        inside = Counter(r.with_query_name for place in places for r in tree.walk(place, ("WithRefScan",)))
-        return all(inside[name] == self._uses[name] for name in names)
-
-    def around(self, scan: Node) -> Node:
-        """The scan with a WITH of the table expressions that it needs."""
-        names = self.needed(scan)
-        if not names:
-            return copied(scan)
-        whole = copied(self._withs[0])
-        del whole.with_entry_list[:]
-        for one in self._withs:
-            whole.with_entry_list.extend(e for e in one.with_entry_list if e.with_query_name in names)
-            whole.recursive = whole.recursive or one.recursive
-        return with_entries(scan, whole)

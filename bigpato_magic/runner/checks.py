@@ -141,13 +141,13 @@ def _ask(queries: QueryAccess, tables: Collection[TableId]) -> None:
         queries.facts.fetch(tables)
 
 
-def ended_in_time(future: Future[Any], cancel: Cancel) -> bool:
-    """Wait for its end, for `LONGEST` at most, however it ends; whether it has.
+def ended_in_time(future: Future[Any], cancel: Cancel, longest: float = LONGEST) -> bool:
+    """Wait for its end, for so many seconds at most, however it ends; whether it has.
 
     Raises:
         Cancelled: `cancel` was set meanwhile.
     """
-    last = time.monotonic() + LONGEST
+    last = time.monotonic() + longest
     while not future.done() and (left := last - time.monotonic()) > 0:
         cancel.check()
         threads.ended(future, min(_LOOKING, left))

@@ -56,6 +56,8 @@ log = logging.getLogger(__name__)
 
 MOST = 8
 """Fragments of one query: each is a job, and people wait for the sum."""
+WAITING = 10.0
+"""Seconds that a query waits for what BigQuery says of its tables, and then for dry runs; a large query's take a few."""
 _SPOKEN_AGAINST = frozenset(
     """
     analyzer-busy asked defect external invalid not-a-query parameter row-policies store unreachable view
@@ -170,7 +172,7 @@ class FragmentPlanner:
     def _facts(self, tables: Iterable[TableId], request: Request) -> Facts:
         """What BigQuery says of the tables now, as far as it does, in time."""
         asked = self.pool.submit(self.queries.facts.fetch, list(tables))
-        told = asked.result() if checks.ended_in_time(asked, request.cancel) else {}
+        told = asked.result() if checks.ended_in_time(asked, request.cancel, WAITING) else {}
         return {table: facts for table, facts in told.items() if isinstance(facts, TableFacts)}
 
     # --------------------------------------------------------------------------------- fragments of it
@@ -239,7 +241,7 @@ class FragmentPlanner:
         alone = [
             self.pool.submit(self._dry_run, f.sql, f.parameters, len(f.query.tables), request) for f in plan.fragments
         ]
-        if not all(checks.ended_in_time(future, request.cancel) for future in (whole, *alone)):
+        if not all(checks.ended_in_time(future, request.cancel, WAITING) for future in (whole, *alone)):
             return None
         fragments = tuple(
             replace(fragment, bytes_billed=future.result())
