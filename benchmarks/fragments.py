@@ -165,7 +165,7 @@ def report(draws: Sequence[Draw], out: Path | None) -> int:
     wrong = [text for draw in draws for text in (*draw.wrong, *draw.dearer)]
     print("\n".join(wrong) or "every answer is BigQuery's, and no query was dearer")
     if out is not None:
-        out.write_text(json.dumps([asdict(draw) for draw in draws], indent=1))
+        out.write_text(json.dumps([asdict(draw) | {"ways": dict(draw.ways)} for draw in draws], indent=1))
     return 1 if wrong else 0
 
 
