@@ -159,8 +159,8 @@ class TableFace:
         Example:
             >>> client.check_names("orderz")
             Traceback (most recent call last):
-            bigpato_magic.errors.TableNotFound: Not found: Table bigpato-demo:shop.orderz was not found in location US
-        """
+            bigpato_magic.errors.TableNotFound: Not found: Table bigpato-demo:shop.orderz was not found in location US (did you mean orders?)
+        """  # noqa: E501 - a message is one line
         unknown = [table for table in self._ids(tables) if not self.tier.copies([table])]
         for answer in self.tier.facts.fetch(unknown).values():
             if isinstance(answer, TableNotFound):

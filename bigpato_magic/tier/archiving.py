@@ -29,7 +29,10 @@ def archive(
     copies, why_not = _of_then(opened, Instants(as_of, as_of))
     if not copies:
         reason = f": {why_not[0]}" if why_not else ""
-        raise ConfigurationError(f"Nothing here is known to be of that instant{reason}", hint="%bp_rebalance first")
+        raise ConfigurationError(
+            f"Nothing here is known to be of that instant{reason}",
+            hint="%bp_rebalance first; what has just changed can be archived a few seconds later",
+        )
     with opened.leases.lease(copies):
         opened.digests.begin(copies, all_of_it=True).outcome(cancel)
         files.write(path, copies, as_of=as_of, each=cancel.check, **place)
