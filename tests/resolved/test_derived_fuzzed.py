@@ -140,7 +140,9 @@ class Generator:
         if end == "having":
             sql += f" HAVING {read[0]} IS NOT NULL"
         if end == "outer":
-            sql = f"SELECT COUNT(*) AS n, COUNT(g0) AS m FROM ({sql})"
+            # All are needed: one that nobody reads need not be computed, and then it does not overflow.
+            read_again = ", ".join(f"COUNT(g{place}) AS c{place}" for place in range(len(read) + bool(more)))
+            sql = f"SELECT COUNT(*) AS n, {read_again} FROM ({sql})"
         total = end == "limit" and not {"f"} & set(fewer) and fewer
         if total:
             sql += f" ORDER BY {', '.join(f'k{place}' for place in range(len(fewer)))} LIMIT 3"
