@@ -72,6 +72,7 @@ def test_another_kernel_knows_it_too(client, warehouse, tmp_path):
 
 
 def test_a_run_on_bigquery_tells_what_really_happened(client):
+    client.tier.keep.on = False
     first, second = client.run(KINDS), client.run(KINDS)
     assert (first.cache_hit, first.bytes_billed) == (False, 10 * MIB)
     assert (second.cache_hit, second.bytes_billed) == (True, 0)

@@ -18,7 +18,6 @@ from bigpato_magic.status import Cancel
 from bigpato_magic.tier.keeping import keeper as keeping
 from bigpato_magic.tier.keeping.making import AnswerToKeep
 from bigpato_magic.types import (
-    AnalyzedQuery,
     Basis,
     Compiled,
     Freshness,
@@ -607,11 +606,11 @@ def test_a_kept_relation_is_a_copy_to_the_types(house):
 # --------------------------------------------------------------------------------------------- accounts
 
 
-def test_a_kept_answer_is_a_use_of_itself_and_its_tables_count_as_if_bigquery_had_answered(house):
+def test_a_kept_answer_is_a_use_of_itself_and_its_tables_count_as_if_bigquery_had_answered(house, analyzer):
     house.tier.promote([ITEMS])
     (copy,) = keep(house)
     reads = {table: TableRead(table, frozenset(columns)) for table, columns in READS.items()}
-    query = AnalyzedQuery("SELECT …", None, reads, OUTPUTS)
+    query = replace(analyzer.analyze("SELECT 1"), tables=reads, outputs=OUTPUTS)
     decision = RunLocal("SELECT …", Compiled("…", OUTPUTS), (copy, house.tier.copies()[ITEMS]))
     noted = house.tier.queries.record(query, QueryResult(ROWS, OUTPUTS, decision, 0.1), (ORDERS, ITEMS))
     assert noted.bytes_saved == 20 << 20

@@ -146,7 +146,7 @@ def test_a_stream_that_is_cut_half_way_gives_the_whole_answer(over_doubles: BigP
 def test_a_session_that_is_refused_is_a_query(
     over_doubles: BigPato, server: StorageRead, status: grpc.StatusCode, again: bool
 ) -> None:
-    server.refuse_with = status
+    server.refuse_with, over_doubles.tier.keep.on = status, False
     found = over_doubles.run("SELECT * FROM t")
     assert found.decision.where == "bigquery"
     assert found.arrow["s"].to_pylist() == ["BigQuery's"]
