@@ -45,7 +45,8 @@ T = TypeVar("T")
 # So many queries in a row are asked of one world.
 SHARED = 250
 COLUMNS = {"k": "INT64", **{name: kind for name, (kind, _) in POOLS.items()}}
-FILTERED = re.compile(r"(?:WHERE|ON) (?:[\w.]+ = [\w.]+ AND )?\{(\d)\}")
+FILTERED = re.compile(r"(?:WHERE|ON) (?:[\w.]+ = [\w.]+ AND |IF\()?\{(\d)\}")
+PLACE = re.compile(r"\{(\d)\}")
 # A LIMIT may leave a row out before what the row gives is computed, or after it.
 LIMITED = "FROM r ORDER BY k LIMIT 1)", "FROM (SELECT * FROM r ORDER BY k LIMIT 1) AS r)"
 JUNCTION = re.compile(r"^\((?!.*(BETWEEN|SELECT|OR)).* AND .*\)$")
@@ -89,12 +90,27 @@ def _in_order(tree: Tree, order: int) -> Tree:
 
 
 def _chained(tree: Tree, order: int) -> Tree:
-    if not JUNCTION.search(tree.text):
+    """The parts that AND joins, at any depth, one after the other: of more than three, each comes first once."""
+    parts = _conjuncts(tree)
+    if not parts[1:]:
         return tree
-    orders = list(permutations(tree.text[1:-1].split(" AND ")))
-    first, *rest = orders[order % len(orders)]
-    text = f"IF({first}, {' AND '.join(rest)}, FALSE)"
-    return Tree(f"IF({first}, IF({rest[0]}, {rest[1]}, FALSE), FALSE)" if rest[1:] else text, tree.type, tree.branches)
+    turns = [(*parts[place:], *parts[:place]) for place in range(len(parts))]
+    orders = list(permutations(parts)) if len(parts) <= 3 else turns
+    *before, last = orders[order % len(orders)]
+    text = str(last)
+    for part in reversed(before):
+        text = f"IF({part}, {text}, FALSE)"
+    return Tree(text, tree.type)
+
+
+def _conjuncts(tree: Tree) -> list[Tree]:
+    if not JUNCTION.search(tree.text):
+        return [tree]
+    parts: list[Tree] = []
+    for piece in tree.text[1:-1].split(" AND "):
+        place = PLACE.fullmatch(piece)
+        parts += _conjuncts(tree.branches[int(place[1])]) if place else [replace(tree, text=piece)]
+    return parts
 
 
 class Generator:
