@@ -10,6 +10,7 @@ import atexit
 import logging
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ _HERE = Path(__file__).parent / "static"
 _POLL_SECONDS = 2.0
 _END_SECONDS = 2.0
 _CHECK_SECONDS = 2.0  # of waiting for the first check of the copies; the table that is saved then says what they are
+_REQUESTS = 1000  # names of requests that are remembered; one that is sent again comes within seconds, or after a cell
 _PAUSE_SECONDS = 0.1  # between two pictures: a transfer tells of itself a thousand times a second
 
 _ALIVE = "The panel lives in Jupyter: run this cell."
@@ -131,6 +133,8 @@ class Panel(anywidget.AnyWidget):
         self._client = client
         self._wake = threading.Event()
         self._views: set[str] = set()
+        self._requests: deque[Any] = deque(maxlen=_REQUESTS)
+        self._lock = threading.Lock()
         self._proposal: tuple[int, Plan] | None = None
         self._plans = 0
         self.closed = False
@@ -220,10 +224,11 @@ class Panel(anywidget.AnyWidget):
     # ------------------------------------------------------------------------------------- the wishes
 
     def _receive(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        """Answer first, so that the front end knows the kernel lives; then do it."""
-        self.send({"ack": content.get("request")})
+        """Answer first, so that the front end knows the kernel lives; then do it, once."""
+        request = content.get("request")
+        self.send({"ack": request})
         wish = self._wishes().get(str(content.get("action")))
-        if wish is None:
+        if wish is None or not self._is_new(request):
             return
         try:
             with paused():
@@ -231,6 +236,14 @@ class Panel(anywidget.AnyWidget):
         except (BigPatoError, ValueError) as error:
             self._jobs.say(str(error))
         self._wake.set()
+
+    def _is_new(self, request: Any) -> bool:
+        """What the front end sends twice comes twice, once on a subshell and once when the main shell is free again."""
+        with self._lock:
+            if request in self._requests:
+                return False
+            self._requests.append(request)
+            return True
 
     def _wishes(self) -> dict[str, Callable[[dict[str, Any]], None]]:
         client = self._client

@@ -163,6 +163,28 @@ def test_a_plan_is_approved_in_the_panel_while_a_cell_runs(notebook, shop, shoot
     assert page.get_by_text("the next cell ran").count() == 0
 
 
+SLOW_SUBSHELLS = """
+import asyncio
+handlers = get_ipython().kernel.control_handlers
+create = handlers["create_subshell_request"]
+async def slowly(*args):
+    await asyncio.sleep(3)
+    await create(*args)
+handlers["create_subshell_request"] = slowly
+"""
+
+
+def test_a_click_before_the_panel_has_its_subshell_does_not_wait_for_the_running_cell(notebook, shop):
+    busy = "import time\nfor _ in range(600): time.sleep(0.1)\n" + NEXT
+    page = notebook(SLOW_SUBSHELLS + shop, "client.pin(['items'])", "%bp_panel", busy)
+    expect(page.locator(".bp-title")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Rebalance…").click()
+    plan = page.get_by_role("dialog", name="Plan of the rebalance")
+    expect(plan).to_contain_text("shop.items", timeout=SOON)
+    expect(page.get_by_text("No answer yet")).to_have_count(0)
+    assert page.get_by_text("the next cell ran").count() == 0
+
+
 def test_two_panels_in_two_notebooks_show_the_same_truth(notebook, shop, chromium):
     one = notebook(shop, "%bp_panel", QUERY)
     other_window = chromium.new_page()

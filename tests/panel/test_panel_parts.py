@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from dataclasses import replace
 
@@ -33,8 +34,11 @@ def wait_for(condition) -> None:
     raise AssertionError("it did not come about")
 
 
+_requests = itertools.count()
+
+
 def ask(shown, action, **content):
-    shown._receive(shown, {"action": action, "request": 1, **content}, [])
+    shown._receive(shown, {"action": action, "request": f"v-{next(_requests)}", **content}, [])
 
 
 # ------------------------------------------------------------------------------------------ static
@@ -215,6 +219,17 @@ def test_the_static_line_counts_kept_answers_where_there_are_any(standin):
 def test_a_message_that_asks_for_nothing_known_does_nothing(client, shown, content):
     shown._receive(shown, content, [])
     assert not shown._jobs.running
+
+
+def test_a_request_that_is_sent_twice_is_answered_twice_and_done_once(client, shown, monkeypatch):
+    """Before the comm has a subshell a click waits in the main shell: the front end sends it again."""
+    pinned, acks = [], []
+    monkeypatch.setattr(client, "pin", pinned.append)
+    monkeypatch.setattr(shown, "send", acks.append)
+    for request in ("v-1", "v-1", "v-2"):
+        shown._receive(shown, {"action": "pin", "request": request, "tables": [str(ORDERS)]}, [])
+    assert [ack["ack"] for ack in acks] == ["v-1", "v-1", "v-2"]
+    assert len(pinned) == 2
 
 
 def test_a_name_that_is_no_table_is_told(shown):

@@ -14,7 +14,8 @@
 const ROW_HEIGHT = 28; // pixels, as in panel.css: only the rows in sight (and a few more) are in the document
 const MARGIN_ROWS = 8;
 const BOX_HEIGHT = 340; // pixels, as in panel.css, for a box that is not laid out yet
-const ACK_MS = 2000; // a kernel that is alive and free answers a click in a tenth of that
+// Waits for an answer before a click is sent again; a kernel that is alive and free needs a tenth of the first.
+const ACK_MS = [1000, 1000, 2000, 4000, 8000, 16000];
 const TICK_MS = 30000; // "3 min" becomes "4 min"
 const CHART = { width: 600, height: 71, floor: 70, tallest: 60, widest: 40 };
 
@@ -460,19 +461,21 @@ const fold = (title, body) => el("details", { className: "bp-fold" }, el("summar
 /**
  * Sends what a person asks for; knows when the kernel does not answer, and when it is gone for good.
  *
+ * What is not answered is sent again: JupyterLab sends to the kernel's main shell, where it waits for the running
+ * cell, until the comm has a subshell of its own. The kernel does each request once.
+ *
  * @param {Pick<Model, "on" | "off" | "send">} model
+ * @param {string} view names this end, so that a request's name is its own
  * @param {(state: LinkState) => void} onState called when the state changes
  */
-export function connect(model, onState) {
+export function connect(model, view, onState) {
   let requests = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let waiting;
+  /** @type {Map<unknown, ReturnType<typeof setTimeout>>} */
+  const unanswered = new Map();
   /** @type {LinkState} */
   let state = "";
   /** @param {LinkState} next */
   function become(next) {
-    clearTimeout(waiting);
-    waiting = undefined;
     if (next === state) return;
     state = next;
     onState(state);
@@ -481,20 +484,31 @@ export function connect(model, onState) {
   const lost = () => become("gone");
   /** @param {object} message */
   function answered(message) {
-    if ("ack" in message) heard();
+    if (!("ack" in message)) return;
+    clearTimeout(unanswered.get(message.ack));
+    unanswered.delete(message.ack);
+    heard();
   }
-  /** @type {Send} */
-  function send(action, content = {}, silent = false) {
+  /** @type {(message: { action: string; request: string }, silent: boolean, tries?: number) => void} */
+  function post(message, silent, tries = 0) {
     try {
-      model.send({ action, request: ++requests, ...content });
+      model.send(message);
     } catch {
       lost();
       return;
     }
-    if (!silent) waiting ??= setTimeout(() => become("late"), ACK_MS);
+    const unheard = () => {
+      if (tries > 0 && !silent) become("late");
+      if (tries + 1 < ACK_MS.length) post(message, silent, tries + 1);
+    };
+    unanswered.set(message.request, setTimeout(unheard, ACK_MS[tries]));
+  }
+  /** @type {Send} */
+  function send(action, content = {}, silent = false) {
+    post({ action, request: `${view}-${++requests}`, ...content }, silent);
   }
   function close() {
-    clearTimeout(waiting);
+    for (const timer of unanswered.values()) clearTimeout(timer);
     model.off("msg:custom", answered);
   }
   model.on("msg:custom", answered);
@@ -1277,7 +1291,7 @@ function render({ model, el: root }) {
   /** @type {State} */
   const state = { sort: "lru", dir: 1, filter: "", where: "", picked: new Set(), link: "", told: "" };
   const paintAll = () => Object.values(parts).forEach((part) => part.paint());
-  const link = connect(model, (next) => {
+  const link = connect(model, view, (next) => {
     state.link = next;
     paintAll();
   });
