@@ -13,7 +13,7 @@ from typing import Any
 
 from bigpato_magic.errors import AnalyzerUnavailable
 from bigpato_magic.googlesql import catalog, functions, lexer, options
-from bigpato_magic.googlesql.analysis import Declared, asking, settings
+from bigpato_magic.googlesql.analysis import Declared, asking, settings, table_names
 from bigpato_magic.googlesql.catalog import Path
 from bigpato_magic.googlesql.functions import Routines
 from bigpato_magic.googlesql.instance import message
@@ -45,7 +45,11 @@ def called(sql: str) -> tuple[Path, ...]:
 
 def called_by(body: str) -> tuple[Path, ...]:
     """The routines that a function's body calls; errors as of `called`."""
-    return called(f"SELECT (\n{body}\n)") if _may_call(body) else ()
+    return called(_query(body)) if _may_call(body) else ()
+
+
+def _query(body: str) -> str:
+    return f"SELECT (\n{body}\n)"
 
 
 def _may_call(sql: str) -> bool:
@@ -88,7 +92,8 @@ def named(sql: str, project: str | None, ask: Ask) -> Routines:
 
     Raises:
         QueryError: a syntax error.
-        AnalyzerUnavailable: the analyzer is not ready, one name stands for two routines, or they call others too deeply.
+        AnalyzerUnavailable: the analyzer is not ready, one name stands for two routines, one of them reads a table, or they
+            call others too deeply.
     """
     known: dict[Path, RoutineFacts] = {}
     meant: dict[Path, RoutineId | None] = {}
@@ -101,6 +106,7 @@ def named(sql: str, project: str | None, ask: Ask) -> Routines:
         answers = ask(tuple(dict.fromkeys(ids.values())))
         new = {path: answers[id_] for path, id_ in ids.items() if id_ in answers}
         known |= new
+        _see_that_they_read_nothing(new.values())
         wanted = _called_by(new.values())
     raise AnalyzerUnavailable("functions that call others that deeply are left to BigQuery")
 
@@ -113,11 +119,26 @@ def _called_by(routines: Iterable[RoutineFacts]) -> dict[Path, RoutineId | None]
     return names
 
 
+def _see_that_they_read_nothing(routines: Iterable[RoutineFacts]) -> None:
+    """A table's name in a body may stand for another table than in the text, and the analyzer knows but one of a name."""
+    for routine in routines:
+        if routine.obstacle is None and "from" in routine.body.lower():
+            for path in table_names(_query(routine.body)):
+                raise AnalyzerUnavailable(f"the function {routine.id} reads {'.'.join(path)}: only BigQuery runs it")
+
+
 def _see_that_each_means_one(meant: dict[Path, RoutineId | None], more: Mapping[Path, RoutineId | None]) -> None:
-    """A name in a body has another project than one in the text; the analyzer knows but one function of a name."""
+    """A name in a body has another project than one in the text; the analyzer knows but one function of a name.
+
+    To it `d.F` and `d.f` are one name, to BigQuery two.
+    """
     for path, id_ in more.items():
-        if meant.setdefault(path, id_) != id_:
+        if meant.setdefault(_folded(path), id_) != id_:
             raise AnalyzerUnavailable(f"{'.'.join(path)} stands for two functions in this query")
+
+
+def _folded(path: Path) -> Path:
+    return tuple(part.lower() for part in catalog.split(path))
 
 
 def routine_of(sql: str, project: str, nested: Routines = MappingProxyType({})) -> RoutineFacts:

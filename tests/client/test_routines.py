@@ -119,3 +119,18 @@ def test_two_functions_of_one_name_are_bigquerys(client, warehouse):
     assert "two functions" in told.decision.reasons[0].message
     alone = client.run("SELECT `other`.samples.say('a') AS a")
     assert rows_of(alone) == [("other",)]
+
+
+def test_a_table_in_a_function_is_not_the_one_of_that_name_in_the_query(client, warehouse, monkeypatch):
+    """`samples.events` in a function of another project may be that project's."""
+    reason_of(client, monkeypatch, warehouse, body="(SELECT MAX(kind) FROM samples.events)")
+    told = client.explain("SELECT samples.shout(kind) AS k FROM samples.events")
+    assert "reads samples.events" in told.decision.reasons[0].message
+
+
+@pytest.mark.parametrize("other", ["samples.SHOUT(kind)", "SAMPLES.shout(kind)", "`bigpato-demo.samples.Shout`(kind)"])
+def test_names_that_differ_in_case_are_not_one(client, other):
+    """BigQuery would not find the second one; the analyzer takes the first one for it."""
+    told = client.explain(f"SELECT samples.shout(kind) AS a, {other} AS b FROM events")
+    assert isinstance(told.decision, RunOnBigQuery)
+    assert any(word in told.decision.reasons[0].message for word in ("two functions", "not found"))
