@@ -57,7 +57,7 @@ class Card:
         return self.text
 
     def _repr_html_(self) -> str:
-        return self.html
+        return tabular.literal(self.html)
 
 
 def lines_card(lines: Sequence[str]) -> Card:

@@ -122,7 +122,7 @@ class Note:
 
     def bundle(self) -> tuple[dict[str, str], dict[str, Any]]:
         """The data and metadata of an output of its own."""
-        return {"text/plain": self.text(), "text/html": self.html()}, self.metadata()
+        return {"text/plain": self.text(), "text/html": tabular.literal(self.html())}, self.metadata()
 
     def metadata(self) -> dict[str, Any]:
         """What the saved notebook keeps, for machines."""

@@ -18,6 +18,7 @@ import pandas as pd
 
 from bigpato_magic.notebook.footnote import Note, count_of
 from bigpato_magic.notebook.grid import GAP, Grid, GridColumn
+from bigpato_magic.notebook.tabular import literal
 from bigpato_magic.notebook.values import is_null, text_of
 from bigpato_magic.types import SqlType
 
@@ -56,8 +57,8 @@ class QueryFrame(pd.DataFrame):
         view = _View(pd.DataFrame(self), self._nulls, {output.name: output.type for output in outputs})
         text, page = view.pictures()
         if self._note is None:
-            return {"text/plain": text, "text/html": page}, {}
-        data = {"text/plain": f"{text}\n{self._note.text()}", "text/html": f"{page}{self._note.html()}"}
+            return {"text/plain": text, "text/html": literal(page)}, {}
+        data = {"text/plain": f"{text}\n{self._note.text()}", "text/html": literal(f"{page}{self._note.html()}")}
         return data, self._note.metadata()
 
 

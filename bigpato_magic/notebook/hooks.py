@@ -90,7 +90,7 @@ def _inspection(shell: InteractiveShell, names: Callable[[], NotebookNames]) -> 
                 card = describe(oname, names())
             if card is None:
                 raise
-            return {"text/plain": card.text, "text/html": card.html}
+            return {"text/plain": card.text, "text/html": card._repr_html_()}
 
     shell.object_inspect_mime = object_inspect_mime  # type: ignore[method-assign]
 

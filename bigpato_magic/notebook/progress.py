@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from bigpato_magic.notebook.tabular import literal
 from bigpato_magic.traits import format_duration, format_size
 from bigpato_magic.types import TransferEvent
 from bigpato_magic.warehouse.base import QueryProgress
@@ -45,7 +46,8 @@ class FrontEnd:
 
         from IPython.display import display
 
-        data = {"text/plain": text, "text/html": f'<div style="opacity:.75;font-size:.9em">{escape(text)}</div>'}
+        html = literal(f'<div style="opacity:.75;font-size:.9em">{escape(text)}</div>')
+        data = {"text/plain": text, "text/html": html}
         if self._handle is None:
             self._handle = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:

@@ -29,6 +29,15 @@ def as_html(header: Sequence[str], rows: Rows) -> str:
     return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
+def literal(html: str) -> str:
+    """`html` as it stands: what is between two dollar signs is no formula.
+
+    JupyterLab, Notebook 7 and nbconvert give outputs to MathJax, which leaves elements of these classes alone (versions 3
+    and 2; pandas says it so too, https://pandas.pydata.org/docs/reference/api/pandas.describe_option.html, use_mathjax).
+    """
+    return f'<div class="mathjax_ignore tex2jax_ignore">{html}</div>' if html else ""
+
+
 def as_lines(header: Sequence[str], rows: Rows) -> list[str]:
     """Lines of aligned columns; none where there are no rows."""
     if not rows:

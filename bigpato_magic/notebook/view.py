@@ -342,7 +342,8 @@ def static_html(client: BigPato) -> str:
     shown = rows(client)
     table = tabular.as_html(_HEADINGS, [_static_cells(r) for r in _picked(shown)])
     more = f"<p>… and {len(shown) - STATIC_ROWS} more</p>" if len(shown) > STATIC_ROWS else ""
-    return details_html(escape(_summary(client, shown)), table + more, 'class="bp-static"', unfolded=True)
+    summary = escape(_summary(client, shown))
+    return tabular.literal(details_html(summary, table + more, 'class="bp-static"', unfolded=True))
 
 
 def static_text(client: BigPato) -> str:

@@ -51,6 +51,17 @@ def test_a_click_on_the_footnote_tells_why(notebook, shop, shoot):
     shoot(page, "footnote")
 
 
+def test_what_stands_between_two_dollar_signs_is_no_formula(notebook, shop):
+    """MathJax takes it for one: a price after a price, and a person's own data."""
+    texts = "%%bpsql\nSELECT 'from $5' AS cheap, 'to $6' AS dear, country, label\nFROM orders JOIN items ON order_id = item_id"
+    formula = "from IPython.display import Latex\nLatex('$x^2$')"
+    page = notebook(shop, "%bp_rebalance orders", texts, formula)
+    expect(page.locator("mjx-container, .MathJax")).to_have_count(1, timeout=60_000)  # so MathJax has been here
+    expect(note(page)).to_contain_text("hybrid")
+    expect(note(page)).to_contain_text(re.compile(r"billed \(≈ \$[\d.]+\) · .* not billed \(≈ \$[\d.]+\)"))
+    expect(page.locator("table.dataframe").last).to_contain_text("from $5")
+
+
 def test_keys_that_a_focused_footnote_gets_do_nothing_to_the_cell(notebook, shop):
     page = notebook(shop, QUERY, NEXT)
     expect(note(page)).to_be_visible(timeout=60_000)
