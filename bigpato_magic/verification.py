@@ -201,6 +201,8 @@ class Verifier:
             )
         if not self._unchanged(decision):
             return Verification("undecided", "a table changed in between", theirs.bytes_billed, theirs.job_id)
+        if (why := _another_now(request)) is not None:
+            return Verification("undecided", f"{detail}, but {why}", theirs.bytes_billed, theirs.job_id)
         # What a kept answer stands for is in no rule of this run: all that was asked is looked at.
         used = self._constructs(request, decision) if _kept(decision) else decision.compiled.rules
         loose = sorted({rule for rule in used if _undetermined(rule)})
@@ -234,6 +236,13 @@ class Verifier:
         self.runner.status.message = message
         log.error("%s", message)
         return Verification("different", detail, theirs.bytes_billed, theirs.job_id, case, rules)
+
+
+def _another_now(request: Request) -> str | None:
+    """Why the same text may have another answer a moment later over the same tables; None where it may not."""
+    if request.asks_the_time:
+        return "it asks what time it is, and BigQuery was asked later"
+    return "a function that it calls may have changed in between" if googlesql.called(request.sql) else None
 
 
 def _kept(decision: Begun) -> tuple[TableCopy, ...]:

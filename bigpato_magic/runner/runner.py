@@ -25,9 +25,9 @@ from bigpato_magic.decide import (
     not_read,
     read_instead,
 )
-from bigpato_magic.errors import BigPatoError, RouteRefused, TableNotFound, WarehouseUnavailable
+from bigpato_magic.errors import BigPatoError, Cancelled, RouteRefused, TableNotFound, WarehouseUnavailable
 from bigpato_magic.googlesql import State
-from bigpato_magic.runner.checks import EarlyCheck, FreshnessCheck
+from bigpato_magic.runner.checks import EarlyCheck, FreshnessCheck, ended_in_time
 from bigpato_magic.runner.fragments import FragmentPlanner
 from bigpato_magic.runner.frozen import failure_of_then, past_question, see_that_it_reads
 from bigpato_magic.runner.here import LocalRuns, result_of
@@ -150,7 +150,7 @@ class QueryRunner:
             learned = self._pool.submit(self._there.learn, request)
             answer = self._run_there(request, answer, presumed, started)
             # A plan's query is what the text means over copies: its tables may have had other columns then.
-            now = _within(learned, LEARNING)
+            now = _within(learned, LEARNING, request.cancel)
             self._keep(request, now, answer, before)
             query = now or query
             answer = replace(answer, bytes_billed=answer.bytes_billed + billed)
@@ -209,7 +209,7 @@ class QueryRunner:
             return decision
         tables, queries = self._used(request, None), self.tier.queries
         stale = any(reason.code == "stale" for reason in decision.reasons)
-        if not queries.settle_over(tables, KEEPING) and not (stale and queries.kept(tables)):
+        if not queries.settle_over(tables, KEEPING, request.cancel) and not (stale and queries.kept(tables)):
             return decision
         inputs = self.planner.inputs(request)
         again = decide(inputs)
@@ -334,8 +334,9 @@ def _ready(runner: weakref.ref[QueryRunner], state: State) -> None:
         live._unnamed.name_all(live._name)
 
 
-def _within(future: Future[Any], seconds: float) -> Any:
+def _within(future: Future[Any], seconds: float, cancel: Cancel) -> Any:
+    """What it gives, if that is soon; who stops the query does not wait for it, and still has the answer."""
     try:
-        return future.result(seconds)
-    except TimeoutError:
+        return future.result() if ended_in_time(future, cancel, seconds) else None
+    except Cancelled:
         return None

@@ -140,10 +140,14 @@ class QueryAccess:
         prices = self.lifecycle.open().pricing.prices()
         return max(score.billed(size, prices), int(prices.query_minimum) * tables) if size > 0 else 0
 
-    def settle_over(self, tables: Collection[TableId], seconds: float) -> bool:
-        """Wait for answers over these tables that are just being kept; whether there were some, and all is kept in time."""
+    def settle_over(self, tables: Collection[TableId], seconds: float, cancel: Cancel) -> bool:
+        """Wait for answers over these tables that are just being kept; whether there were some, and all is kept in time.
+
+        Raises:
+            Cancelled: `cancel` was set meanwhile.
+        """
         opened = self.lifecycle.usable()
-        return opened is not None and opened.keeper.settle_over(tables, seconds)
+        return opened is not None and opened.keeper.settle_over(tables, seconds, cancel)
 
     def forget(self, kept: Iterable[TableCopy] | None = None) -> tuple[TableCopy, ...]:
         """Take these kept relations away (None: all); those have gone that no kernel reads just now.

@@ -401,6 +401,22 @@ def test_a_sample_is_drawn_here_anew_in_each_run_and_never_verified(client):
     assert (verdict.outcome, verdict.bytes_billed, verdict.job_id) == ("undecided", 0, None)
 
 
+def test_what_asks_the_time_has_another_answer_later_which_is_no_mistake(client):
+    client.rebalance(["events"])
+    assert isinstance(client.run("SELECT CURRENT_TIMESTAMP() AS now, COUNT(*) AS n FROM events").decision, RunLocal)
+    assert client.verify_last().outcome == "undecided"
+    assert isinstance(client.run(COUNTS).decision, RunLocal)
+
+
+def test_a_function_that_changes_after_the_answer_is_no_mistake(client, warehouse):
+    client.rebalance(["events"])
+    warehouse.execute("CREATE FUNCTION samples.one(x INT64) AS (x)")
+    client.run("SELECT SUM(samples.one(event_id)) AS n FROM events")
+    warehouse.execute("CREATE OR REPLACE FUNCTION samples.one(x INT64) AS (x + 1)")
+    assert client.verify_last().outcome == "undecided"
+    assert isinstance(client.run(COUNTS).decision, RunLocal)
+
+
 def test_a_mistake_of_ours_in_planning_leaves_the_query_to_bigquery(client, monkeypatch):
     client.rebalance(["events"])
     expected = client.run(COUNTS).arrow

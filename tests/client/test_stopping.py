@@ -47,3 +47,36 @@ def test_a_text_that_expands_too_far_goes_to_bigquery_with_a_reason(client, coun
     explained = client.explain(doubling(count))
     assert isinstance(explained.decision, RunOnBigQuery)
     assert "more than 300 calls" in str(explained.decision.reasons[0])
+
+
+def test_who_waits_for_an_answer_that_is_being_kept_can_stop(client, warehouse, monkeypatch):
+    """Another query's answer is being kept, which takes long, as BigQuery does not say whether its tables have changed."""
+    sql, cancel, go_on, ended = "SELECT kind, COUNT(*) AS n FROM events GROUP BY kind", Cancel(), threading.Event(), []
+    facts = warehouse.facts
+
+    def slow(tables):
+        if threading.current_thread().name == "bigpato-keep":
+            assert go_on.wait(60)
+        return facts(tables)
+
+    def work():
+        try:
+            client.run(sql, cancel=cancel)
+        except Cancelled:
+            ended.append("cancelled")
+
+    monkeypatch.setattr(warehouse, "facts", slow)
+    monkeypatch.setattr("bigpato_magic.runner.runner.KEEPING", 600.0)
+    client.run(sql)
+    keeper, jobs, waits = client.tier.open().keeper, len(warehouse.jobs), threading.Event()
+    settle = keeper.settle
+    monkeypatch.setattr(keeper, "settle", lambda *given: (waits.set(), settle(*given))[1])
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert waits.wait(60)
+    cancel.set()
+    thread.join(30)
+    assert (ended, len(warehouse.jobs)) == (["cancelled"], jobs)
+    go_on.set()
+    assert keeper.settle(60)
+    assert client.run(sql).decision.where == "kept"

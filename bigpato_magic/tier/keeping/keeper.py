@@ -22,6 +22,8 @@ FINISHING = 2.0
 """Seconds that closing waits for what is about to be kept; then it is dropped, whole."""
 
 _ENDING = 5.0
+_LOOKING = 0.1
+"""Seconds between two looks at the token of who waits."""
 _MOST_WAITING = 16
 
 
@@ -76,27 +78,37 @@ class BackgroundKeeper:
             raise TierError(f"an answer could not be kept: {error}") from error
         return made or self._maker.there(answer)
 
-    def settle(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is left to keep, for so long at most; whether that is so."""
-        deadline = None if seconds is None else time.monotonic() + seconds
+    def settle(self, seconds: float | None = None, cancel: Cancel | None = None) -> bool:
+        """Wait until nothing is left to keep, for so long at most; whether that is so.
+
+        Raises:
+            Cancelled: `cancel` was set; what is being kept goes on.
+        """
+        deadline = float("inf") if seconds is None else time.monotonic() + seconds
         while (thread := self._thread) is not None and thread is not threading.current_thread():
-            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
-            if thread.is_alive():
+            if cancel is not None:
+                cancel.check()
+            thread.join(min(_LOOKING, max(0.0, deadline - time.monotonic())))
+            if thread.is_alive() and time.monotonic() >= deadline:
                 return False
         return True
 
-    def settle_over(self, tables: Collection[TableId], seconds: float) -> bool:
+    def settle_over(self, tables: Collection[TableId], seconds: float, cancel: Cancel) -> bool:
         """Wait for what is being kept, where something of it rests on one of these tables; whether it has ended in time.
 
         Args:
             tables: of a query that is about to be asked.
             seconds: that it waits at most.
+            cancel: ends the waiting.
+
+        Raises:
+            Cancelled: `cancel` was set; what is being kept goes on.
         """
         with self._lock:
             begun = (*self._waiting, *self._begun)
         if not any(basis.table in tables for answer in begun for basis in answer.source.bases):
             return False
-        return self.settle(seconds)
+        return self.settle(seconds, cancel)
 
     def close(self) -> None:
         """Finish what waits, if that is a matter of moments; drop the rest, whole."""
