@@ -126,9 +126,16 @@ def format_instant(instant: datetime) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S} {f'{offset[:3]}:{offset[3:5]}' if local.utcoffset() else 'UTC'}"
 
 
-def unknown_setting(owner: str, name: str, known: Iterable[str]) -> ConfigurationError:
-    """The error of a setting that nobody reads, with the one that was probably meant."""
-    close = get_close_matches(name, known, n=1)
+def unknown_setting(owner: str, name: str, known: Iterable[str], elsewhere: Iterable[str] = ()) -> ConfigurationError:
+    """The error of a setting that nobody reads, with the one that was probably meant.
+
+    Args:
+        owner: the class that has no such setting.
+        name: of the setting.
+        known: the names of those that it has.
+        elsewhere: settings of this very name that other classes have, as `FreshnessPolicy.max_staleness`.
+    """
+    close = [*elsewhere, *get_close_matches(name, known, n=1)]
     hint = f"did you mean {close[0]}?" if close else f"%config {owner} lists its settings"
     return ConfigurationError(f"{owner} has no setting {name!r}", hint=hint)
 

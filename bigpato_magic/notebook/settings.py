@@ -125,13 +125,19 @@ def check_config(line: str, configurables: Iterable[HasTraits], variables: Mappi
     if owner not in parts and (close := get_close_matches(owner, OWNERS, n=1, cutoff=0.75)):
         raise ConfigurationError(f"there is no {owner} to configure", hint=f"did you mean {close[0]}?")
     if owner in OWNERS and owner in parts:
-        _check_trait(parts[owner], match["name"], match["value"], variables)
+        _check_name(parts, owner, match["name"])
+        _check_value(parts[owner], match["name"], match["value"], variables)
 
 
-def _check_trait(part: HasTraits, name: str, value: str | None, variables: Mapping[str, Any]) -> None:
+def _check_name(parts: Mapping[str, HasTraits], owner: str, name: str) -> None:
+    known = {each: parts[each].trait_names(config=True) for each in OWNERS if each in parts}
+    if name not in known[owner]:
+        elsewhere = [f"{other}.{name}" for other, names in known.items() if name in names]
+        raise unknown_setting(owner, name, known[owner], elsewhere)
+
+
+def _check_value(part: HasTraits, name: str, value: str | None, variables: Mapping[str, Any]) -> None:
     owner = type(part).__name__
-    if name not in part.traits(config=True):
-        raise unknown_setting(owner, name, part.trait_names(config=True))
     if value is None:
         return
     try:

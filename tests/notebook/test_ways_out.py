@@ -201,6 +201,7 @@ def test_pinning_what_is_not_there_complains_and_pins_nothing(cell, client):
     [
         ("%config BigPato.projct = 'x'", "did you mean project?"),
         ("%config BigPato.projct", "did you mean project?"),
+        ("%config BigPato.max_staleness = '1 day'", "did you mean FreshnessPolicy.max_staleness?"),
         ("%config FreshnessPolicy.ofline = True", "did you mean offline?"),
         ("%config Tier.bugdet = '1 GiB'", "did you mean budget?"),
         ("%config BigPto.project = 'x'", "did you mean BigPato?"),
