@@ -15,6 +15,8 @@ from bigpato_magic.traits import parse_duration, parse_size
 from bigpato_magic.types import Parameter, Route
 
 T = TypeVar("T")
+APPROXIMATE = ("bigquery", "exact")
+"""Whose answer approximate aggregate functions give: BigQuery's estimate, or the exact figure."""
 _UNWRITABLE = re.compile(r"[\x00-\x1f\ud800-\udfff]")
 
 
@@ -58,6 +60,17 @@ def route_of(value: Any) -> Route:
         return Route(value.lower() if isinstance(value, str) else value)
     except ValueError:
         raise ConfigurationError(f"there is no route {value!r}", hint="auto, local or bigquery") from None
+
+
+def exact_of(value: Any) -> bool:
+    """Whether `approximate` asks for exact figures in place of BigQuery's estimates.
+
+    Raises:
+        ConfigurationError: it is neither `exact` nor `bigquery`.
+    """
+    if str(value).lower() not in APPROXIMATE:
+        raise ConfigurationError(f"approximate is {value!r}", hint=" or ".join(APPROXIMATE))
+    return str(value).lower() == "exact"
 
 
 def seconds(what: str, value: Any) -> float | None:

@@ -79,6 +79,11 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
         help="Columns of one table, filtered by constants, are read by Storage Read without a query job, where so many bytes "
         "at most are read for it. 0 is off.",
     ).tag(config=True)
+    approximate = CaselessStrEnum(
+        [*arguments.APPROXIMATE],
+        "bigquery",
+        help="APPROX_… functions: BigQuery's estimate, or the exact figure from here.",
+    ).tag(config=True)
     labels = Dict(help="Labels of BigQuery jobs, beside tool=bigpato-magic.").tag(config=True)
     duckdb_db = Unicode("", help="A DuckDB file with views over the copies, for plain DuckDB; empty for none.").tag(
         config=True
@@ -205,6 +210,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
         max_staleness: float | str | None = None,
         offline: bool | None = None,
         maximum_bytes_billed: int | str | None = None,
+        approximate: str | None = None,
         use_query_cache: bool = True,
         use_storage_api: bool = True,
         location: str | None = None,
@@ -224,6 +230,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
             max_staleness: seconds or "5 min", in place of the setting; 0 checks the tables for this very query.
             offline: copies may answer while BigQuery cannot be reached, in place of `FreshnessPolicy.offline`.
             maximum_bytes_billed: bytes or "10 GiB", in place of the setting; 0 for no limit.
+            approximate: `exact` or `bigquery`, in place of the setting.
             use_query_cache: BigQuery may answer from its result cache.
             use_storage_api: large results of BigQuery come by the Storage Read API, and so may mere rows of a table.
             location: of a BigQuery job.
@@ -254,6 +261,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
             route,
             max_staleness=max_staleness,
             offline=offline,
+            approximate=approximate,
             lazy=lazy,
             cancel=arguments.instance_of("cancel", cancel, Cancel),
             progress=arguments.function("progress", progress),
@@ -294,6 +302,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
         *,
         project: str | None = None,
         dataset: str | None = None,
+        approximate: str | None = None,
         **more: Any,
     ) -> Request:
         from bigpato_magic.runner import Request
@@ -312,6 +321,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
             dataset=name,
             options=options,
             as_of=self.frozen,
+            exact=arguments.exact_of(approximate or self.approximate),
             **more,
         )
 
@@ -338,6 +348,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
         max_staleness: float | str | None = None,
         offline: bool | None = None,
         maximum_bytes_billed: int | str | None = None,
+        approximate: str | None = None,
     ) -> Explanation:
         """Why the query would run where it would, without running it; asks for facts and a dry run, both free.
 
@@ -347,8 +358,8 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
         """
         from bigpato_magic.explain import explain
 
-        place = {"project": project, "dataset": dataset}
-        request = self._request(sql, params, Route.AUTO, max_staleness=max_staleness, offline=offline, **place)
+        how: dict[str, Any] = {"project": project, "dataset": dataset, "approximate": approximate, "offline": offline}
+        request = self._request(sql, params, Route.AUTO, max_staleness=max_staleness, **how)
         options = replace(request.options, maximum_bytes_billed=self._limit(maximum_bytes_billed))
         return explain(self.runner, replace(request, options=options))
 

@@ -231,7 +231,9 @@ def _compiled(
         query = googlesql.analyze(request.sql, described, request.parameters, routines)
     except (QueryError, AnalyzerUnavailable) as error:
         return Refused((Reason("invalid", str(error)),))
-    return compile_query(query, {t: LocalTable(f'"{t.table}"', known[t].columns) for t in query.tables})
+    return compile_query(
+        query, {t: LocalTable(f'"{t.table}"', known[t].columns) for t in query.tables}, exact=request.exact
+    )
 
 
 def _state(

@@ -42,6 +42,9 @@ TOLERANCE = 1e-9
 _LIMIT = "LimitOffsetScan"
 
 UNDETERMINED = (
+    "approx_count_distinct",
+    "approx_quantiles",
+    "approx_top_count",
     "any_value",
     "array_agg",
     "array_concat_agg",

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from bigpato_magic.googlesql import added
 from bigpato_magic.resolved import vocabulary
-from bigpato_magic.sql.rules import AGGREGATES, FAMILIES, FUNCTIONS
+from bigpato_magic.sql.rules import AGGREGATES, FAMILIES, FUNCTIONS, estimates
 from bigpato_magic.sql.rules.base import AggregateRule, AnyRule, Rule
 
 FUNCTION_PAGE = "https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-all"
@@ -42,6 +42,11 @@ How this is kept from DuckDB's optimizer: [rule by rule](optimizer.md).
 - `RAND()` in a SELECT list or a condition on rows: each row has a draw of its own, one value wherever it is read, and another in
   the next run. Any draw is a right answer; it is never kept, and never compared with BigQuery's. Elsewhere (in an aggregate
   function, a join's ON, a subquery of an expression) it is BigQuery's.
+- `APPROX_COUNT_DISTINCT`, `APPROX_QUANTILES`, `APPROX_TOP_COUNT`: BigQuery's estimate is its own, and how it is made is on no page,
+  so they are BigQuery's. `%config BigPato.approximate = "exact"`, or `--approximate exact`, lets a local answer have the exact
+  figure instead, and the footnote says so: distinct values counted, values at their ranks (the first one that has its share of
+  the rows at or below it), and the most frequent values; where it is asked of BigQuery after all, it is the estimate. A comparison
+  with BigQuery's answer (`%bp_verify`) decides nothing there.
 - The last digit of `POW`, `EXP`, `SQRT` and logarithms of NUMERIC: Google's implementation has some 25 digits. A result that so
   many digits do not settle is BigQuery's.
 - Elements of formats that the reference's C library does not know (`%k`, `%l`, `%P`; `%F` where it reads) or that are on no page
@@ -89,6 +94,8 @@ def _state(name: str, rules: Iterable[AnyRule]) -> str:
         return f"local, as `{added.BODIES[name]}`"
     if name in vocabulary.REWRITTEN:
         return f"local, as {vocabulary.REWRITTEN[name]}"
+    if name in estimates.NAMES:
+        return "routed; here the exact figure, if you ask for it (`approximate`)"
     local = [rule for rule in rules if rule.template is not None]
     if not local:
         return "routed"

@@ -57,7 +57,7 @@ def compiled(meaning: Meaning, visible: Visible, *, inner: bool = False) -> Comp
             constants += below.constants
             rows = f"({below.sql})" if below.inner else _as_copies_hold_it(below.sql, columns)
             tables[table] = LocalTable(rows, columns, guarded=not below.total)
-    whole = sql.compile(meaning.query, tables, inner=inner)
+    whole = sql.compile(meaning.query, tables, inner=inner, exact=True)
     return replace(whole, constants=(*constants, *whole.constants)) if isinstance(whole, Compiled) else whole
 
 

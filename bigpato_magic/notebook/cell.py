@@ -137,7 +137,7 @@ def _settings(options: Namespace) -> dict[str, Any]:
     }
 
 
-_CONDITIONS = ("project", "dataset", "max_staleness", "offline", "maximum_bytes_billed")
+_CONDITIONS = ("project", "dataset", "max_staleness", "offline", "approximate", "maximum_bytes_billed")
 
 
 def _conditions(options: Namespace) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Note:
     def _line(self, text: Callable[[str], str], when: Callable[[datetime], str]) -> str:
         """The line, each text and each instant written as these say."""
         before = [_where(self.result), self._time(), *self._affected()]
-        after = [*self._cost(), *self._why(), *self._size()]
+        after = [*self._cost(), *self._exact(), *self._why(), *self._size()]
         fresh = [text(f"{words} ") + when(instant) for words, instant in _fresh(self.result)]
         return text(f"{self.name} ← " if self.name else "") + " · ".join(
             [*map(text, before), *fresh, *map(text, after)]
@@ -180,6 +180,12 @@ class Note:
     def _read(self) -> str:
         price = f" (≈ {format_money(self.result.read_price)})" if self.result.read_price else ""
         return f"{format_size(self.result.bytes_read)} read{price}"
+
+    def _exact(self) -> list[str]:
+        """That a figure is not BigQuery's estimate, because the person wanted it exact."""
+        compiled = getattr(self.result.decision, "compiled", None)
+        exact = compiled is not None and any(rule.startswith("approx_") for rule in compiled.rules)
+        return ["exact in place of approximate"] if exact else []
 
     def _affected(self) -> list[str]:
         count = self.result.affected_rows

@@ -90,6 +90,11 @@ BPSQL: tuple[Option, ...] = (
     option("--max_staleness", type=_duration, metavar="TIME", help="A copy may be this much older: '5 min'."),
     option("--offline", action="store_true", help="While BigQuery cannot be reached, copies here may answer."),
     option(
+        "--approximate",
+        choices=("bigquery", "exact"),
+        help="What APPROX_COUNT_DISTINCT and its kin give: BigQuery's estimate, or here the exact figure in its place.",
+    ),
+    option(
         "--to",
         choices=("pandas", "arrow", "polars", "duckdb"),
         default="pandas",

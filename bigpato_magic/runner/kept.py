@@ -132,7 +132,7 @@ def compiled_over(
     """
     query = narrowed(query, request, {table: held[table].facts for table in query.tables})
     local = {table: LocalTable(held[table].relation, held[table].columns, held[table].stats) for table in query.tables}
-    compiled = compile_query(query, local, quarantined=quarantined)
+    compiled = compile_query(query, local, quarantined=quarantined, exact=request.exact)
     if isinstance(compiled, Refused):
         return compiled
     not_held = containment.not_held(query.tables, held)

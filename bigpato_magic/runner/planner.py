@@ -284,7 +284,7 @@ class QueryPlanner:
         query = narrowed(query, request, {table: copies[table].facts for table in query.tables})
         local = {table: _local_table(copies[table]) for table in query.tables}
         not_held = containment.not_held(query.tables, copies)
-        compiled = compile_query(query, local, quarantined=quarantined)
+        compiled = compile_query(query, local, quarantined=quarantined, exact=request.exact)
         if isinstance(compiled, Compiled) or not self.evaluator_rows:
             return QueryPlan(query, compiled, not_held)
         # The evaluator reads no table as of another time, and would not say so.
@@ -328,6 +328,7 @@ def _plan_key(request: Request, tables: Named, copies: Copies, quarantined: froz
         tuple((path, table, copies[table].id if table in copies else None) for path, table in tables.items()),
         quarantined,
         request.hour,
+        request.exact,
     )
 
 

@@ -33,6 +33,7 @@ class Request:
         lazy: leave a local answer in DuckDB, where that can be.
         moment: what CURRENT_TIMESTAMP is, by the server's clock; None until the run settles it, or where nobody asks.
         as_of: read every table as of this instant, whatever has changed since; None for now.
+        exact: an answer of this machine has exact figures in place of BigQuery's estimates (`APPROX_COUNT_DISTINCT`, …).
     """
 
     sql: str
@@ -48,6 +49,7 @@ class Request:
     lazy: bool = False
     moment: datetime | None = None
     as_of: datetime | None = None
+    exact: bool = False
 
     @property
     def default_dataset(self) -> tuple[str, str] | None:

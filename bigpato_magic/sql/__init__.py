@@ -16,6 +16,7 @@ def compile(  # noqa: A001 - the word of the whole project
     *,
     quarantined: frozenset[str] = frozenset(),
     inner: bool = False,
+    exact: bool = False,
 ) -> Compiled | Refused:
     """DuckDB SQL that gives BigQuery's answer, or why there is none.
 
@@ -24,7 +25,8 @@ def compile(  # noqa: A001 - the word of the whole project
         tables: what each table is in DuckDB.
         quarantined: names of rules (`Compiled.rules`) that must not be used.
         inner: its rows are no result, see `Compiled`.
+        exact: approximate aggregate functions give the exact figure, where BigQuery has an estimate.
     """
     from bigpato_magic.sql.statement import compile_query
 
-    return compile_query(query, tables, quarantined, inner=inner)
+    return compile_query(query, tables, quarantined, inner=inner, exact=exact)

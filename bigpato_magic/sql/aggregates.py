@@ -13,9 +13,10 @@ from bigpato_magic.sql.expressions import arguments, function_name
 from bigpato_magic.sql.physical import duck_type, literal
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.relation import Relation, listed
-from bigpato_magic.sql.rules import AGGREGATES
+from bigpato_magic.sql.rules import AGGREGATES, ESTIMATES
 from bigpato_magic.sql.rules.aggregates import COUNT
 from bigpato_magic.sql.rules.base import LETTERS, AggregateRule, Call, route
+from bigpato_magic.sql.rules.estimates import NAMES as ESTIMATED
 from bigpato_magic.sql.rules.numbers import fits
 from bigpato_magic.sql.rules.operators import ORDERED
 from bigpato_magic.sql.scans import order_items
@@ -38,7 +39,7 @@ CALM = frozenset(
 # What raises only where its result does not fit, or may not be exact.
 BOUNDED = ("sum", "avg")
 # What may say IGNORE NULLS; other aggregates ignore them anyway, or must not.
-IGNORING = ("array_agg", "percentile_cont", "percentile_disc")
+IGNORING = ("approx_quantiles", "array_agg", "percentile_cont", "percentile_disc")
 
 
 @scan("AggregateScan")
@@ -217,12 +218,22 @@ def find_rule(name: str, args: list[Expr]) -> AggregateRule:
     return rule
 
 
+def _estimate(c: Compiler, name: str, args: list[Expr]) -> AggregateRule | None:
+    """The rule for the exact figure in place of BigQuery's estimate, for who asks for it."""
+    if name not in ESTIMATED:
+        return None
+    if not c.exact:
+        refuse(f"{name.upper()}, an estimate of BigQuery's own (--approximate exact has the exact figure here)")
+    rule = ESTIMATES.find(name, [arg.key for arg in args])
+    return rule if isinstance(rule, AggregateRule) else None
+
+
 def aggregate(c: Compiler, node: Node, type_: SqlType, only: str = "") -> Expr | PostAggregate:
     """One call of an aggregate function in a GROUP BY; `only` is a condition that its rows must pass."""
     duck_type(type_)
     name, args = function_name(node), arguments(c, node)
     _no_modifiers(node)
-    rule = find_rule(name, args)
+    rule = _estimate(c, name, args) or find_rule(name, args)
     if not rule.aggregate:
         refuse(f"{name.upper()} without OVER")
     clauses = Clauses(

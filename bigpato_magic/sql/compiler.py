@@ -94,6 +94,7 @@ class Compiler:
     Args:
         tables: what each table that the query reads is in DuckDB.
         quarantined: names of rules that must not be used.
+        exact: approximate aggregate functions give the exact figure.
         condition: what is being compiled is one of the conditions of a WHERE or an ON.
         seen: what is compiled so far, of the query or of the subquery that is being compiled.
         constants: arguments without columns that may raise: evaluated once, before the query.
@@ -104,6 +105,7 @@ class Compiler:
 
     tables: Mapping[TableId, LocalTable]
     quarantined: frozenset[str] = frozenset()
+    exact: bool = False
     columns: dict[int, Expr] = field(default_factory=dict)
     ctes: dict[str, Cte] = field(default_factory=dict)
     recursion: list[Cte] = field(default_factory=list)

@@ -34,9 +34,10 @@ def compile_query(
     quarantined: frozenset[str],
     *,
     inner: bool = False,
+    exact: bool = False,
 ) -> Compiled | Refused:
     """See `bigpato_magic.sql.compile`."""
-    compiler = Compiler(tables, quarantined, draws=RAND in query.sql.lower())
+    compiler = Compiler(tables, quarantined, exact, draws=RAND in query.sql.lower())
     try:
         sql = _statement(compiler, query, inner_list if inner else output_list)
     except Unsupported as refusal:

@@ -13,6 +13,7 @@ from bigpato_magic.sql.rules import (
     casts,
     dates,
     decimals,
+    estimates,
     floats,
     formats,
     intervals,
@@ -70,6 +71,7 @@ def _all(attribute: str) -> list[object]:
 
 FUNCTIONS = Table(rule for rule in _all("RULES") if isinstance(rule, Rule))
 AGGREGATES = Table(rule for rule in _all("AGGREGATES") if isinstance(rule, AggregateRule))
+ESTIMATES = Table(estimates.ESTIMATES)
 
 
 def _macros() -> dict[str, str]:
