@@ -19,7 +19,7 @@ from bigpato_magic.demo.compiled import compiled, computed, evaluated
 from bigpato_magic.demo.context import Context, cannot, not_found
 from bigpato_magic.demo.history import TableHistory, TableState, to_micros
 from bigpato_magic.demo.meaning import Lookup, Meaning, Visible, meaning_of
-from bigpato_magic.demo.past import of_then
+from bigpato_magic.demo.past import as_of_now, instant_of
 from bigpato_magic.demo.storage import PARTITION_TIME, Storage
 from bigpato_magic.demo.translation import parameter_values, refusal, resolved_query, select_sql
 from bigpato_magic.errors import (
@@ -151,7 +151,10 @@ class Engine:
         at = replace(context, snapshot=context.snapshot or self.history.now())
         meaning = meaning_of(sql, self.states_at(at), at, self.history.routines)
         if meaning is not None and lexer.names_a_past(sql):
-            sql, at = of_then(meaning, at)
+            past = replace(at, snapshot=instant_of(meaning, at))
+            # Its tables may have had other columns then.
+            of_then = meaning_of(sql, self.states_at(past), past, self.history.routines)
+            sql, at = as_of_now(of_then or meaning, past), past
             meaning = meaning_of(sql, self.states_at(at), at, self.history.routines)
         if meaning is None:
             query = resolved_query(sql, self.states_at(at), at)

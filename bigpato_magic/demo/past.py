@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bigpato_magic import googlesql
@@ -18,8 +17,8 @@ WINDOW = timedelta(days=7)
 """https://cloud.google.com/bigquery/docs/time-travel"""
 
 
-def of_then(meaning: Meaning, context: Context) -> tuple[str, Context]:
-    """The same query without the clause, and the context of the instant that it names.
+def instant_of(meaning: Meaning, context: Context) -> datetime:
+    """The instant that a query reads all of its tables at.
 
     Args:
         meaning: of the query, over the tables as they are.
@@ -38,13 +37,22 @@ def of_then(meaning: Meaning, context: Context) -> tuple[str, Context]:
     if not max(now - WINDOW, to_instant(oldest)) <= at <= now:
         name = ", ".join(str(table) for table in meaning.states)
         raise QueryError(f"Invalid snapshot time {to_micros(at) // 1000} for Table {name}")
+    return at
+
+
+def as_of_now(meaning: Meaning, context: Context) -> str:
+    """The same query without the clause.
+
+    Args:
+        meaning: of the query, over the tables as they were.
+        context: of the query.
+    """
     statement = type(meaning.query.tree)()
     statement.CopyFrom(meaning.query.tree)
     for scan in tree.walk(statement, ("TableScan",)):
         scan.ClearField("for_system_time_expr")
     paths = googlesql.table_names(meaning.query.sql)
-    tables = {path: meaning.states[context.full_name(path)] for path in paths}
-    return googlesql.build_sql(statement, tables), replace(context, snapshot=at)
+    return googlesql.build_sql(statement, {path: meaning.states[context.full_name(path)] for path in paths})
 
 
 def _instants(meaning: Meaning, context: Context) -> Iterator[datetime | None]:

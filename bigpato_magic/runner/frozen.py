@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import BigPatoError, Cancelled, RouteRefused, WarehouseUnavailable
+from bigpato_magic.tier.freshness.verdict import SETTLED
 from bigpato_magic.traits import format_instant
 from bigpato_magic.types import STORED, OutputColumn, QueryResult, TableFacts, TableId
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from bigpato_magic.runner.planner import QueryPlanner
     from bigpato_magic.runner.request import Request
     from bigpato_magic.tier.query_access import QueryAccess
+    from bigpato_magic.warehouse.base import Warehouse
 
 _WAY_OUT = "%bp_freeze off reads the tables as they are"
 
@@ -56,8 +59,16 @@ def see_that_it_reads(request: Request, planner: QueryPlanner) -> None:
         raise RouteRefused(f"Everything is read as of {at}, and the query names an instant of its own", hint=_WAY_OUT)
 
 
-def past_question(request: Request, queries: QueryAccess, planner: QueryPlanner) -> PastQuestion:
+def past_question(
+    request: Request, queries: QueryAccess, planner: QueryPlanner, warehouse: Warehouse
+) -> PastQuestion:
     """What BigQuery is asked, so that it reads each table as of `request.as_of`.
+
+    Args:
+        request: with that instant.
+        queries: what the tier does for queries.
+        planner: tells the tables of the text.
+        warehouse: makes dry runs (free), which tell what columns a table had then.
 
     Raises:
         RouteRefused: it cannot be asked as of then.
@@ -71,6 +82,8 @@ def past_question(request: Request, queries: QueryAccess, planner: QueryPlanner)
         raise _none(request, "its parameters have no names (write @name in place of ?)")
     tables = planner.tables_of(request)
     facts = _facts(request, queries, tables.values())
+    for changed in facts.values():
+        _see_that_its_columns_are_those_of_then(request, changed, warehouse)
     described = {path: facts[table] for path, table in tables.items()}
     query = googlesql.analyze(request.sql, described, request.parameters)
     sql = googlesql.build_sql(query.tree, described, as_of=request.as_of)
@@ -87,6 +100,31 @@ def _facts(request: Request, queries: QueryAccess, tables: Iterable[TableId]) ->
             raise _none(request, f"{table.table} is a {kind}, whose past BigQuery does not tell")
         facts[table] = answer
     return facts
+
+
+def _see_that_its_columns_are_those_of_then(request: Request, facts: TableFacts, warehouse: Warehouse) -> None:
+    """See that a table which may have changed since then had the columns of now: the question is written by these.
+
+    Raises:
+        RouteRefused: it had others.
+        BigPatoError: BigQuery does not tell.
+    """
+    at = request.as_of
+    if at is None or facts.version.modified + SETTLED <= at:
+        return
+    then = warehouse.dry_run(_readable_columns_of(facts, at), options=request.options).outputs
+    now = [(column.name, column.type) for column in facts.columns if not column.policy_tagged]
+    if [(column.name, column.type) for column in then] != now:
+        raise _none(request, f"{facts.id.table} had other columns then, and the question would be of those of now")
+
+
+def _readable_columns_of(facts: TableFacts, at: datetime) -> str:
+    """A query for all columns that a table had then, but those that a policy tag may forbid."""
+    tagged = ", ".join(f"`{column.name}`" for column in facts.columns if column.policy_tagged)
+    columns, by = f"* EXCEPT ({tagged})" if tagged else "*", facts.partitioning
+    required = f" WHERE `{by.column or '_PARTITIONTIME'}` IS NULL" if by is not None and by.filter_required else ""
+    instant = f"TIMESTAMP '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"
+    return f"SELECT {columns} FROM `{facts.id}` FOR SYSTEM_TIME AS OF {instant}{required}"
 
 
 def failure_of_then(request: Request, error: BigPatoError) -> BigPatoError:

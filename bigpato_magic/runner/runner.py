@@ -159,7 +159,7 @@ class QueryRunner:
     def _ask_of_then(self, request: Request, decision: RunOnBigQuery, started: float) -> QueryResult:
         """BigQuery's answer as of the instant of a frozen client; an error where it has none, never one of today."""
         try:
-            question = past_question(request, self.tier.queries, self.planner)
+            question = past_question(request, self.tier.queries, self.planner, self.warehouse)
             return question.answer(self._there.run(question.request, decision, started))
         except BigPatoError as error:
             raise failure_of_then(request, error) from error

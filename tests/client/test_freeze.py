@@ -130,6 +130,31 @@ def test_what_cannot_be_had_as_of_then_is_an_error_in_one_sentence(client, wareh
     assert warehouse.jobs == []
 
 
+@pytest.mark.parametrize("change", ["DROP COLUMN kind", "RENAME COLUMN kind TO sort", "ADD COLUMN more INT64"])
+def test_a_question_by_other_columns_than_those_of_then_is_not_asked(client, warehouse, later, change):
+    client.freeze("now")
+    later(minutes=5)
+    warehouse.execute(f"ALTER TABLE samples.orders {change}")
+    later(minutes=5)
+    with pytest.raises(RouteRefused, match="orders had other columns then"):
+        client.run("SELECT * FROM orders")
+    with pytest.raises(RouteRefused, match="orders had other columns then"):
+        client.run("SELECT order_id FROM orders")
+
+
+def test_a_table_that_needs_a_filter_is_asked_as_of_then(client, warehouse, later):
+    warehouse.execute(
+        "CREATE TABLE samples.days PARTITION BY day OPTIONS (require_partition_filter = TRUE) AS "
+        "SELECT DATE '2024-01-31' AS day, 1 AS x"
+    )
+    later(minutes=5)
+    client.freeze("now")
+    later(minutes=5)
+    warehouse.execute("INSERT INTO samples.days (day, x) VALUES (DATE '2024-01-31', 2)")
+    later(minutes=5)
+    assert client.run("SELECT * FROM days WHERE day > '2024-01-01'").arrow["x"].to_pylist() == [1]
+
+
 def test_a_table_that_was_not_there_then_is_an_error(client, warehouse, later):
     client.freeze("now")
     later(minutes=5)
