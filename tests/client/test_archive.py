@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
 import zipfile
@@ -10,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from bigpato_magic import BigPato
-from bigpato_magic.errors import Cancelled, ConfigurationError, RouteRefused
+from bigpato_magic.errors import Cancelled, ConfigurationError, RouteRefused, TierError
 from bigpato_magic.status import Cancel
 from bigpato_magic.tier.files import archive as files
 from bigpato_magic.types import RunLocal
@@ -209,6 +210,28 @@ def test_what_is_not_what_was_put_in_is_refused(made, tmp_path, change):
     with pytest.raises(ConfigurationError, match="is damaged, or no archive"):
         BigPato.open_archive(other, directory=tmp_path / "opened")
     assert list(tmp_path.rglob("outside*")) == []
+
+
+def test_an_encrypted_file_is_no_archive(made, tmp_path):
+    content = bytearray(made.path.read_bytes())
+    for record, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        place = content.find(record)
+        while place >= 0:
+            content[place + flags] |= 1
+            place = content.find(record, place + 4)
+    locked = tmp_path / "locked.bigpato"
+    locked.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="is damaged, or no archive"):
+        BigPato.open_archive(locked, directory=tmp_path / "unlocked")
+
+
+def test_a_full_disk_is_said_of_where_it_is_unpacked(made, tmp_path, monkeypatch):
+    def full(*_given, **_how):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("bigpato_magic.tier.files.disk.write_private", full)
+    with pytest.raises(TierError, match=r"opened.* cannot be (written|used): No space left"):
+        BigPato.open_archive(made.path, directory=tmp_path / "opened")
 
 
 def test_a_cut_file_and_a_text_are_no_archive(made, tmp_path):

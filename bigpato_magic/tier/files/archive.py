@@ -32,6 +32,8 @@ _LARGEST_INDEX = 64 << 20
 _PART = re.compile(r"[0-9a-f]{8,64}\.duckdb")
 _COPY = re.compile(r"[0-9a-f]{8,64}")
 _NOBODY = "archive"
+# What reading a file raises that is cut, forged, encrypted (RuntimeError), or nests too deep (RecursionError is one).
+_DAMAGES = (zipfile.BadZipFile, AttributeError, EOFError, KeyError, OverflowError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             yield bundle
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
+    except _DAMAGES as error:
         raise ConfigurationError(f"{path} is damaged, or no archive of bigpato-magic: {error}") from error
 
 
@@ -214,7 +216,14 @@ def _publish(
                 _take_out(archive, bundle, path, each)
                 drafts.append(path)
             parts.append(replace(part, path=path))
-        return store.publish(replace(copy, principal=store.principal, parts=tuple(parts)), drafts)
+        return _published(replace(copy, principal=store.principal, parts=tuple(parts)), drafts, store)
+
+
+def _published(copy: TableCopy, drafts: list[Path], store: Store) -> TableCopy:
+    try:
+        return store.publish(copy, drafts)
+    except OSError as error:
+        raise TierError(f"{store.home} cannot be written: {error.strerror or error}", hint="is the disk full?") from error
 
 
 def _take_out(archive: Archive, bundle: zipfile.ZipFile, path: Path, each: Callable[[], None]) -> None:
