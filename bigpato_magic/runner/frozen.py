@@ -80,6 +80,8 @@ def past_question(
         raise _none(request, "the query asks for the current time, and BigQuery knows only its own")
     if any(parameter.name is None for parameter in request.parameters):
         raise _none(request, "its parameters have no names (write @name in place of ?)")
+    if planner.routines.are_called(request):
+        raise _none(request, "the query calls a function of a dataset, and BigQuery does not tell what it was then")
     tables = planner.tables_of(request)
     facts = _facts(request, queries, tables.values())
     for changed in facts.values():

@@ -41,10 +41,14 @@ class Routines:
             QueryError: a syntax error.
             AnalyzerUnavailable: the analyzer or BigQuery cannot say, or they call one another too deeply.
         """
-        if not self._called.of(request.sql, lambda: googlesql.called(request.sql)):
+        if not self.are_called(request):
             return {}
         started = elapsed()
         return googlesql.named(request.sql, request.project, lambda ids: self._ask(ids, request, started))
+
+    def are_called(self, request: Request) -> bool:
+        """Whether a text calls any; nobody is asked. Raises as `of`."""
+        return bool(self._called.of(request.sql, lambda: googlesql.called(request.sql)))
 
     def forget(self) -> None:
         """Nothing is known any more: a statement may have changed any of them."""
@@ -52,10 +56,11 @@ class Routines:
 
     def _ask(self, ids: tuple[RoutineId, ...], request: Request, started: float) -> Mapping[RoutineId, RoutineFacts]:
         known = {id_: routine for id_ in ids if (routine := self._young_enough(id_, request, started)) is not None}
-        asked = elapsed()
+        # What is told now is not remembered where a statement ends meanwhile: `forget` puts others in the place of these.
+        remembered, asked = self._known, elapsed()
         for id_, answer in self.warehouse.routines([id_ for id_ in ids if id_ not in known]).items():
             if isinstance(answer, RoutineFacts):
-                self._known.put(id_, (asked, answer))
+                remembered.put(id_, (asked, answer))
                 known[id_] = answer
             elif isinstance(answer, WarehouseUnavailable):
                 known[id_] = self._offline(id_, request, answer)

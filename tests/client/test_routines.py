@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from bigpato_magic.errors import QueryError
+from bigpato_magic.errors import QueryError, RouteRefused
 from bigpato_magic.types import RoutineFacts, RunLocal, RunOnBigQuery
 
 SHOUTED = "SELECT event_id, samples.shout(kind) AS k FROM events WHERE kind IS NOT NULL ORDER BY event_id"
@@ -56,6 +58,26 @@ def test_a_function_that_changes_is_what_it_has_become(client, warehouse):
     assert rows_of(after) == [(number, word.replace("!", "?")) for number, word in before]
     client.run("CREATE OR REPLACE FUNCTION samples.mark(x ANY TYPE) AS (CONCAT(CAST(x AS STRING), '.'))")
     assert rows_of(client.run(SHOUTED, max_staleness=3600)) == [(n, word.replace("!", ".")) for n, word in before]
+
+
+def test_what_was_told_before_a_statement_has_ended_is_not_remembered(client, warehouse, monkeypatch):
+    ask = warehouse.routines
+
+    def meanwhile(ids):
+        told = ask(ids)
+        monkeypatch.setattr(warehouse, "routines", ask)
+        client.run("CREATE OR REPLACE FUNCTION samples.mark(x ANY TYPE) AS (CONCAT(CAST(x AS STRING), '.'))")
+        return told
+
+    monkeypatch.setattr(warehouse, "routines", meanwhile)
+    client.run(SHOUTED)
+    assert {word[-1] for _, word in rows_of(client.run(SHOUTED, max_staleness=3600))} == {"."}
+
+
+def test_what_a_function_was_then_nobody_tells(client, warehouse):
+    client.freeze(warehouse.now() - timedelta(minutes=5))
+    with pytest.raises(RouteRefused, match="calls a function of a dataset"):
+        client.run(SHOUTED)
 
 
 def test_one_that_is_gone_is_bigquerys_to_say(client, warehouse):
