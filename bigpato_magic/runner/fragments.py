@@ -7,13 +7,14 @@ dry runs are free.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bigpato_magic import googlesql
 from bigpato_magic.errors import BigPatoError, Cancelled
+from bigpato_magic.lru import LruCache
 from bigpato_magic.parameters import check
 from bigpato_magic.resolved import fragments as parts
 from bigpato_magic.resolved import tree
@@ -25,6 +26,7 @@ from bigpato_magic.runner import checks
 from bigpato_magic.runner.kept import compiled_over, reads, rests_on
 from bigpato_magic.runner.narrowed import narrowed
 from bigpato_magic.runner.unclear import unclear
+from bigpato_magic.system import elapsed
 from bigpato_magic.tier import containment
 from bigpato_magic.tier.freshness import verdict
 from bigpato_magic.traits import format_size
@@ -58,6 +60,8 @@ MOST = 8
 """Fragments of one query: each is a job, and people wait for the sum."""
 WAITING = 10.0
 """Seconds that a query waits for what BigQuery says of its tables, and then for dry runs; a large query's take a few."""
+REST = 600.0
+"""Seconds that a question is asked as a whole after its fragments gave no answer: they would be billed in vain again."""
 _SPOKEN_AGAINST = frozenset(
     """
     analyzer-busy asked defect external invalid not-a-query parameter row-policies store unreachable view
@@ -111,6 +115,11 @@ class FragmentPlanner:
     queries: QueryAccess
     planner: QueryPlanner
     pool: Executor
+    _whole_until: LruCache[float] = field(default_factory=LruCache)
+
+    def has_failed(self, request: Request) -> None:
+        """Remember that the fragments gave no answer, so that the same question is not asked by parts soon again."""
+        self._whole_until.put(_question(request), elapsed() + REST)
 
     def offer(self, request: Request, decision: RunOnBigQuery) -> RunHybrid | Refused | None:
         """How the request is answered by fragments and what is here, why not, or None where that was not looked into.
@@ -126,6 +135,8 @@ class FragmentPlanner:
         """
         if not self._wanted(request, decision):
             return None
+        if elapsed() < (self._whole_until.get(_question(request)) or 0.0):
+            return _refused("its parts gave no certain answer a moment ago")
         try:
             query = self._query(request)
             return None if query is None else self._planned(request, decision, query)
@@ -152,7 +163,12 @@ class FragmentPlanner:
     # --------------------------------------------------------------------------- what it means now
 
     def _query(self, request: Request) -> _Query | None:
-        """The query over its tables as BigQuery tells them now; None where nothing is here, or it does not tell of one."""
+        """The query over its tables as BigQuery tells them now; None where nothing is here, or it does not tell of one.
+
+        None, too, where it calls a function that lasts: only the job knows what that is.
+        """
+        if self.planner.routines.are_called(request):
+            return None
         named = self.planner.tables_of(request)
         tables = set(named.values())
         copies, kept = self.queries.copies(tables), self.queries.kept(tables)
@@ -258,6 +274,11 @@ class FragmentPlanner:
         place, options = request.default_dataset, request.options
         run = self.warehouse.dry_run(sql, tuple(parameters), dataset=place, options=options)
         return self.queries.billed(run.bytes_processed, tables)
+
+
+def _question(request: Request) -> Hashable:
+    # As text: 0.0 and -0.0 are equal to Python, and not to a query.
+    return (request.sql, request.default_dataset, tuple((p.name, p.type, repr(p.value)) for p in request.parameters))
 
 
 def _tables(plan: RunHybrid) -> set[TableId]:

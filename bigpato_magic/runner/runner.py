@@ -247,6 +247,7 @@ class QueryRunner:
         try:
             return fetching.query, self._hybrid.run(request, fetching, started), 0
         except NotAnswered as why:
+            self.fragments.has_failed(request)
             return query, not_fetched(fetching, str(why)), why.billed
 
     def _run_there(self, request: Request, decision: RunOnBigQuery, presumed: Decision, started: float) -> QueryResult:

@@ -291,6 +291,17 @@ def test_a_store_that_is_full_costs_a_second_job_and_no_answer(client, warehouse
     assert result.arrow == client.run(SALES, route="bigquery").arrow
 
 
+def test_parts_that_gave_no_answer_are_not_billed_in_vain_again(client, warehouse):
+    client.tier.keep.share = 0.0
+    assert client.run(SALES).bytes_billed == 30 * MIB
+    again = client.run(SALES)
+    assert (again.bytes_billed, codes(again)) == (0, ["not-local"])  # from BigQuery's cache, all of it
+    text = explanation_card(client.explain(SALES)).text
+    assert "hybrid: not possible: its parts gave no certain answer a moment ago" in text
+    client.tier.keep.share = 0.25
+    assert hybrid(client.run(SALES.replace("name 7", "name 8")))
+
+
 def test_it_is_explained_before_and_told_after(client):
     explained = client.explain(SALES)
     assert isinstance(explained.decision, RunHybrid)
