@@ -17,6 +17,7 @@ from bigpato_magic.errors import (
     WarehouseUnavailable,
 )
 from bigpato_magic.runner import QueryRunner, Request
+from bigpato_magic.runner.checks import EarlyCheck
 from bigpato_magic.runner.frozen import see_that_it_reads
 from bigpato_magic.runner.looks import read_bytes
 from bigpato_magic.runner.offline import way_out
@@ -115,9 +116,10 @@ class Explanation:
 
 def explain(runner: QueryRunner, request: Request) -> Explanation:
     """Ask for facts and a dry run (both free), and say where the query would run."""
+    request = runner.settled(request)
     if request.as_of is not None:
         see_that_it_reads(request, runner.planner)
-    inputs = runner.inputs(request)
+    early, inputs = runner.early_check(request), runner.inputs(request)
     paths = _paths(runner, request)
     facts = _facts(runner, tuple(paths.values()))
     copies = tuple(inputs.copies.values())
@@ -133,8 +135,8 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
     )
     # Where it can run here all the same, what has no rule is in nobody's way.
     hindrance = None if inputs.plan and inputs.plan.can_run_here else compiled
-    decision, reading = _reading(runner, request, decide(checked))
-    decision, parts = _parts(runner, request, decision)
+    decision, reading = _reading(runner, request, decide(checked), early)
+    decision, parts = _parts(runner, request, decision, early)
     decision = _in_full(decision, hindrance, obstacles)
     size, error = _dry_run(runner, request, len(states))
     if error is not None and isinstance(decision, RunOnBigQuery):
@@ -154,9 +156,9 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
     )
 
 
-def _reading(runner: QueryRunner, request: Request, decision: Decision) -> tuple[Decision, str]:
+def _reading(runner: QueryRunner, request: Request, decision: Decision, early: EarlyCheck) -> tuple[Decision, str]:
     """The decision, with a look in place of a query job where it is one; and what would be read, or why not."""
-    look = runner.looks.offer(request, decision) if isinstance(decision, RunOnBigQuery) else None
+    look = runner.looks.offer(request, decision, early) if isinstance(decision, RunOnBigQuery) else None
     if not isinstance(decision, RunOnBigQuery) or look is None:
         return decision, ""
     if isinstance(look, Refused):
@@ -168,9 +170,9 @@ def _reading(runner: QueryRunner, request: Request, decision: Decision) -> tuple
     return read_instead(decision, look), f"nothing is billed for a query; {format_size(size)} would be read (≈ {price})"
 
 
-def _parts(runner: QueryRunner, request: Request, decision: Decision) -> tuple[Decision, str]:
+def _parts(runner: QueryRunner, request: Request, decision: Decision, early: EarlyCheck) -> tuple[Decision, str]:
     """The decision, with fragments in place of the whole where they bill less; and what they would bill, or why not."""
-    plan = runner.fragments.offer(request, decision) if isinstance(decision, RunOnBigQuery) else None
+    plan = runner.fragments.offer(request, decision, early) if isinstance(decision, RunOnBigQuery) else None
     if not isinstance(decision, RunOnBigQuery) or plan is None:
         return decision, ""
     if isinstance(plan, Refused):

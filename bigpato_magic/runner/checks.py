@@ -9,13 +9,14 @@ import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bigpato_magic import threads
 from bigpato_magic.decide import Verdicts, not_fresh
 from bigpato_magic.errors import BigPatoError, TierError
 from bigpato_magic.status import Cancel
+from bigpato_magic.system import elapsed
 from bigpato_magic.types import Freshness, Reason, TableCopy, TableFacts, TableId
 
 if TYPE_CHECKING:
@@ -65,15 +66,19 @@ class FreshnessCheck:
 class EarlyCheck:
     """What BigQuery is asked of a query's tables as soon as they are named, while Google's analyzer reads the text.
 
+    What was asked since the query began is of now for all of its stops: a table is asked for once.
+
     Args:
         queries: what the tier does for queries.
         pool: to ask in.
         request: with the seconds that a check may be old.
+        begun: by `system.elapsed`, when the query did.
     """
 
     queries: QueryAccess
     pool: Executor
     request: Request
+    begun: float = field(default_factory=elapsed)
     _check: FreshnessCheck | None = None
     _facts: Future[None] | None = None
     _late: bool = False
@@ -91,26 +96,61 @@ class EarlyCheck:
             return replace(self._check, copies=copies)
         return begin_check(self.queries, self.pool, self.request, copies)
 
-    @property
-    def waits(self) -> bool:
-        """Whether it has asked about tables, and nothing was told yet."""
-        return self._facts is not None and not self._facts.done()
-
-    def facts(self, tables: Collection[TableId]) -> Mapping[TableId, TableFacts]:
-        """What BigQuery has said of these tables before the query runs there, as far as it has.
-
-        Waits `LONGEST` for it, once: what was late is not waited for again.
+    def told(self) -> bool:
+        """Whether BigQuery has told of all tables that were asked for. Waits `LONGEST`, once: not again for what was late.
 
         Raises:
             Cancelled: the request was, meanwhile.
         """
-        if self._facts is not None and not self._late:
+        if self._facts is None:
+            return True
+        if not self._late:
             self._late = not ended_in_time(self._facts, self.request.cancel)
+        return self._facts.done()
+
+    def facts(self, tables: Collection[TableId]) -> Mapping[TableId, TableFacts]:
+        """What BigQuery has said of these tables before the query runs there, as far as it has.
+
+        Raises:
+            Cancelled: the request was, meanwhile.
+        """
+        self.told()
         try:
             known = {table: self.queries.facts.known(table) for table in tables}
         except TierError:
             return {}
         return {table: facts for table, facts in known.items() if facts is not None}
+
+    def now(
+        self, tables: Collection[TableId], max_staleness: float | None = 0.0
+    ) -> Mapping[TableId, TableFacts | BigPatoError]:
+        """What BigQuery says of these tables since the query began; it is asked for those of which it has said nothing yet.
+
+        Args:
+            tables: which.
+            max_staleness: seconds before the query that do, too; None for the policy's.
+
+        Raises:
+            TierError: the local store cannot be used.
+        """
+        return self.queries.facts.current(tables, max_staleness, within=elapsed() - self.begun)
+
+    def now_in_time(
+        self, tables: Collection[TableId], longest: float, max_staleness: float | None = 0.0
+    ) -> Mapping[TableId, TableFacts | BigPatoError]:
+        """The same, where it comes within so many seconds; else nothing.
+
+        Args:
+            tables: which.
+            longest: seconds that one waits.
+            max_staleness: see `now`.
+
+        Raises:
+            Cancelled: the request was, meanwhile.
+            TierError: the local store cannot be used.
+        """
+        asked = self.pool.submit(self.now, tables, max_staleness)
+        return asked.result() if ended_in_time(asked, self.request.cancel, longest) else {}
 
 
 def begin_check(

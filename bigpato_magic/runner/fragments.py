@@ -49,6 +49,7 @@ from bigpato_magic.types import (
 )
 
 if TYPE_CHECKING:
+    from bigpato_magic.runner.checks import EarlyCheck
     from bigpato_magic.runner.planner import QueryPlanner
     from bigpato_magic.runner.request import Request
     from bigpato_magic.tier.query_access import QueryAccess
@@ -121,7 +122,7 @@ class FragmentPlanner:
         """Remember that the fragments gave no answer, so that the same question is not asked by parts soon again."""
         self._whole_until.put(_question(request), elapsed() + REST)
 
-    def offer(self, request: Request, decision: RunOnBigQuery) -> RunHybrid | Refused | None:
+    def offer(self, request: Request, decision: RunOnBigQuery, early: EarlyCheck) -> RunHybrid | Refused | None:
         """How the request is answered by fragments and what is here, why not, or None where that was not looked into.
 
         Asks BigQuery for the state of all its tables, and for what the fragments and the whole would bill.
@@ -129,6 +130,7 @@ class FragmentPlanner:
         Args:
             request: what was asked.
             decision: why it does not run on this machine.
+            early: asks about its tables.
 
         Raises:
             Cancelled: the request was.
@@ -138,7 +140,7 @@ class FragmentPlanner:
         if elapsed() < (self._whole_until.get(_question(request)) or 0.0):
             return _refused("its parts gave no certain answer a moment ago")
         try:
-            query = self._query(request)
+            query = self._query(request, early)
             return None if query is None else self._planned(request, decision, query)
         except Cancelled:
             raise
@@ -162,7 +164,7 @@ class FragmentPlanner:
 
     # --------------------------------------------------------------------------- what it means now
 
-    def _query(self, request: Request) -> _Query | None:
+    def _query(self, request: Request, early: EarlyCheck) -> _Query | None:
         """The query over its tables as BigQuery tells them now; None where nothing is here, or it does not tell of one.
 
         None, too, where it calls a function that lasts: only the job knows what that is.
@@ -174,7 +176,8 @@ class FragmentPlanner:
         copies, kept = self.queries.copies(tables), self.queries.kept(tables)
         if not copies and not kept:
             return None
-        facts = self._facts(tables, request)
+        told = early.now_in_time(tables, WAITING)
+        facts = {table: answer for table, answer in told.items() if isinstance(answer, TableFacts)}
         if facts.keys() != tables:
             return None
         query = googlesql.analyze(request.sql, {path: facts[t] for path, t in named.items()}, request.parameters)
@@ -184,12 +187,6 @@ class FragmentPlanner:
         fresh = {table: copy for table, copy in copies.items() if table in query.tables and rests_on(copy, facts)}
         whole = {t: copy for t, copy in fresh.items() if containment.missing(copy, query.tables[t]) is None}
         return _Query(named, facts, query, whole, tuple(copy for copy in kept if rests_on(copy, facts)))
-
-    def _facts(self, tables: Iterable[TableId], request: Request) -> Facts:
-        """What BigQuery says of the tables now, as far as it does, in time."""
-        asked = self.pool.submit(self.queries.facts.fetch, list(tables))
-        told = asked.result() if checks.ended_in_time(asked, request.cancel, WAITING) else {}
-        return {table: facts for table, facts in told.items() if isinstance(facts, TableFacts)}
 
     # --------------------------------------------------------------------------------- fragments of it
 

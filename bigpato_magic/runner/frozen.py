@@ -59,9 +59,7 @@ def see_that_it_reads(request: Request, planner: QueryPlanner) -> None:
         raise RouteRefused(f"Everything is read as of {at}, and the query names an instant of its own", hint=_WAY_OUT)
 
 
-def past_question(
-    request: Request, queries: QueryAccess, planner: QueryPlanner, warehouse: Warehouse
-) -> PastQuestion:
+def past_question(request: Request, queries: QueryAccess, planner: QueryPlanner, warehouse: Warehouse) -> PastQuestion:
     """What BigQuery is asked, so that it reads each table as of `request.as_of`.
 
     Args:

@@ -110,16 +110,13 @@ class Looks:
     _rests_until: float = field(default=0.0)
     _not_taken: LruCache[bool] = field(default_factory=LruCache)
 
-    def offer(
-        self, request: Request, decision: RunOnBigQuery, early: EarlyCheck | None = None, started: float | None = None
-    ) -> Look | Refused | None:
+    def offer(self, request: Request, decision: RunOnBigQuery, early: EarlyCheck) -> Look | Refused | None:
         """The look that the request is, why it is none, or None where that was not looked into.
 
         Args:
             request: what was asked.
             decision: why it does not run on this machine.
-            early: asks about tables already, None where nothing does.
-            started: by `time.perf_counter`, when the whole run began: what was told since then is of now; None for now.
+            early: asks about its tables.
 
         Raises:
             Cancelled: the request was.
@@ -127,13 +124,7 @@ class Looks:
         if not self._wanted(request, decision):
             return None
         try:
-            if early is not None:
-                early.facts(())
-            return (
-                None
-                if early and early.waits
-                else self._offer(request, time.perf_counter() if started is None else started)
-            )
+            return self._offer(request, early) if early.told() else None
         except Cancelled:
             raise
         except (AnalyzerUnavailable, QueryError, TierError) as error:
@@ -198,7 +189,7 @@ class Looks:
             and googlesql.ready()
         )
 
-    def _offer(self, request: Request, started: float) -> Look | Refused | None:
+    def _offer(self, request: Request, early: EarlyCheck) -> Look | Refused | None:
         """What the request is over its one table as it is now; what was known before may do to say no."""
         tables, facts = self.planner.tables_of(request), self.queries.facts
         if len(tables) != 1 or facts.offline_since is not None or self._way() is None:
@@ -207,17 +198,13 @@ class Looks:
         if _NO_NAME.search(str(table)):
             return None
         known = facts.known(table)
-        if known is not None and isinstance(before := self._look(request, path, known), Refused):
+        before = None if known is None else self._look(request, path, known)
+        if isinstance(before, Refused):
             return before
-        asked = self.pool.submit(self._current, table, request, started)
-        told = asked.result() if checks.ended_in_time(asked, request.cancel) else None
-        if told is known and known is not None:
+        told = early.now_in_time([table], checks.LONGEST, request.max_staleness).get(table)
+        if before is not None and told is known:
             return before
         return self._look(request, path, told) if isinstance(told, TableFacts) else None
-
-    def _current(self, table: TableId, request: Request, started: float) -> TableFacts | BigPatoError:
-        within = time.perf_counter() - started
-        return self.queries.facts.current(table, request.max_staleness, within=within)
 
     def _look(self, request: Request, path: tuple[str, ...], facts: TableFacts) -> Look | Refused:
         query = googlesql.analyze(request.sql, {path: facts}, request.parameters)

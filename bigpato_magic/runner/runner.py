@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from bigpato_magic.decide import (
 )
 from bigpato_magic.errors import BigPatoError, Cancelled, RouteRefused, TableNotFound, WarehouseUnavailable
 from bigpato_magic.googlesql import State
-from bigpato_magic.runner.checks import EarlyCheck, FreshnessCheck, ended_in_time
+from bigpato_magic.runner.checks import EarlyCheck, ended_in_time
 from bigpato_magic.runner.fragments import FragmentPlanner
 from bigpato_magic.runner.frozen import failure_of_then, past_question, see_that_it_reads
 from bigpato_magic.runner.here import LocalRuns, result_of
@@ -44,7 +44,6 @@ from bigpato_magic.tier.journal.accounting import QueryText
 from bigpato_magic.tier.journal.result_cache import text_digest
 from bigpato_magic.types import (
     AnalyzedQuery,
-    Decision,
     Look,
     QueryResult,
     Reason,
@@ -71,6 +70,29 @@ KEEPING = 1.0
 """Seconds that a query for BigQuery waits for an answer over its tables that is just being kept: it may be its own."""
 LEARNING = 2.0
 """Seconds that an answer of BigQuery waits for the journal to learn which columns the query read."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one query on its way from stop to stop.
+
+    Args:
+        request: what was asked.
+        started: by `time.perf_counter`, when the whole run began.
+        early: asks about its tables.
+        inputs: of the first decision.
+        presumed: that decision.
+        query: what it means, as far as is known.
+        billed: bytes, for fragments that were asked in vain.
+    """
+
+    request: Request
+    started: float
+    early: EarlyCheck
+    inputs: RoutingInputs
+    presumed: LocalDecision | RunOnBigQuery
+    query: AnalyzedQuery | None
+    billed: int = 0
 
 
 class QueryRunner:
@@ -116,7 +138,7 @@ class QueryRunner:
             Cancelled: `request.cancel` was set.
         """
         with self.tier.automatic.working(), googlesql.stopped_by(request.cancel):
-            return self._run(self._settled(request))
+            return self._run(self.settled(request))
 
     def _run(self, request: Request) -> QueryResult:
         started = time.perf_counter()
@@ -127,42 +149,50 @@ class QueryRunner:
     def _answer(self, request: Request, started: float) -> QueryResult:
         if request.as_of is not None:
             see_that_it_reads(request, self.planner)
-        early = EarlyCheck(self.tier.queries, self._pool, request)
-        inputs = self.planner.inputs(request, early.begin)
-        query = inputs.plan.query if inputs.plan else None
-        presumed = decide(inputs)
+        known = self._known(request, started)
         answer: QueryResult | RunOnBigQuery
-        if isinstance(presumed, RunOnBigQuery):
-            answer = presumed
+        if isinstance(known.presumed, RunOnBigQuery):
+            answer = known.presumed
         else:
-            answer = self._run_here(request, inputs, presumed, early.of(presumed.copies), started)
+            answer = self._run_here(known, known.inputs, known.presumed)
+        for stop in (self._kept_instead, self._ask_of_then, self._read, self._fetch):
+            if isinstance(answer, RunOnBigQuery):
+                answer = stop(known, answer)
         if isinstance(answer, RunOnBigQuery):
-            answer = self._kept_instead(request, answer, early, started)
-        if isinstance(answer, RunOnBigQuery) and request.as_of is not None:
-            answer = self._ask_of_then(request, answer, started)
-        if isinstance(answer, RunOnBigQuery):
-            query, answer = self._read(request, query, answer, early, started)
-        billed = 0
-        if isinstance(answer, RunOnBigQuery):
-            query, answer, billed = self._fetch(request, query, answer, started)
-        if isinstance(answer, RunOnBigQuery):
-            before = early.facts(self._used(request, query))
-            learned = self._pool.submit(self._there.learn, request)
-            answer = self._run_there(request, answer, presumed, started)
-            # A plan's query is what the text means over copies: its tables may have had other columns then.
-            now = _within(learned, LEARNING, request.cancel)
-            self._keep(request, now, answer, before)
-            query = now or query
-            answer = replace(answer, bytes_billed=answer.bytes_billed + billed)
-        return self._note(request, query, replace(answer, as_of=request.as_of))
+            answer = self._ask(known, answer)
+        return self._note(request, known.query, replace(answer, as_of=request.as_of))
 
-    def _ask_of_then(self, request: Request, decision: RunOnBigQuery, started: float) -> QueryResult:
+    def _known(self, request: Request, started: float) -> _Known:
+        early = self.early_check(request)
+        inputs = self.planner.inputs(request, early.begin)
+        return _Known(request, started, early, inputs, decide(inputs), inputs.plan.query if inputs.plan else None)
+
+    def early_check(self, request: Request) -> EarlyCheck:
+        """What asks BigQuery about the tables of a request that begins now."""
+        return EarlyCheck(self.tier.queries, self._pool, request)
+
+    def _ask_of_then(self, known: _Known, decision: RunOnBigQuery) -> QueryResult | RunOnBigQuery:
         """BigQuery's answer as of the instant of a frozen client; an error where it has none, never one of today."""
+        request = known.request
+        if request.as_of is None:
+            return decision
         try:
             question = past_question(request, self.tier.queries, self.planner, self.warehouse)
-            return question.answer(self._there.run(question.request, decision, started))
+            return question.answer(self._there.run(question.request, decision, known.started))
         except BigPatoError as error:
             raise failure_of_then(request, error) from error
+
+    def _ask(self, known: _Known, decision: RunOnBigQuery) -> QueryResult:
+        """BigQuery's answer to the person's own text, which is kept."""
+        request, early = known.request, known.early
+        before = early.facts(self._used(request, known.query))
+        learned = self._pool.submit(self._there.learn, request, early)
+        answer = self._run_there(known, decision)
+        # A plan's query is what the text means over copies: its tables may have had other columns then.
+        now = _within(learned, LEARNING, request.cancel)
+        self._keep(request, now, answer, before)
+        known.query = now or known.query
+        return replace(answer, bytes_billed=answer.bytes_billed + known.billed)
 
     def _keep(
         self,
@@ -179,16 +209,10 @@ class QueryRunner:
         except Exception:
             log.debug("an answer could not be kept", exc_info=True)
 
-    def _run_here(
-        self,
-        request: Request,
-        inputs: RoutingInputs,
-        presumed: LocalDecision,
-        check: FreshnessCheck,
-        started: float,
-    ) -> QueryResult | RunOnBigQuery:
+    def _run_here(self, known: _Known, inputs: RoutingInputs, presumed: LocalDecision) -> QueryResult | RunOnBigQuery:
         """The answer of a local run, or the decision that it is BigQuery's."""
-        run = self._here.run(request, presumed, check)
+        request = known.request
+        run = self._here.run(request, presumed, known.early.of(presumed.copies))
         # Without verdicts nothing is presumed any more: an answer without a check is none.
         verdicts = run.verdicts if run.failures else run.verdicts or {}
         decision = self._decide_again(replace(inputs, verdicts=verdicts, failures=run.failures), presumed)
@@ -196,15 +220,14 @@ class QueryRunner:
             if run.failures and isinstance(presumed, RunLocal):
                 self.planner.has_failed(request, presumed)
             return decision
-        return result_of(decision, run, time.perf_counter() - started)
+        return result_of(decision, run, time.perf_counter() - known.started)
 
-    def _kept_instead(
-        self, request: Request, decision: RunOnBigQuery, early: EarlyCheck, started: float
-    ) -> QueryResult | RunOnBigQuery:
+    def _kept_instead(self, known: _Known, decision: RunOnBigQuery) -> QueryResult | RunOnBigQuery:
         """A kept answer's that was not there, or not looked for, when the query was planned; else the same decision.
 
         Copies may have turned out to be stale, and the answer to a question of a moment ago may just have been kept.
         """
+        request = known.request
         if request.route is not Route.AUTO or not request.options.use_query_cache or request.as_of is not None:
             return decision
         tables, queries = self._used(request, None), self.tier.queries
@@ -215,50 +238,45 @@ class QueryRunner:
         again = decide(inputs)
         if not isinstance(again, RunLocal) or not again.kept:
             return decision
-        answer = self._run_here(request, inputs, again, early.of(again.copies), started)
+        answer = self._run_here(known, inputs, again)
         return decision if isinstance(answer, RunOnBigQuery) else answer
 
-    def _read(
-        self,
-        request: Request,
-        query: AnalyzedQuery | None,
-        decision: RunOnBigQuery,
-        early: EarlyCheck,
-        started: float,
-    ) -> tuple[AnalyzedQuery | None, QueryResult | RunOnBigQuery]:
-        """What the query means, as far as is known, and its rows, where they can be read without a query job."""
-        look = self.looks.offer(request, decision, early, started)
+    def _read(self, known: _Known, decision: RunOnBigQuery) -> QueryResult | RunOnBigQuery:
+        """The rows, where they can be read without a query job."""
+        look = self.looks.offer(known.request, decision, known.early)
         reading = read_instead(decision, look if isinstance(look, Look) else None)
         if isinstance(reading, RunOnBigQuery):
-            return query, reading
+            return reading
+        known.query = reading.look.query
         try:
-            return reading.look.query, self.looks.read(request, reading, started)
+            return self.looks.read(known.request, reading, known.started)
         except NotRead as why:
-            return reading.look.query, not_read(reading, Reason("look", str(why), reading.look.table))
+            return not_read(reading, Reason("look", str(why), reading.look.table))
 
-    def _fetch(
-        self, request: Request, query: AnalyzedQuery | None, decision: RunOnBigQuery, started: float
-    ) -> tuple[AnalyzedQuery | None, QueryResult | RunOnBigQuery, int]:
-        """What the query means, its answer by fragments where it has one, and the bytes billed for some in vain."""
-        plan = self.fragments.offer(request, decision)
+    def _fetch(self, known: _Known, decision: RunOnBigQuery) -> QueryResult | RunOnBigQuery:
+        """The answer by fragments, where it has one."""
+        plan = self.fragments.offer(known.request, decision, known.early)
         fetching = fetch_instead(decision, plan if isinstance(plan, RunHybrid) else None)
         if isinstance(fetching, RunOnBigQuery):
-            return query, fetching, 0
+            return fetching
         try:
-            return fetching.query, self._hybrid.run(request, fetching, started), 0
+            answer = self._hybrid.run(known.request, fetching, known.started)
         except NotAnswered as why:
-            self.fragments.has_failed(request)
-            return query, not_fetched(fetching, str(why)), why.billed
+            self.fragments.has_failed(known.request)
+            known.billed += why.billed
+            return not_fetched(fetching, str(why))
+        known.query = fetching.query
+        return answer
 
-    def _run_there(self, request: Request, decision: RunOnBigQuery, presumed: Decision, started: float) -> QueryResult:
+    def _run_there(self, known: _Known, decision: RunOnBigQuery) -> QueryResult:
         """BigQuery's answer; an error tells which table is near, or which copies could answer offline."""
         try:
-            return self._there.run(request, decision, started)
+            return self._there.run(known.request, decision, known.started)
         except TableNotFound as error:
-            self.enrich(error, request.sql)
+            self.enrich(error, known.request.sql)
             raise
         except WarehouseUnavailable as error:
-            error.hint = way_out(self.tier.queries, presumed, decision.reasons) or error.hint
+            error.hint = way_out(self.tier.queries, known.presumed, decision.reasons) or error.hint
             raise
 
     def _decide_again(self, inputs: RoutingInputs, presumed: LocalDecision) -> LocalDecision | RunOnBigQuery:
@@ -273,9 +291,9 @@ class QueryRunner:
 
     def inputs(self, request: Request) -> RoutingInputs:
         """All that is known before anything runs; never asks BigQuery for a table that has a copy."""
-        return self.planner.inputs(self._settled(request))
+        return self.planner.inputs(self.settled(request))
 
-    def _settled(self, request: Request) -> Request:
+    def settled(self, request: Request) -> Request:
         """With one moment for all that follows: which partitions today's are, and what the query takes for today."""
         if request.moment is not None or not (request.asks_the_time or request.reads_the_past):
             return request
@@ -311,7 +329,7 @@ class QueryRunner:
     def _name(self, unnamed: Unnamed) -> None:
         """Note the uses of a query whose tables can be named now."""
         request = unnamed.request
-        query = self._there.learn(request)
+        query = self._there.learn(request, self.early_check(request))
         tables, text = self._used(request, query), self._text(request)
         self.tier.queries.record(query, unnamed.result, tables, text=text, at=unnamed.at)
 

@@ -16,6 +16,7 @@ from bigpato_magic.runner.narrowed import narrowed
 from bigpato_magic.types import AnalyzedQuery, QueryResult, RunOnBigQuery, TableFacts, TableId
 
 if TYPE_CHECKING:
+    from bigpato_magic.runner.checks import EarlyCheck
     from bigpato_magic.runner.planner import QueryPlanner
     from bigpato_magic.runner.request import Request
     from bigpato_magic.tier.query_access import QueryAccess
@@ -56,20 +57,25 @@ class CloudRuns:
             )
         return _result(decision, answer, time.perf_counter() - started)
 
-    def learn(self, request: Request) -> AnalyzedQuery | None:
-        """What a query that BigQuery answers means over its tables as they are now; None where that is not known."""
+    def learn(self, request: Request, early: EarlyCheck) -> AnalyzedQuery | None:
+        """What a query that BigQuery answers means over its tables as they are now; None where that is not known.
+
+        Args:
+            request: what was asked.
+            early: asks about its tables.
+        """
         if not googlesql.ready() or self.planner.kind(request.sql) != "SELECT":
             return None
         try:
-            return self._analyzed(request)
+            return self._analyzed(request, early)
         except Exception:  # BigQuery's answer does not wait for what is wrong here
             log.debug("nothing was learned of a query", exc_info=True)
             return None
 
-    def _analyzed(self, request: Request) -> AnalyzedQuery | None:
+    def _analyzed(self, request: Request, early: EarlyCheck) -> AnalyzedQuery | None:
         """What the query means over its tables as they are now; None where BigQuery does not tell of one."""
         tables = self.planner.tables_of(request)
-        answers = self.queries.facts.fetch(tables.values())
+        answers = early.now(set(tables.values()))
         facts = {table: answer for table, answer in answers.items() if isinstance(answer, TableFacts)}
         if len(facts) < len(answers):
             return None

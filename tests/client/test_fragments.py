@@ -315,6 +315,12 @@ def test_it_is_explained_before_and_told_after(client):
     assert (entry.route, entry.bytes_billed, entry.bytes_saved) == ("hybrid", 10 * MIB, 10 * MIB)
 
 
+def test_what_asks_for_the_day_is_explained_as_it_would_run(client):
+    sql = "SELECT COUNT(*) AS n FROM events e JOIN buckets b ON b.id = e.user_id WHERE e.day < CURRENT_DATE()"
+    assert isinstance(client.explain(sql).decision, RunHybrid)
+    assert hybrid(client.run(sql))
+
+
 def test_nothing_is_billed_for_an_explanation(client, warehouse):
     before = list(warehouse.jobs)
     client.explain(SALES)

@@ -55,6 +55,18 @@ def test_the_catalog_is_asked_once_for_what_a_query_reads(held, calls):
     assert len(asked) == 1
 
 
+def test_bigquery_is_asked_for_a_table_once_before_its_query_and_once_to_keep_the_answer(held, warehouse, calls):
+    held.run("SELECT MAX(id) AS most FROM buckets")
+    held.settle()
+    held.tier.keep.largest = 1000  # no part is certain to be so small
+    asked = calls(warehouse, "facts")
+    result = held.run("SELECT name, COUNT(*) AS n FROM events JOIN buckets ON id = user_id GROUP BY name LIMIT 3")
+    assert isinstance(result.decision, RunOnBigQuery)
+    held.settle()
+    assert len(held.kept()) == 2
+    assert sum(table.table == "buckets" for (tables,) in asked for table in tables) == 2
+
+
 def test_an_answer_is_shown_only_after_a_second_decision_with_the_verdicts(held, decided):
     result = held.run(SQL)
     (before, presumed), (after, decision) = decided

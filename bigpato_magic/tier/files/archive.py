@@ -223,7 +223,9 @@ def _published(copy: TableCopy, drafts: list[Path], store: Store) -> TableCopy:
     try:
         return store.publish(copy, drafts)
     except OSError as error:
-        raise TierError(f"{store.home} cannot be written: {error.strerror or error}", hint="is the disk full?") from error
+        raise TierError(
+            f"{store.home} cannot be written: {error.strerror or error}", hint="is the disk full?"
+        ) from error
 
 
 def _take_out(archive: Archive, bundle: zipfile.ZipFile, path: Path, each: Callable[[], None]) -> None:

@@ -146,23 +146,29 @@ class FactsCache:
         return answers
 
     def current(
-        self, table: TableId, max_staleness: float | None = None, *, within: float = 0.0
-    ) -> TableFacts | BigPatoError:
-        """What BigQuery says of a table: what it said last, where that is young enough and no statement ran since.
+        self, tables: Iterable[TableId], max_staleness: float | None = None, *, within: float = 0.0
+    ) -> Mapping[TableId, TableFacts | BigPatoError]:
+        """What BigQuery says of tables: what it said last, where that is young enough and no statement ran since.
 
         Args:
-            table: which.
+            tables: which.
             max_staleness: seconds that it may be old, in place of the policy's.
             within: seconds that it may be old anyway: since then the query is on its way that asks.
 
         Raises:
             TierError: the marks of other kernels cannot be read.
         """
-        known, limit = self._known.get(table), max(within, self._limit(max_staleness))
-        unmarked = known and (known.generation, known.mark) == (self.marks.generation, self.marks.latest())
-        if known and unmarked and limit > 0 and self._clock().since(known.asked) <= limit:
-            return known.facts
-        return self.fetch([table])[table]
+        wanted, limit = list(tables), max(within, self._limit(max_staleness))
+        marks = self.marks.generation, self.marks.latest()
+        young = {table: facts for table in wanted if (facts := self._young(table, limit, marks)) is not None}
+        return {**young, **self.fetch(table for table in wanted if table not in young)}
+
+    def _young(self, table: TableId, limit: float, marks: tuple[int, int]) -> TableFacts | None:
+        """What BigQuery said of a table so many seconds ago at most, and since the newest mark."""
+        known = self._known.get(table)
+        if known is None or limit <= 0 or (known.generation, known.mark) != marks:
+            return None
+        return known.facts if self._clock().since(known.asked) <= limit else None
 
     def forget(self) -> None:
         """Nothing is known any more: each table is asked for before its copy answers again."""
