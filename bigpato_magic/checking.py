@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bigpato_magic.errors import ConfigurationError
@@ -39,10 +40,14 @@ class CheckingFace:
             self._verifier = Verifier(self.runner, lambda: self.verify, lambda: self.verify_bytes)
         return self._verifier
 
-    def verify_last(self) -> Verification:
+    def verify_last(self, *, yes: bool = False) -> Verification:
         """Run the last local query on BigQuery too and compare the values.
 
+        Args:
+            yes: it may bill more than `ask_above`.
+
         Raises:
+            ConsentNeeded: it would.
             ConfigurationError: the last query did not run in DuckDB.
             WarehouseError: BigQuery cannot be reached or refuses.
 
@@ -53,7 +58,8 @@ class CheckingFace:
         """
         if self.last is None or self._last_request is None:
             raise ConfigurationError("No query has run yet: there is nothing to verify.")
-        return self.verifier.verify(self._last_request, self.last)
+        asked = replace(self._last_request, ask_above=None) if yes else self._last_request
+        return self.verifier.verify(asked, self.last)
 
     def verify_files(self) -> list[Finding]:
         """Read every file of every copy and compare it with its checksum; damaged copies are taken away.

@@ -64,6 +64,11 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
         [str(r) for r in Route], default_value="auto", help="Where queries run: auto, local (or fail), or bigquery."
     ).tag(config=True)
     maximum_bytes_billed = Size(0, help="A BigQuery job that would bill more fails; 0 for no limit.").tag(config=True)
+    ask_above = Size(
+        100 << 30,
+        help="What would bill more stops before it runs, and says what would bill less; `--yes` runs it. 0 asks never, and so "
+        "does `Pricing.objective = 'time'`, where bytes cost nothing.",
+    ).tag(config=True)
     footnote = Bool(True, help="Show where, how fresh, why and what it cost under each result.").tag(config=True)
     verify = Float(
         0.0, min=0.0, max=1.0, help="Share of local answers that are run again on BigQuery and compared."
@@ -217,6 +222,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
         project: str | None = None,
         dataset: str | None = None,
         lazy: bool = False,
+        yes: bool = False,
         cancel: Cancel | None = None,
         progress: RunProgress | None = None,
     ) -> QueryResult:
@@ -237,6 +243,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
             project: in place of the setting.
             dataset: in place of the setting.
             lazy: a local answer stays in DuckDB as `QueryResult.relation`, where nothing on the way can need BigQuery.
+            yes: it may bill more than `ask_above`; so it may up to a `maximum_bytes_billed` that is given here.
             cancel: stops it from another thread, within a second.
             progress: hears of a BigQuery job, of a read the bytes, and of a local run the share done, 0 to 1.
 
@@ -244,6 +251,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
             ConfigurationError: there is no query, or an argument is none of its kind.
             QueryError: the SQL is wrong.
             ParameterError: a parameter has no value, or its value is none of its type.
+            ConsentNeeded: it would bill more than `ask_above`; nothing has run.
             RouteRefused: only a local answer was asked for, and there is none.
             WarehouseError: BigQuery cannot be reached or refuses.
             Cancelled: it was stopped.
@@ -275,16 +283,17 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
             use_storage_api=use_storage_api,
             location=arguments.instance_of("location", location, str) or self.location or None,
         )
-        return self._run(replace(request, options=options))
+        agreed = yes or bool(arguments.size("maximum_bytes_billed", maximum_bytes_billed))
+        return self._run(replace(request, options=options), agreed=agreed)
 
     def _limit(self, asked: int | str | None) -> int | None:
         """Bytes that a job may bill, None for any number."""
         size = arguments.size("maximum_bytes_billed", asked)
         return (self.maximum_bytes_billed if size is None else size) or None
 
-    def _run(self, request: Request) -> QueryResult:
+    def _run(self, request: Request, *, agreed: bool) -> QueryResult:
         try:
-            result = self.runner.run(request)
+            result = self.runner.run(replace(request, ask_above=None) if agreed else request)
         except RouteRefused as error:
             error.hint = IN_ARCHIVE if self.archived else error.hint
             raise
@@ -322,8 +331,13 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
             options=options,
             as_of=self.frozen,
             exact=arguments.exact_of(approximate or self.approximate),
+            ask_above=self._asks_above(),
             **more,
         )
+
+    def _asks_above(self) -> int | None:
+        """Bytes above which a person is asked; None where nobody is, as where bytes cost nothing."""
+        return self.ask_above or None if self.tier.pricing.objective == "money" else None
 
     def home(self, project: str | None = None, dataset: str | None = None) -> tuple[str | None, str | None]:
         """The (project, dataset) of unqualified names, with these in place of the settings.
@@ -361,7 +375,8 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
         how: dict[str, Any] = {"project": project, "dataset": dataset, "approximate": approximate, "offline": offline}
         request = self._request(sql, params, Route.AUTO, max_staleness=max_staleness, **how)
         options = replace(request.options, maximum_bytes_billed=self._limit(maximum_bytes_billed))
-        return explain(self.runner, replace(request, options=options))
+        asked = None if arguments.size("maximum_bytes_billed", maximum_bytes_billed) else request.ask_above
+        return explain(self.runner, replace(request, options=options, ask_above=asked))
 
     def dry_run(
         self,

@@ -3,7 +3,9 @@
     BigPatoError
     ├── QueryError            the SQL is wrong, or BigQuery refused it (line and column where known)
     │   ├── TableNotFound
+    │   ├── BytesLimitExceeded  the job would bill more than it may; nothing has run
     │   └── ParameterError    a query parameter is missing, or its value has no BigQuery type
+    ├── ConsentNeeded         it would bill more than `BigPato.ask_above`, and nobody has said yes; nothing has run
     ├── RouteRefused          `--route local` was asked for, and the query cannot run here
     ├── LocalRunError         DuckDB refused at run time; the query goes to BigQuery
     │   └── DamagedCopy       a copy's file is missing, cut or changed
@@ -116,6 +118,47 @@ class TableNotFound(QueryError):
 
 class ParameterError(QueryError):
     """A query parameter has no value, or a value that no BigQuery type fits."""
+
+
+class BytesLimitExceeded(QueryError):
+    """The job would bill more bytes than it may: BigQuery has not run it, and bills nothing.
+
+    Args:
+        message: as of `QueryError`, likewise what `how` has.
+        required: bytes that it would bill at most, None where BigQuery does not say.
+        **how: of `QueryError`.
+
+    Attributes:
+        billed: bytes that were billed before, for parts of the query that gave no answer.
+    """
+
+    billed: int = 0
+
+    def __init__(self, message: str, *, required: int | None = None, **how: Any) -> None:
+        super().__init__(message, **how)
+        self.required = required
+
+
+class ConsentNeeded(BigPatoError):
+    """A query would bill more than `BigPato.ask_above`, and nobody has said yes. Nothing of it has run.
+
+    Args:
+        message: what it would bill, and its price.
+        bytes_billed: that it would bill at most, None where BigQuery does not say.
+        ways: cheaper ones, each in a sentence.
+        hint: how to run it all the same.
+    """
+
+    def __init__(
+        self, message: str, *, bytes_billed: int | None = None, ways: tuple[str, ...] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.bytes_billed = bytes_billed
+        self.ways = ways
+
+    def excerpt(self) -> list[str]:
+        """The cheaper ways, each on a line of its own."""
+        return [f"  · {way}" for way in self.ways]
 
 
 class RouteRefused(BigPatoError):

@@ -77,6 +77,7 @@ class Explanation:
         parts: what BigQuery would be asked for instead of the whole, and at what price, or why not; '' where that is no
             question.
         as_of: the instant that every table is read as of, where the client is frozen.
+        asks_first: it would stop before it runs, because it bills more than `BigPato.ask_above`.
         error: what BigQuery's dry run said instead of a size, or Google's analyzer where BigQuery cannot be asked.
     """
 
@@ -90,6 +91,7 @@ class Explanation:
     parts: str = ""
     error: BigPatoError | None = None
     as_of: datetime | None = None
+    asks_first: bool = False
 
     @property
     def fails(self) -> bool:
@@ -153,7 +155,15 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
         remedy="" if obstacles or error or request.as_of else _remedy(runner, states, hindrance),
         error=error,
         as_of=request.as_of,
+        asks_first=_asks_first(request, decision, size or 0),
     )
+
+
+def _asks_first(request: Request, decision: Decision, size: int) -> bool:
+    """Whether the run would stop and ask; `size` is what the whole query bills."""
+    bills = size if isinstance(decision, RunOnBigQuery) else 0
+    bills = decision.bytes_billed if isinstance(decision, RunHybrid) else bills
+    return request.asks_first and request.limit is not None and bills > request.limit
 
 
 def _reading(runner: QueryRunner, request: Request, decision: Decision, early: EarlyCheck) -> tuple[Decision, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from bigpato_magic.errors import QueryError
+from bigpato_magic.errors import BytesLimitExceeded
 from bigpato_magic.local.supervise import supervised
 from bigpato_magic.status import Cancel
 from bigpato_magic.warehouse.base import Progress, QueryProgress, WarehouseResult
@@ -34,11 +34,12 @@ def check_limit(billed: int, limit: int | None) -> None:
     """Refuse a job that would bill more than `maximum_bytes_billed`.
 
     Raises:
-        QueryError: it would.
+        BytesLimitExceeded: it would.
     """
     if limit is not None and billed > limit:
-        raise QueryError(
+        raise BytesLimitExceeded(
             f"Query exceeded limit for bytes billed: {limit}. {billed} or higher required.",
+            required=billed,
             hint="raise maximum_bytes_billed, or read less",
         )
 

@@ -84,7 +84,11 @@ def price_card(explanation: Explanation) -> Card:
     """Both routes' price, before anything runs."""
     lines = [f"BigQuery: {_bigquery_price(explanation)}", f"local: {_local_price(explanation)}"]
     more = {"Storage Read": explanation.reading, "hybrid": explanation.parts}
-    return lines_card([*lines, *(f"{way}: {words}" for way, words in more.items() if words)])
+    lines += [f"{way}: {words}" for way, words in more.items() if words]
+    return lines_card([*lines, *([_ASKS_FIRST] if explanation.asks_first else [])])
+
+
+_ASKS_FIRST = "That is more than BigPato.ask_above: it would stop before it runs; --yes runs it."
 
 
 def explanation_card(explanation: Explanation) -> Card:

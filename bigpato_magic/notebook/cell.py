@@ -133,6 +133,7 @@ def _settings(options: Namespace) -> dict[str, Any]:
         "use_storage_api": not options.use_rest_api,
         "location": options.location,
         "lazy": options.to == "duckdb",
+        "yes": options.yes,
         **_conditions(options),
     }
 

@@ -117,6 +117,7 @@ BPSQL: tuple[Option, ...] = (
         metavar="SIZE",
         help="A BigQuery job that would bill more fails; `None` lifts the setting's limit.",
     ),
+    option("--yes", action="store_true", help="Run it also where it would bill more than BigPato.ask_above."),
     option(
         "--no_query_cache", action="store_true", help="Ask BigQuery anew: no kept answer, and none from its own cache."
     ),
@@ -156,7 +157,10 @@ FREEZE: tuple[Option, ...] = (option("instant", nargs="*", help='`now`, an insta
 ARCHIVE: tuple[Option, ...] = (option("file", nargs="?", help="The file to make."),)
 """What `%bp_archive` takes."""
 
-VERIFY: tuple[Option, ...] = (option("--files", action="store_true", help="Check every file against its checksum."),)
+VERIFY: tuple[Option, ...] = (
+    option("--files", action="store_true", help="Check every file against its checksum."),
+    option("--yes", action="store_true", help="Compare also where that would bill more than BigPato.ask_above."),
+)
 """What `%bp_verify` takes."""
 
 PURGE: tuple[Option, ...] = (option("--yes", action="store_true", help="Really do it."),)

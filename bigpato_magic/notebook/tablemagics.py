@@ -224,7 +224,7 @@ class TableMagics(Magics):
         asked = _read(self.bp_verify, line)
         if asked.files:
             return cards.files_card(self._run(lambda cancel, _progress: self.client.tier.verify_files(cancel)))
-        return cards.verdict_card(self._run(lambda _cancel, _progress: self.client.verify_last()))
+        return cards.verdict_card(self._run(lambda _cancel, _progress: self.client.verify_last(yes=asked.yes)))
 
     @command(*PURGE)
     def bp_purge(self, line: str) -> cards.Card:

@@ -268,7 +268,7 @@ class FragmentPlanner:
 
     def _dry_run(self, sql: str, parameters: Iterable[Parameter], tables: int, request: Request) -> int:
         """Bytes that a query would bill, with the minimum of each table; 0 where BigQuery has the answer already."""
-        place, options = request.default_dataset, request.options
+        place, options = request.default_dataset, replace(request.options, maximum_bytes_billed=None)
         run = self.warehouse.dry_run(sql, tuple(parameters), dataset=place, options=options)
         return self.queries.billed(run.bytes_processed, tables)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bigpato_magic import googlesql
-from bigpato_magic.errors import BigPatoError, Cancelled, RouteRefused, WarehouseUnavailable
+from bigpato_magic.errors import BigPatoError, BytesLimitExceeded, Cancelled, RouteRefused, WarehouseUnavailable
 from bigpato_magic.tier.freshness.verdict import SETTLED
 from bigpato_magic.traits import format_instant
 from bigpato_magic.types import STORED, OutputColumn, QueryResult, TableFacts, TableId
@@ -129,7 +129,7 @@ def _readable_columns_of(facts: TableFacts, at: datetime) -> str:
 
 def failure_of_then(request: Request, error: BigPatoError) -> BigPatoError:
     """What is said where there is no answer as of then."""
-    if isinstance(error, Cancelled | WarehouseUnavailable | RouteRefused):
+    if isinstance(error, BytesLimitExceeded | Cancelled | WarehouseUnavailable | RouteRefused):
         return error
     return _none(request, error.message.rstrip("."))
 

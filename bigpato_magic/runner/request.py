@@ -32,6 +32,7 @@ class Request:
         progress: hears of a BigQuery job, of a read the bytes, and of a local run the share done, 0 to 1.
         lazy: leave a local answer in DuckDB, where that can be.
         moment: what CURRENT_TIMESTAMP is, by the server's clock; None until the run settles it, or where nobody asks.
+        ask_above: bytes above which the person is asked before a job bills them; None where nobody is.
         as_of: read every table as of this instant, whatever has changed since; None for now.
         exact: an answer of this machine has exact figures in place of BigQuery's estimates (`APPROX_COUNT_DISTINCT`, …).
     """
@@ -50,11 +51,23 @@ class Request:
     moment: datetime | None = None
     as_of: datetime | None = None
     exact: bool = False
+    ask_above: int | None = None
 
     @property
     def default_dataset(self) -> tuple[str, str] | None:
         """(project, dataset) of unqualified names, if known."""
         return (self.project, self.dataset) if self.project and self.dataset else None
+
+    @property
+    def limit(self) -> int | None:
+        """Bytes that its jobs may bill together, by the person's limit or because nobody has said yes to more."""
+        limits = [limit for limit in (self.options.maximum_bytes_billed, self.ask_above) if limit is not None]
+        return min(limits, default=None)
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether what would exceed `limit` needs a word of the person: else it is their own limit."""
+        return self.ask_above is not None and self.limit == self.ask_above != self.options.maximum_bytes_billed
 
     @property
     def asks_the_time(self) -> bool:

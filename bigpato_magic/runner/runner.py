@@ -25,9 +25,17 @@ from bigpato_magic.decide import (
     not_read,
     read_instead,
 )
-from bigpato_magic.errors import BigPatoError, Cancelled, RouteRefused, TableNotFound, WarehouseUnavailable
+from bigpato_magic.errors import (
+    BigPatoError,
+    BytesLimitExceeded,
+    Cancelled,
+    RouteRefused,
+    TableNotFound,
+    WarehouseUnavailable,
+)
 from bigpato_magic.googlesql import State
 from bigpato_magic.runner.checks import EarlyCheck, ended_in_time
+from bigpato_magic.runner.consent import Consent
 from bigpato_magic.runner.fragments import FragmentPlanner
 from bigpato_magic.runner.frozen import failure_of_then, past_question, see_that_it_reads
 from bigpato_magic.runner.here import LocalRuns, result_of
@@ -125,6 +133,7 @@ class QueryRunner:
         self.looks = Looks(warehouse, tier.queries, self.planner, self._pool, look_below)
         self.fragments = FragmentPlanner(warehouse, tier.queries, self.planner, self._pool)
         self._hybrid = HybridRuns(warehouse, tier.queries, self._here, self._pool, warehouse.now)
+        self._consent = Consent(tier, lambda request: self._there.learn(request, self.early_check(request)))
         self._unnamed = Waiting()
         googlesql.listen(partial(_ready, weakref.ref(self)))
 
@@ -133,12 +142,16 @@ class QueryRunner:
 
         Raises:
             QueryError: the SQL is wrong; as BigQuery says it.
+            ConsentNeeded: it would bill more than `request.ask_above`.
             RouteRefused: `request.route` is local and it cannot be.
             WarehouseError: BigQuery cannot be reached or refuses.
             Cancelled: `request.cancel` was set.
         """
         with self.tier.automatic.working(), googlesql.stopped_by(request.cancel):
-            return self._run(self.settled(request))
+            try:
+                return self._run(self.settled(request))
+            except BytesLimitExceeded as error:
+                raise self._consent.needed(request, error) from error
 
     def _run(self, request: Request) -> QueryResult:
         started = time.perf_counter()
@@ -259,6 +272,9 @@ class QueryRunner:
         fetching = fetch_instead(decision, plan if isinstance(plan, RunHybrid) else None)
         if isinstance(fetching, RunOnBigQuery):
             return fetching
+        limit, size = known.request.limit, fetching.bytes_billed
+        if limit is not None and size > limit:
+            raise BytesLimitExceeded(f"The parts that are missing here would bill {size} bytes.", required=size)
         try:
             answer = self._hybrid.run(known.request, fetching, known.started)
         except NotAnswered as why:
@@ -271,7 +287,7 @@ class QueryRunner:
     def _run_there(self, known: _Known, decision: RunOnBigQuery) -> QueryResult:
         """BigQuery's answer; an error tells which table is near, or which copies could answer offline."""
         try:
-            return self._there.run(known.request, decision, known.started)
+            return self._there.run(known.request, decision, known.started, known.billed)
         except TableNotFound as error:
             self.enrich(error, known.request.sql)
             raise

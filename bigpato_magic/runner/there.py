@@ -6,12 +6,12 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bigpato_magic import googlesql
-from bigpato_magic.errors import BigPatoError
+from bigpato_magic.errors import BigPatoError, BytesLimitExceeded, QueryError
 from bigpato_magic.runner.narrowed import narrowed
 from bigpato_magic.types import AnalyzedQuery, QueryResult, RunOnBigQuery, TableFacts, TableId
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SEVERAL_STEPS = frozenset({"CALL", "EXECUTE", "SCRIPT"})
+
 
 @dataclass(frozen=True, slots=True)
 class CloudRuns:
@@ -33,29 +35,63 @@ class CloudRuns:
     queries: QueryAccess
     planner: QueryPlanner
 
-    def run(self, request: Request, decision: RunOnBigQuery, started: float) -> QueryResult:
+    def run(self, request: Request, decision: RunOnBigQuery, started: float, billed: int = 0) -> QueryResult:
         """BigQuery's answer.
 
         Args:
             request: what was asked.
             decision: why BigQuery is asked.
             started: by `time.perf_counter`, when the whole run began.
+            billed: bytes of the request's limit that are used already.
 
         Raises:
             QueryError: the SQL is wrong; as BigQuery says it.
+            BytesLimitExceeded: it would bill more than is left of `request.limit`.
             WarehouseError: BigQuery cannot be reached or refuses.
             Cancelled: `request.cancel` was set.
         """
+        try:
+            answer = self._asked(request, billed)
+        except BytesLimitExceeded as error:
+            error.billed = billed
+            raise
+        return _result(decision, answer, time.perf_counter() - started)
+
+    def _asked(self, request: Request, billed: int) -> WarehouseResult:
+        options = replace(request.options, maximum_bytes_billed=self._limit(request, billed))
         with self._stale_while_running(request):
-            answer = self.warehouse.query(
+            return self.warehouse.query(
                 request.sql,
                 request.parameters,
                 dataset=request.default_dataset,
-                options=request.options,
+                options=options,
                 cancel=request.cancel,
                 progress=request.progress,
             )
-        return _result(decision, answer, time.perf_counter() - started)
+
+    def _limit(self, request: Request, billed: int) -> int | None:
+        """Bytes that the job may bill; what runs in several steps is judged before, for it must not stop half-way."""
+        limit = request.limit
+        if request.asks_first and self.planner.kind(request.sql) in _SEVERAL_STEPS:
+            self._see_that_it_may(request, billed)
+            limit = request.options.maximum_bytes_billed
+        return None if limit is None else max(1, limit - billed)
+
+    def _see_that_it_may(self, request: Request, billed: int) -> None:
+        """Ask for a dry run, which is free.
+
+        Raises:
+            BytesLimitExceeded: it tells of more than the request's limit.
+        """
+        try:
+            told = self.warehouse.dry_run(
+                request.sql, request.parameters, dataset=request.default_dataset, options=request.options
+            )
+        except QueryError:
+            return  # the run will say what is wrong
+        size = told.bytes_processed
+        if request.limit is not None and billed + size > request.limit:
+            raise BytesLimitExceeded(f"Its dry run tells of {size} bytes.", required=size)
 
     def learn(self, request: Request, early: EarlyCheck) -> AnalyzedQuery | None:
         """What a query that BigQuery answers means over its tables as they are now; None where that is not known.

@@ -13,6 +13,7 @@ from typing import Any
 from bigpato_magic import places
 from bigpato_magic.errors import (
     BigPatoError,
+    BytesLimitExceeded,
     Cancelled,
     CredentialsError,
     ParameterError,
@@ -28,6 +29,8 @@ _PLACE = re.compile(r"(?<!\s)\s*+[;,]?+\s*+at \[(\d+):(\d+)\]")
 _REQUEST = re.compile(r"^[A-Z]+ https?://\S+: ")
 _MISSING_TABLE = re.compile(r"Not found: (Table|Dataset|Project|View) ([^\s;]+)")
 _PARAMETER = re.compile(r"[Qq]uery parameter|Undeclared parameter|Invalid value for type|[Pp]arameter '", re.ASCII)
+
+_REQUIRED = re.compile(r"(\d+) or higher required", re.ASCII)
 
 _TRANSIENT_REASONS = frozenset(
     (
@@ -141,6 +144,11 @@ def by_reason(reason: str, message: str, *, sql: str | None = None, job_id: str 
         return kind(text or f"BigQuery says {reason}.", hint=hint)
     if sql is None:
         return WarehouseError(text or f"BigQuery says {reason}.")
+    if reason == "bytesBilledLimitExceeded":
+        required = _REQUIRED.search(text)
+        return BytesLimitExceeded(
+            text, required=int(required[1]) if required else None, sql=sql, job_id=job_id, hint=_HINTS[reason]
+        )
     kind_of_query = ParameterError if _PARAMETER.search(text) else QueryError
     line, column = place
     return kind_of_query(text, sql=sql, line=line, column=column, job_id=job_id, hint=_HINTS.get(reason))

@@ -381,3 +381,16 @@ def test_the_classes_that_are_configured_are_where_they_are_said_to_be():
     from bigpato_magic.notebook.session import OWNERS
 
     assert [getattr(import_module(module), name).__name__ for name, module in OWNERS.items()] == list(OWNERS)
+
+
+def test_a_query_that_would_bill_much_shows_its_price_and_what_bills_less_and_runs_after_a_yes(cell, client):
+    client.ask_above = 1 << 20
+    client.look_below = 0
+    asked = cell("%%bpsql df <<\nSELECT * FROM orders")
+    card = asked.error._render_traceback_()
+    assert card[0].startswith("ConsentNeeded: It would bill 10.0 MiB (≈ $0.0")
+    assert [line[:4] for line in card[1:]] == ["  · ", "  · ", "  → "]
+    assert "%bp_rebalance orders brings it here" in card[2]
+    assert "--yes" in card[-1]
+    assert "--yes runs it" in str(cell("%bpsql --dry_run SELECT * FROM orders").result)
+    assert cell("%%bpsql df << --yes\nSELECT * FROM orders").error is None
