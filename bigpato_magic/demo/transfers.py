@@ -26,7 +26,7 @@ from bigpato_magic.demo.storage import relation_sql
 from bigpato_magic.errors import PermissionDenied, QueryError, TransferError
 from bigpato_magic.frames import arrow_schema, conform
 from bigpato_magic.status import Cancel
-from bigpato_magic.types import Column, OutputColumn, TableId, TransferEvent, TransferRequest
+from bigpato_magic.types import Column, OutputColumn, TableFacts, TableId, TransferEvent, TransferRequest
 from bigpato_magic.warehouse.base import Fetched
 
 BATCH_ROWS = 65_536
@@ -96,6 +96,11 @@ class Read:
 
     service: Service
     method = "read"
+
+    def probe(self, facts: TableFacts) -> None:
+        """See that it could be read. Raises as `fetch` does."""
+        self.service.faults.strike("read", facts.id)
+        self.service.state(TransferRequest(facts, facts.columns[:1]))
 
     @contextmanager
     def fetch(self, request: TransferRequest, *, scratch: Path, progress: Report, cancel: Cancel) -> Iterator[Fetched]:
@@ -173,6 +178,11 @@ class Extract:
 
     service: Service
     method = "extract"
+
+    def probe(self, facts: TableFacts) -> None:
+        """See that it could be extracted. Raises as `fetch` does."""
+        self.service.faults.strike("extract", facts.id)
+        self.service.state(TransferRequest(facts, facts.columns[:1]))
 
     @contextmanager
     def fetch(self, request: TransferRequest, *, scratch: Path, progress: Report, cancel: Cancel) -> Iterator[Fetched]:

@@ -17,6 +17,7 @@ _TABLES = ("bigpato_magic.notebook.tablemagics", "TableMagics")
 HOMES: Mapping[str, tuple[str, str]] = {
     "bp_archive": _TABLES,
     "bp_demote": _TABLES,
+    "bp_doctor": _TABLES,
     "bp_explain": _QUERIES,
     "bp_forget": _TABLES,
     "bp_freeze": _TABLES,

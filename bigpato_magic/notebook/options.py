@@ -163,5 +163,10 @@ VERIFY: tuple[Option, ...] = (
 )
 """What `%bp_verify` takes."""
 
+DOCTOR: tuple[Option, ...] = (
+    option("--json", action="store_true", help="As JSON for a report: no name of a person and no secret in it."),
+)
+"""What `%bp_doctor` takes."""
+
 PURGE: tuple[Option, ...] = (option("--yes", action="store_true", help="Really do it."),)
 """What `%bp_purge` takes."""

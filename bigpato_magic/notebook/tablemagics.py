@@ -15,6 +15,7 @@ from bigpato_magic.notebook.footnote import count_of
 from bigpato_magic.notebook.inspection import table_facts_card
 from bigpato_magic.notebook.options import (
     ARCHIVE,
+    DOCTOR,
     FORGET,
     FREEZE,
     PURGE,
@@ -211,6 +212,19 @@ class TableMagics(Magics):
         content = f"{count_of(tables, 'table')} and {count_of(len(done.copies) - tables, 'kept answer')}"
         said = f"{done.path}: {content} as of {format_instant(done.as_of)}, {format_size(done.bytes)}."
         return cards.lines_card([said, *(f"Not in it: {reason}" for reason in done.left_out)])
+
+    @command(*DOCTOR)
+    def bp_doctor(self, line: str) -> cards.Card:
+        """Look at credentials, project, permissions, location, disk, analyzer and versions, and say what to do; bills nothing.
+
+        %bp_doctor
+        %bp_doctor --json
+        """
+        from bigpato_magic.doctor import examine
+
+        asked = _read(self.bp_doctor, line)
+        found = self._run(lambda _cancel, _progress: examine(self.client))
+        return cards.lines_card(found.json().splitlines() if asked.json else found.lines())
 
     @command(*VERIFY)
     def bp_verify(self, line: str) -> cards.Card:

@@ -238,6 +238,13 @@ class Transfer(Protocol):
 
     method: str
 
+    def probe(self, facts: TableFacts) -> None:
+        """See that a table could be brought, as far as that shows before anything is read: free.
+
+        Raises:
+            BigPatoError: it could not, and why.
+        """
+
     def fetch(
         self,
         request: TransferRequest,

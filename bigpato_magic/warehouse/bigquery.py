@@ -38,6 +38,8 @@ from bigpato_magic.warehouse.read import ReadTransfer
 
 T = TypeVar("T")
 
+_LISTED_AT_ONCE = 1_000
+"""Tables that one page of a listing has: the default is 50."""
 _PARTITIONS = """\
 SELECT partition_id, total_rows, total_logical_bytes, last_modified_time
 FROM `{project}.{dataset}.INFORMATION_SCHEMA.PARTITIONS`
@@ -208,7 +210,8 @@ class BigQueryWarehouse:
         if dataset is None:
             return [table for name in self.datasets(home) for table in self.tables(home, name)]
         listing = partial(self._connection.bigquery.list_tables, f"{home}.{dataset}")
-        items = _asked(lambda: list(listing(retry=failures.retry(), timeout=REQUEST_SECONDS)))
+        how = {"page_size": _LISTED_AT_ONCE, "retry": failures.retry(), "timeout": REQUEST_SECONDS}
+        items = _asked(lambda: list(listing(**how)))
         return [TableId(item.project, item.dataset_id, item.table_id) for item in items]
 
     def partitions(self, table: TableId) -> tuple[PartitionFacts, ...]:

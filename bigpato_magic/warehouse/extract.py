@@ -19,7 +19,7 @@ from typing import Any
 
 from bigpato_magic.errors import Cancelled, TransferError
 from bigpato_magic.status import Cancel
-from bigpato_magic.types import TransferEvent, TransferRequest
+from bigpato_magic.types import TableFacts, TransferEvent, TransferRequest
 from bigpato_magic.warehouse import failures, jobs
 from bigpato_magic.warehouse.background import interruptible
 from bigpato_magic.warehouse.base import Fetched
@@ -53,6 +53,14 @@ class ExtractTransfer:
         self._connection = connection
         self._bucket = (bucket or "").removeprefix("gs://").strip("/")
         self._max_workers = max_workers
+
+    def probe(self, facts: TableFacts) -> None:
+        """See that there is a bucket for it: no job is started. See `Transfer.probe`.
+
+        Raises:
+            TransferError: there is none, or the table is none that can be extracted.
+        """
+        self._check(TransferRequest(facts, facts.columns[:1]))
 
     @contextmanager
     def fetch(

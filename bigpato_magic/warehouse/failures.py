@@ -192,6 +192,10 @@ _PROXY = "HTTPS_PROXY must name it, with the name and the password that it wants
 _LOGIN = "run `gcloud auth application-default login`, or give another key"
 _OTHERS: dict[str, tuple[type[WarehouseError], str | None]] = {
     "accessDenied": (PermissionDenied, "ask for the permission, or use other credentials"),
+    "accessNotConfigured": (
+        PermissionDenied,
+        "enable the API in the project: `gcloud services enable bigquery.googleapis.com`",
+    ),
     "authError": (CredentialsError, "the credentials were not accepted"),
     "backendError": (WarehouseUnavailable, _LATER),
     "badGateway": (WarehouseUnavailable, _LATER),

@@ -44,6 +44,21 @@ class ReadTransfer:
         self._connection = connection
         self._max_streams = max_streams
 
+    def probe(self, facts: TableFacts) -> None:
+        """Open a session and read nothing from it: only what is read is billed. See `Transfer.probe`.
+
+        https://cloud.google.com/bigquery/docs/reference/storage
+
+        Raises:
+            TransferError: it could not be opened.
+        """
+        request = TransferRequest(facts, facts.columns[:1])
+        check_readable(facts)
+        try:
+            open_session(self._connection, self._wanted(request))
+        except Exception as error:
+            raise as_transfer_error(request, error) from error
+
     @contextmanager
     def fetch(
         self,
