@@ -30,11 +30,11 @@ def _doctor(asked: argparse.Namespace) -> int:
     except BigPatoError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    found = examine(client)
-    sys.stdout.write(found.json() if asked.json else "\n".join(found.lines()))
+    diagnosis = examine(client)
+    sys.stdout.write(diagnosis.json() if asked.json else "\n".join(diagnosis.lines()))
     sys.stdout.write("\n")
     client.close()
-    return 0 if found.well else 1
+    return 0 if diagnosis.well else 1
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ _SECRETS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Examined:
     """One thing that was looked at.
 
     Args:
@@ -77,7 +77,7 @@ class Diagnosis:
         findings: in the order in which they were looked at.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Examined, ...]
 
     @property
     def well(self) -> bool:
@@ -95,7 +95,7 @@ class Diagnosis:
         return json.dumps([_plain(finding) for finding in self.findings], ensure_ascii=False, indent=1)
 
 
-def _plain(finding: Finding) -> dict[str, str]:
+def _plain(finding: Examined) -> dict[str, str]:
     told = {"name": finding.name, "state": finding.state, "said": finding.said, "remedy": finding.remedy}
     return {name: _without_secrets(text) for name, text in told.items()}
 
@@ -118,8 +118,8 @@ def examine(client: BigPato) -> Diagnosis:
 # ------------------------------------------------------------------------------------ on this machine
 
 
-def _versions() -> Finding:
-    there = {name: found for name in (*PACKAGES, *MORE_PACKAGES) if (found := _version(name))}
+def _versions() -> Examined:
+    there = {name: its_version for name in (*PACKAGES, *MORE_PACKAGES) if (its_version := _version(name))}
     missing = [name for name in PACKAGES if name not in there]
     system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     told = ", ".join(
@@ -127,8 +127,8 @@ def _versions() -> Finding:
     )
     if missing:
         names = " ".join(missing)
-        return Finding("versions", "wrong", f"{told}; missing: {', '.join(missing)}", f"pip install {names}")
-    return Finding("versions", "ok", told)
+        return Examined("versions", "wrong", f"{told}; missing: {', '.join(missing)}", f"pip install {names}")
+    return Examined("versions", "ok", told)
 
 
 def _version(name: str) -> str:
@@ -138,27 +138,27 @@ def _version(name: str) -> str:
         return ""
 
 
-def _analyzer() -> Finding:
+def _analyzer() -> Examined:
     state = googlesql.state()
     if why := googlesql.failure():
-        return Finding(
+        return Examined(
             "analyzer", "wrong", why, "queries run on BigQuery until it works; `python -m bigpato_magic.googlesql`"
         )
     told = {
         "ready": "ready",
         "cold": "not started yet: the first query starts it (half a minute on a new machine, once)",
     }
-    return Finding("analyzer", "ok", told.get(str(state), f"{state}: queries run on BigQuery until it is ready"))
+    return Examined("analyzer", "ok", told.get(str(state), f"{state}: queries run on BigQuery until it is ready"))
 
 
-def _disk(client: BigPato) -> Finding:
+def _disk(client: BigPato) -> Examined:
     root = root_of(client.tier.directory)
     there = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(there).free
     told = f"{format_size(free)} free where {root} is"
     if free < _ROOM:
-        return Finding("disk", "wrong", told, "make room: DuckDB spills there, and no copy is brought to a full disk")
-    return Finding("disk", "ok", told)
+        return Examined("disk", "wrong", told, "make room: DuckDB spills there, and no copy is brought to a full disk")
+    return Examined("disk", "ok", told)
 
 
 # ---------------------------------------------------------------------------------------- in the cloud
@@ -283,7 +283,7 @@ _NEEDED = ("credentials", "project", "BigQuery")
 """Without one of these, nothing after it can be looked at."""
 
 
-def _with_bigquery(client: BigPato) -> Iterator[Finding]:
+def _with_bigquery(client: BigPato) -> Iterator[Examined]:
     cloud = _Cloud(client)
     steps: tuple[tuple[str, Callable[[], str]], ...] = (
         ("credentials", cloud.credentials),
@@ -298,21 +298,21 @@ def _with_bigquery(client: BigPato) -> Iterator[Finding]:
     )
     missing = "this is an archive: BigQuery is not asked" if client.archived else ""
     for name, look in steps:
-        finding = Finding(name, "skipped", missing) if missing else _looked(name, look)
+        finding = Examined(name, "skipped", missing) if missing else _looked(name, look)
         yield finding
         if finding.state == "wrong" and name in _NEEDED:
             missing = f"without {name} nobody can tell"
 
 
-def _looked(name: str, look: Callable[[], str]) -> Finding:
+def _looked(name: str, look: Callable[[], str]) -> Examined:
     try:
-        return Finding(name, "ok", look())
+        return Examined(name, "ok", look())
     except _Wrong as wrong:
-        return Finding(name, "wrong", wrong.said, wrong.remedy)
+        return Examined(name, "wrong", wrong.said, wrong.remedy)
     except BigPatoError as error:
-        return replace(Finding(name, "wrong", error.message), remedy=error.hint or _REMEDIES.get(type(error), ""))
+        return replace(Examined(name, "wrong", error.message), remedy=error.hint or _REMEDIES.get(type(error), ""))
     except Exception as error:  # it must look at the rest all the same
-        return Finding(name, "wrong", f"bigpato-magic failed to look ({type(error).__name__})", "please report it")
+        return Examined(name, "wrong", f"bigpato-magic failed to look ({type(error).__name__})", "please report it")
 
 
 _REMEDIES: dict[type[BigPatoError], str] = {ConfigurationError: "docs/configuration.md"}

@@ -40,7 +40,7 @@ from bigpato_magic.types import (
     TableId,
     TableKind,
 )
-from bigpato_magic.warehouse.base import DryRun, Progress, QueryOptions, Transfer, WarehouseResult
+from bigpato_magic.warehouse.base import DryRun, OfferedTransfer, Progress, QueryOptions, WarehouseResult
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -202,7 +202,7 @@ class DemoWarehouse:
         self._call("query")
         return self._queries.dry_run(sql, self._context(dataset, parameters, options))
 
-    def transfers(self) -> Mapping[str, Transfer]:
+    def transfers(self) -> Mapping[str, OfferedTransfer]:
         """`read` and `extract`."""
         from bigpato_magic.demo.transfers import Extract, Read, Service
 

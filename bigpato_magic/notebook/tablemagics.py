@@ -223,8 +223,8 @@ class TableMagics(Magics):
         from bigpato_magic.doctor import examine
 
         asked = _read(self.bp_doctor, line)
-        found = self._run(lambda _cancel, _progress: examine(self.client))
-        return cards.lines_card(found.json().splitlines() if asked.json else found.lines())
+        diagnosis = self._run(lambda _cancel, _progress: examine(self.client))
+        return cards.lines_card(diagnosis.json().splitlines() if asked.json else diagnosis.lines())
 
     @command(*VERIFY)
     def bp_verify(self, line: str) -> cards.Card:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from bigpato_magic.errors import BigPatoError, WarehouseUnavailable
 from bigpato_magic.types import RoutineFacts, RoutineId, TableFacts, TableId
-from bigpato_magic.warehouse.base import Transfer
+from bigpato_magic.warehouse.base import OfferedTransfer
 
 
 class ArchiveWarehouse:
@@ -47,7 +47,7 @@ class ArchiveWarehouse:
 
     tables = datasets = partitions = query = dry_run = _refuse
 
-    def transfers(self) -> Mapping[str, Transfer]:
+    def transfers(self) -> Mapping[str, OfferedTransfer]:
         """None: nothing is brought."""
         return {}
 

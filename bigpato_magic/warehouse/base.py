@@ -208,7 +208,7 @@ class Warehouse(Protocol):
     ) -> DryRun:
         """What the statement would read, in bytes, free of charge; arguments and errors as of `query`."""
 
-    def transfers(self) -> Mapping[str, Transfer]:
+    def transfers(self) -> Mapping[str, OfferedTransfer]:
         """The ways to bring a table here, by method name (`read`, `extract`), the preferred one first."""
 
 
@@ -238,13 +238,6 @@ class Transfer(Protocol):
 
     method: str
 
-    def probe(self, facts: TableFacts) -> None:
-        """See that a table could be brought, as far as that shows before anything is read: free.
-
-        Raises:
-            BigPatoError: it could not, and why.
-        """
-
     def fetch(
         self,
         request: TransferRequest,
@@ -264,4 +257,15 @@ class Transfer(Protocol):
         Raises:
             TransferError: it could not be brought.
             Cancelled: `cancel` was set.
+        """
+
+
+class OfferedTransfer(Transfer, Protocol):
+    """One of those that a warehouse offers for any table."""
+
+    def probe(self, facts: TableFacts) -> None:
+        """See that a table could be brought, as far as that shows before anything is read: free.
+
+        Raises:
+            BigPatoError: it could not, and why.
         """

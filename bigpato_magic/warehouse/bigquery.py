@@ -27,9 +27,9 @@ from bigpato_magic.types import (
 from bigpato_magic.warehouse import failures, jobs, schema
 from bigpato_magic.warehouse.base import (
     DryRun,
+    OfferedTransfer,
     Progress,
     QueryOptions,
-    Transfer,
     WarehouseResult,
 )
 from bigpato_magic.warehouse.connection import REQUEST_SECONDS, Connection
@@ -288,9 +288,9 @@ class BigQueryWarehouse:
 
     # ----------------------------------------------------------------------------------- transfers
 
-    def transfers(self) -> Mapping[str, Transfer]:
+    def transfers(self) -> Mapping[str, OfferedTransfer]:
         """`read` (where there is a Storage Read API) and `extract`, the preferred one first."""
-        ways: list[Transfer] = [ReadTransfer(self._connection, max_streams=self._max_streams)]
+        ways: list[OfferedTransfer] = [ReadTransfer(self._connection, max_streams=self._max_streams)]
         ways = ways if self._connection.can_read else []
         ways.append(ExtractTransfer(self._connection, bucket=self._bucket, max_workers=self._max_streams))
         return {way.method: way for way in ways}

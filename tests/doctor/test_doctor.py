@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from bigpato_magic.client import BigPato
-from bigpato_magic.doctor import Diagnosis, Finding, examine
+from bigpato_magic.doctor import Diagnosis, Examined, examine
 from bigpato_magic.warehouse.bigquery import BigQueryWarehouse
 from tests.doubles import resources as r
 from tests.doubles import storage_read
@@ -97,7 +97,7 @@ def test_what_bigquery_refuses_is_said_with_what_to_do(real, server, answer, say
     found = examine(real())
     wrong = finding(found, "BigQuery")
     assert (wrong.state, says in wrong.said, remedy in wrong.remedy) == ("wrong", True, True)
-    assert finding(found, "dataset") == Finding("dataset", "skipped", "without BigQuery nobody can tell")
+    assert finding(found, "dataset") == Examined("dataset", "skipped", "without BigQuery nobody can tell")
     assert not found.well
 
 
@@ -163,13 +163,17 @@ def test_its_report_names_nobody_and_holds_no_secret(real, server):
 
 
 def test_a_finding_that_is_wrong_says_what_to_do_below_it():
-    found = Diagnosis((Finding("a", "ok", "fine"), Finding("b", "wrong", "broken", "mend it"), Finding("c", "skipped", "no")))
+    found = Diagnosis(
+        (Examined("a", "ok", "fine"), Examined("b", "wrong", "broken", "mend it"), Examined("c", "skipped", "no"))
+    )
     assert found.lines() == ["✓ a: fine", "✗ b: broken", "    → mend it", "– c: no", "1 of 3 need you."]
 
 
 def test_the_command_line_tells_its_verdict_by_its_status(tmp_path):
     command = [sys.executable, "-m", "bigpato_magic", "doctor", "--json", "--key", str(tmp_path / "none.json")]
-    done = subprocess.run([*command, "--directory", str(tmp_path / "tier")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, "--directory", str(tmp_path / "tier")], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, json.loads(done.stdout)[0]["name"]) == (1, "versions")
 
 
