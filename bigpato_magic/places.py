@@ -65,16 +65,16 @@ def excerpt(line: str, column: int, width: int = _WIDTH) -> tuple[str, str]:
 
 def _shown(line: str) -> list[str]:
     """Each character as it is printed: tabs as blanks, other control characters as one."""
-    found: list[str] = []
+    characters: list[str] = []
     column = 0
     for character in line:
         if character == "\t":
             text = " " * (_TAB - column % _TAB)
         else:
             text = " " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character
-        found.append(text)
+        characters.append(text)
         column += width_of(text)
-    return found
+    return characters
 
 
 def width_of(text: str) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bigpato_magic import system
 from bigpato_magic.demo.history import PartFile, TableState
 from bigpato_magic.demo.sqltypes import duck_type, size_sql
+from bigpato_magic.pruning import partition_ids
 from bigpato_magic.sql.physical import identifier, text
 from bigpato_magic.types import Column, Kind, Partitioning, PartitionUnit, SqlType
 
@@ -24,12 +25,6 @@ PARTITION_TIME = "_PARTITIONTIME"
 _INGESTION = Column(PARTITION_TIME, SqlType(Kind.TIMESTAMP))
 PSEUDO_COLUMNS = (_INGESTION, Column("_PARTITIONDATE", SqlType(Kind.DATE)))
 _ORPHAN_AGE = 3600.0  # seconds: a file that young may belong to a change that is not finished
-_FORMATS = {
-    PartitionUnit.HOUR: "%Y%m%d%H",
-    PartitionUnit.DAY: "%Y%m%d",
-    PartitionUnit.MONTH: "%Y%m",
-    PartitionUnit.YEAR: "%Y",
-}
 
 
 def stored_columns(columns: Sequence[Column], partitioning: Partitioning | None) -> tuple[Column, ...]:
@@ -148,7 +143,7 @@ def partition_sql(partitioning: Partitioning) -> str:
     """
     column = identifier(partitioning.column or PARTITION_TIME)
     if partitioning.unit is not PartitionUnit.RANGE:
-        return f"coalesce(strftime({column}, {text(_FORMATS[partitioning.unit])}), '__NULL__')"
+        return f"coalesce(strftime({column}, {text(partition_ids.FORMATS[partitioning.unit])}), '__NULL__')"
     start, end, width = partitioning.start, partitioning.end, partitioning.interval
     inside = f"CAST({start} + ({column} - {start}) // {width} * {width} AS VARCHAR)"
     return (

@@ -12,6 +12,14 @@ from bigpato_magic.types.date_parts import DAY_MICROS, MICROS
 
 NULL = "__NULL__"
 UNPARTITIONED = "__UNPARTITIONED__"
+FORMATS = {
+    PartitionUnit.HOUR: "%Y%m%d%H",
+    PartitionUnit.DAY: "%Y%m%d",
+    PartitionUnit.MONTH: "%Y%m",
+    PartitionUnit.YEAR: "%Y",
+}
+"""The id of a partition of time, as `strftime` writes it."""
+_DIGITS = {unit: len(date(2024, 1, 31).strftime(form)) for unit, form in FORMATS.items()}
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -74,6 +82,3 @@ def _micros(partition: str, unit: PartitionUnit) -> tuple[int, int]:
         PartitionUnit.YEAR: date(year, 12, 31).timetuple().tm_yday,
     }[unit]
     return start, start + days * DAY_MICROS - 1
-
-
-_DIGITS = {PartitionUnit.HOUR: 10, PartitionUnit.DAY: 8, PartitionUnit.MONTH: 6, PartitionUnit.YEAR: 4}

@@ -14,7 +14,7 @@ from typing import Any
 from bigpato_magic.resolved import tree
 from bigpato_magic.resolved.digests import FORMAT, digest
 from bigpato_magic.resolved.meaning import UNKNOWN
-from bigpato_magic.resolved.relations import Form, Found, Relations
+from bigpato_magic.resolved.relations import Form, QueryPart, Relations
 from bigpato_magic.resolved.rollup import grouping
 from bigpato_magic.types import AnalyzedQuery, Grouping, Parameter
 
@@ -72,10 +72,10 @@ def canonical(
     try:
         if entries is not None:
             reader.define_entries(entries, scan)
-        found = reader.find(scan)
+        whole = reader.find(scan)
     except RecursionError:
         return None
-    return Canonical(marked(found.form), found.form.names, found.form.order) if found.closed else None
+    return Canonical(marked(whole.form), whole.form.names, whole.form.order) if whole.closed else None
 
 
 def question(query: AnalyzedQuery, parameters: Sequence[Parameter], today: date | None) -> Question | None:
@@ -91,23 +91,23 @@ def question(query: AnalyzedQuery, parameters: Sequence[Parameter], today: date 
         return None
     reader = Relations(parameters, today)
     try:
-        found = reader.find(statement.query)
+        whole = reader.find(statement.query)
     except RecursionError:
         return None
-    columns = tuple(found.form.names.get(o.column.column_id, UNKNOWN) for o in statement.output_column_list)
+    columns = tuple(whole.form.names.get(o.column.column_id, UNKNOWN) for o in statement.output_column_list)
     # Hints of the statement are all that it may say besides.
     plain = not reader.fields(statement, ("output_column_list", "query"))
-    if not (found.closed and plain) or UNKNOWN in columns:
+    if not (whole.closed and plain) or UNKNOWN in columns:
         return None
-    return Question(marked(found.form), columns, found.form.order, _grouping(reader, found))
+    return Question(marked(whole.form), columns, whole.form.order, _grouping(reader, whole))
 
 
-def _grouping(reader: Relations, whole: Found) -> Grouping | None:
+def _grouping(reader: Relations, whole: QueryPart) -> Grouping | None:
     """The groups that the rows of an answer are: those of the first scan in it that means the same rows and groups some."""
     if whole.form.conjuncts:
         return None
-    alike = (place for place, part in enumerate(reader.found) if part.form.digest == whole.form.base)
-    return next((found for place in alike if (found := grouping(reader.found, place)) is not None), None)
+    alike = (place for place, part in enumerate(reader.parts) if part.form.digest == whole.form.base)
+    return next((groups for place in alike if (groups := grouping(reader.parts, place)) is not None), None)
 
 
 def marked(form: Form) -> str:

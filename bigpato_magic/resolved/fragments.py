@@ -17,7 +17,7 @@ from bigpato_magic.resolved import tree
 from bigpato_magic.resolved.canonical import marked
 from bigpato_magic.resolved.chain import hold
 from bigpato_magic.resolved.column_pruning import prune
-from bigpato_magic.resolved.relations import Found, Relations
+from bigpato_magic.resolved.relations import QueryPart, Relations
 from bigpato_magic.resolved.shared import SharedExpressions
 from bigpato_magic.resolved.table_expressions import TableExpressions
 from bigpato_magic.types import AnalyzedQuery, OutputColumn, Parameter, SqlType, TableId, TableRead
@@ -84,8 +84,8 @@ class _Search:
         self.root = self.reader.find(self.statement.query)
         self.entries = TableExpressions(self.statement)
         self.shared = SharedExpressions(self.statement)
-        places = {id(found): place for place, found in enumerate(self.reader.found)}
-        self.bodies = {name: places[id(entry.found)] for name, entry in self.reader.entries.items()}
+        places = {id(part): place for place, part in enumerate(self.reader.parts)}
+        self.bodies = {name: places[id(entry.body)] for name, entry in self.reader.entries.items()}
         self.conditions = _conditions(self.statement)
         self.outputs = {
             number
@@ -110,9 +110,9 @@ class _Search:
     def _below(self, start: int, taken: dict[tuple[str, tuple[str, ...]], FragmentQuery]) -> Iterator[tuple[bool, str]]:
         """Take the fragments of a part; of the rest: whether a missing table is left, and names of table expressions."""
         bodies = set(self.bodies.values()) - {start}
-        place, behind = start, self.reader.found[start].behind
+        place, behind = start, self.reader.parts[start].behind
         while place < behind:
-            part = self.reader.found[place]
+            part = self.reader.parts[place]
             if place in bodies:
                 place = part.behind
                 continue
@@ -128,7 +128,7 @@ class _Search:
                 yield False, part.scan.with_query_name
             place += 1
 
-    def _fragment(self, part: Found) -> FragmentQuery | None:
+    def _fragment(self, part: QueryPart) -> FragmentQuery | None:
         """The part as a query of its own, where it is a fragment."""
         if part is self.root or not part.closed or part.form.order is not None:
             return None
@@ -144,7 +144,7 @@ class _Search:
         scans = [scan, *(self.entries.body(name) for name in self.entries.needed(scan))]
         return {table.table.full_name for one in scans for table in tree.walk(one, ("TableScan",))}
 
-    def _query(self, part: Found) -> FragmentQuery | None:
+    def _query(self, part: QueryPart) -> FragmentQuery | None:
         columns = self._columns(part)
         names = [part.form.names.get(column.column_id) for column in columns]
         if not columns or None in names:
@@ -173,13 +173,13 @@ class _Search:
             if column.column_id in outside
         )
 
-    def _columns(self, part: Found) -> list[Node]:
+    def _columns(self, part: QueryPart) -> list[Node]:
         """The columns that the rest of the query needs, or one for their number; those of one name once."""
         columns = [*tree.get(part.scan, "column_list")]
         used = [column for column in columns if self._used(part, column.column_id)] or columns[:1]
         return list({part.form.names.get(column.column_id): column for column in reversed(used)}.values())
 
-    def _used(self, part: Found, number: int) -> bool:
+    def _used(self, part: QueryPart, number: int) -> bool:
         first, last = self.reader.mentioned.get(number, (part.start, part.end - 1))
         return number in self.outputs or first < part.start or last >= part.end
 

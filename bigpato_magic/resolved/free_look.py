@@ -63,7 +63,7 @@ def _check_table(query: AnalyzedQuery, facts: TableFacts) -> None:
 
 
 @dataclass(slots=True)
-class _Found:
+class _Wanted:
     """What the scans of a query have shown so far, from the top down."""
 
     filters: list[Node] = field(default_factory=list)
@@ -74,19 +74,19 @@ def _look(query: AnalyzedQuery, facts: TableFacts, parameters: Sequence[Paramete
     statement = straightened(query.tree)[0]
     if tree.name(statement) != "QueryStmt" or statement.is_value_table or tree.get(statement, "hint_list"):
         raise NotExact("it is not a plain SELECT")
-    found = _Found()
-    scan = _table_scan(tree.node(statement.query), found, parameters)
+    wanted = _Wanted()
+    scan = _table_scan(tree.node(statement.query), wanted, parameters)
     columns = {c.column_id: _column(facts, c.name) for c in tree.get(scan, "column_list")}
     writer = RestrictionWriter(columns, parameters)
-    restriction = " AND ".join(f"({writer.text(each)})" for each in found.filters)
-    _check_partition_filter(facts, {c.name.lower() for each in found.filters for c in writer.bounded(each)})
+    restriction = " AND ".join(f"({writer.text(each)})" for each in wanted.filters)
+    _check_partition_filter(facts, {c.name.lower() for each in wanted.filters for c in writer.bounded(each)})
     shown = [_shown(columns, output.column.column_id) for output in statement.output_column_list]
     # What is filtered by is read too: whether it may be left out is not documented.
     read = tuple(dict.fromkeys((*shown, *columns.values())))
-    return Look(query, facts, read, tuple(read.index(c) for c in shown), restriction, found.limit)
+    return Look(query, facts, read, tuple(read.index(c) for c in shown), restriction, wanted.limit)
 
 
-def _table_scan(scan: Node, found: _Found, parameters: Sequence[Parameter]) -> Node:
+def _table_scan(scan: Node, wanted: _Wanted, parameters: Sequence[Parameter]) -> Node:
     """The scan of the table, below others that only filter, limit and pass columns on."""
     kind = tree.name(scan)
     if tree.get(scan, "hint_list"):
@@ -95,14 +95,14 @@ def _table_scan(scan: Node, found: _Found, parameters: Sequence[Parameter]) -> N
         if tree.has(scan, "for_system_time_expr") or scan.read_as_row_type:
             raise NotExact("it reads the table as of another time, or as values")
         return scan
-    if kind == "LimitOffsetScan" and not found.filters and not tree.has(scan, "offset"):
+    if kind == "LimitOffsetScan" and not wanted.filters and not tree.has(scan, "offset"):
         limit = _limit(tree.node(scan.limit), parameters)
-        found.limit = limit if found.limit is None else min(limit, found.limit)
+        wanted.limit = limit if wanted.limit is None else min(limit, wanted.limit)
     elif kind == "FilterScan":
-        found.filters.append(tree.node(scan.filter_expr))
+        wanted.filters.append(tree.node(scan.filter_expr))
     elif kind != "ProjectScan" or tree.get(scan, "expr_list"):
         raise NotExact("it computes, orders or joins, and does not only read columns")
-    return _table_scan(tree.node(scan.input_scan), found, parameters)
+    return _table_scan(tree.node(scan.input_scan), wanted, parameters)
 
 
 def _limit(node: Node, parameters: Sequence[Parameter]) -> int:

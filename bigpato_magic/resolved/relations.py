@@ -60,7 +60,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class QueryPart:
     """A scan of a tree, and what it means.
 
     Args:
@@ -70,7 +70,7 @@ class Found:
         closed: it is known, and needs nothing from around it.
         start: the first moment of its own mentions of columns.
         end: the moment behind the last one.
-        behind: the place among all scans found of the first that is not in it.
+        behind: the place among all scans of the first that is not in it.
     """
 
     holder: Node
@@ -86,14 +86,14 @@ class Found:
 class _Entry:
     """A table expression: its form, the numbers of its columns, and among how many alike it is which."""
 
-    found: Found
+    body: QueryPart
     columns: Sequence[int]
     level: int
     place: int
 
 
 class Relations(Expressions):
-    """Reads scans; `found` has all of them, each before those in it.
+    """Reads scans; `parts` has all of them, each before those in it.
 
     Args:
         parameters: with their values.
@@ -104,25 +104,25 @@ class Relations(Expressions):
         super().__init__(parameters, today)
         self.uses: Counter[str] = Counter()
         self.entries: dict[str, _Entry] = {}
-        self.found: list[Found] = []
+        self.parts: list[QueryPart] = []
 
     def scan(self, message: Node) -> Form:
         """The form of a scan, whatever is around it."""
         return self.find(message).form
 
-    def find(self, message: Node) -> Found:
+    def find(self, message: Node) -> QueryPart:
         """Read a scan."""
-        node, place, start = tree.node(message), len(self.found), self.clock
+        node, place, start = tree.node(message), len(self.parts), self.clock
         outer, self.frame = self.frame, Frame()
-        self.found.append(None)  # type: ignore[arg-type] # those inside come behind it
+        self.parts.append(None)  # type: ignore[arg-type] # those inside come behind it
         with self.seeing({}):
             form = _READERS.get(tree.name(node), _unknown)(self, node)
         frame = self.frame
         closed = frame.known and frame.lowest >= self.level and not frame.recursive
-        self.found[place] = Found(message, node, form, closed, start, self.clock, len(self.found))
+        self.parts[place] = QueryPart(message, node, form, closed, start, self.clock, len(self.parts))
         self.frame = outer
         outer.add(frame)
-        return self.found[place]
+        return self.parts[place]
 
     def define_entries(self, scan: Node, *users: Node) -> None:
         """Read the table expressions of a WITH.
@@ -135,10 +135,10 @@ class Relations(Expressions):
         # Names are unique in a statement, so those of a WITH inside may be counted again: then they are the same.
         self.uses.update(Counter(r.with_query_name for r in references) - self.uses)
         for entry in scan.with_entry_list:
-            found = self.find(entry.with_subquery)
-            columns = [column.column_id for column in tree.get(found.scan, "column_list")]
-            place = sum(other.found.form.token == found.form.token for other in self.entries.values())
-            self.entries[entry.with_query_name] = _Entry(found, columns, self.level, place)
+            body = self.find(entry.with_subquery)
+            columns = [column.column_id for column in tree.get(body.scan, "column_list")]
+            place = sum(other.body.form.token == body.form.token for other in self.entries.values())
+            self.entries[entry.with_query_name] = _Entry(body, columns, self.level, place)
 
     def over(self, node: Node, rows: Form, handled: Sequence[str], more: Sequence[str] = ()) -> Form:
         """The same rows under a scan that may leave some out; whatever else the scan says makes it another relation.
@@ -343,8 +343,8 @@ def _with_reference(r: Relations, node: Node) -> Form:
     entry = r.entries.get(node.with_query_name)
     if entry is None:
         return _unknown(r, node)
-    r.frame.known = r.frame.known and entry.found.closed
-    rows = entry.found.form
+    r.frame.known = r.frame.known and entry.body.closed
+    rows = entry.body.form
     columns = {c.column_id: number for c, number in zip(tree.get(node, "column_list"), entry.columns, strict=True)}
     r.aliases.update(columns)
     # Those that do not go on stay known: another column must not be called as one of them (`fresh`).

@@ -11,7 +11,7 @@ from typing import Any
 
 from bigpato_magic.resolved import tree
 from bigpato_magic.resolved.chain import hold, over
-from bigpato_magic.resolved.relations import Form, Found
+from bigpato_magic.resolved.relations import Form, QueryPart
 from bigpato_magic.types import Kind
 
 Node = Any
@@ -46,7 +46,7 @@ _WIDER = frozenset({Kind.FLOAT64, Kind.NUMERIC, Kind.BIGNUMERIC})
 """Types that have every INT64, exact or rounded."""
 
 
-def weaker(part: Found) -> Iterator[tuple[Form, list[Node]]]:
+def weaker(part: QueryPart) -> Iterator[tuple[Form, list[Node]]]:
     """Relations that a filtered one is some rows of, and the conjuncts that tell which: the fewest conjuncts first.
 
     All of a filter are not left to it: then its input is kept, and is a part of its own.
@@ -64,7 +64,7 @@ def weaker(part: Found) -> Iterator[tuple[Form, list[Node]]]:
             yield part.form.without(name for name, _ in rest), [node for _, node in rest]
 
 
-def filtered(part: Found, rows: Node, conjuncts: list[Node]) -> Node:
+def filtered(part: QueryPart, rows: Node, conjuncts: list[Node]) -> Node:
     """A part of which some conjuncts are asked of other rows.
 
     Args:

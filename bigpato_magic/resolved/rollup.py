@@ -17,7 +17,7 @@ from bigpato_magic.resolved.building import Numbers, refer, table_scan
 from bigpato_magic.resolved.chain import copied, hold
 from bigpato_magic.resolved.digests import FORMAT, digest
 from bigpato_magic.resolved.meaning import UNKNOWN
-from bigpato_magic.resolved.relations import Found
+from bigpato_magic.resolved.relations import QueryPart
 from bigpato_magic.types import Column, Grouping, Kind, TableCopy
 
 Node = Any
@@ -39,18 +39,18 @@ _AGAIN: Mapping[str, frozenset[Kind]] = {
 """Aggregates that are made of those of smaller groups, and the types that they may have."""
 
 
-def grouping(found: Sequence[Found], place: int) -> Grouping | None:
+def grouping(parts: Sequence[QueryPart], place: int) -> Grouping | None:
     """The groups that a scan makes of its input; None where it makes none, or grouping sets, or is not known.
 
     Args:
-        found: scans, each before those in it.
+        parts: of a query, each before those in it.
         place: of the scan.
     """
-    part = found[place]
+    part = parts[place]
     if tree.name(part.scan) != "AggregateScan" or not part.closed or not _plain(part.scan.parent):
         return None
     keys = (part.form.names.get(item.column.column_id, UNKNOWN) for item in part.scan.parent.group_by_list)
-    return Grouping(digest(FORMAT, "grouped", found[place + 1].form.token), tuple(sorted(keys)))
+    return Grouping(digest(FORMAT, "grouped", parts[place + 1].form.token), tuple(sorted(keys)))
 
 
 def _plain(aggregates: Node) -> bool:
@@ -93,7 +93,7 @@ class RollUp:
         return new
 
 
-def rolled_up(part: Found, asked: Grouping, copy: TableCopy, stored: Stored) -> RollUp | None:
+def rolled_up(part: QueryPart, asked: Grouping, copy: TableCopy, stored: Stored) -> RollUp | None:
     """How a scan's groups are made of a kept relation's; None where they are not.
 
     Args:

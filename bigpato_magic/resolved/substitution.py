@@ -19,7 +19,7 @@ from bigpato_magic.resolved.building import Numbers, table_scan
 from bigpato_magic.resolved.canonical import marked
 from bigpato_magic.resolved.chain import copied, drop_unused, hold
 from bigpato_magic.resolved.column_pruning import prune
-from bigpato_magic.resolved.relations import Found, Relations
+from bigpato_magic.resolved.relations import QueryPart, Relations
 from bigpato_magic.resolved.residual import filtered, weaker
 from bigpato_magic.resolved.rollup import grouping, rolled_up
 from bigpato_magic.resolved.shared import SharedExpressions
@@ -91,10 +91,10 @@ class _Parts:
 
     def replace(self) -> bool:
         """Put tables in the places of what is kept; whether there was any."""
-        place, found, before = 0, self.reader.found, len(self.numbers)
+        place, parts, before = 0, self.reader.parts, len(self.numbers)
         expressions = []
-        while place < len(found):
-            part = found[place]
+        while place < len(parts):
+            part = parts[place]
             scan = next(self._instead(place), None)
             if scan is None and tree.name(part.scan) == "WithScan":
                 expressions.append(part)
@@ -107,8 +107,8 @@ class _Parts:
 
     def _instead(self, place: int) -> Iterator[Node]:
         """Scans that give what a part gives, of kept relations: the same rows, more of them, or smaller groups."""
-        part = self.reader.found[place]
-        inside = self.reader.found[place : part.behind]
+        part = self.reader.parts[place]
+        inside = self.reader.parts[place : part.behind]
         if not part.closed or not any(tree.name(one.scan) in ("TableScan", "WithRefScan") for one in inside):
             return
         if not self.shared.alone(part.scan):
@@ -117,7 +117,7 @@ class _Parts:
         yield from self._filtered(part)
         yield from self._rolled_up(place)
 
-    def _equal(self, part: Found) -> Iterator[Node]:
+    def _equal(self, part: QueryPart) -> Iterator[Node]:
         if part is not self.root and (part.form.order is not None or tree.name(part.scan) == "OrderByScan"):
             return
         for copy in self.kept.get(marked(part.form), ()):
@@ -126,7 +126,7 @@ class _Parts:
             if stored is not None:
                 yield self._scan(part, part.scan, copy, stored)
 
-    def _filtered(self, part: Found) -> Iterator[Node]:
+    def _filtered(self, part: QueryPart) -> Iterator[Node]:
         """Of a relation of which fewer conjuncts are true, with the others asked of it."""
         for form, conjuncts in weaker(part):
             rows = tree.node(part.scan.input_scan)
@@ -138,7 +138,7 @@ class _Parts:
 
     def _rolled_up(self, place: int) -> Iterator[Node]:
         """Of a relation of smaller groups."""
-        part, asked = self.reader.found[place], grouping(self.reader.found, place)
+        part, asked = self.reader.parts[place], grouping(self.reader.parts, place)
         for copy in self.groups.get(asked.rows, ()) if asked else ():
             columns = _by_name(copy)
 
@@ -149,11 +149,11 @@ class _Parts:
             if roll_up is not None:
                 yield roll_up.built(part.holder, self.numbers)
 
-    def _scan(self, part: Found, rows: Node, copy: TableCopy, stored: Stored) -> Node:
+    def _scan(self, part: QueryPart, rows: Node, copy: TableCopy, stored: Stored) -> Node:
         columns = tree.get(rows, "column_list")
         return table_scan(part.holder, copy, columns, stored, self.numbers.of_table(copy))
 
-    def _stored(self, part: Found, rows: Node, copy: TableCopy, asked: Collection[int] = ()) -> Stored | None:
+    def _stored(self, part: QueryPart, rows: Node, copy: TableCopy, asked: Collection[int] = ()) -> Stored | None:
         """The stored columns of what is used of some rows; None where one is not stored.
 
         Args:
@@ -174,10 +174,10 @@ class _Parts:
                 stored[number] = same
         return stored
 
-    def _used(self, part: Found, number: int) -> bool:
+    def _used(self, part: QueryPart, number: int) -> bool:
         return number in self.outputs or self._used_inside(part, number)
 
-    def _used_inside(self, part: Found, number: int) -> bool:
+    def _used_inside(self, part: QueryPart, number: int) -> bool:
         """Whether anything but the answer's list of columns needs a column above a part, or beside it."""
         first, last = self.reader.mentioned.get(number, (part.start, part.end - 1))
         return first < part.start or last >= part.end
@@ -208,7 +208,7 @@ def _same(column: Node, held: Column, *, plain: bool = True) -> bool:
     return not plain or not any(map(kind.has, _OTHERWISE_IN_RESULTS))
 
 
-def _tidy(part: Found) -> None:
+def _tidy(part: QueryPart) -> None:
     """Take table expressions that are used no more away, and a WITH that has none."""
     scan = tree.node(part.holder)
     drop_unused(scan)

@@ -70,8 +70,8 @@ class QueryAccess:
     def versions(self, tables: Iterable[TableId]) -> Mapping[TableId, tuple[TableCopy, ...]]:
         """All copies of each of these tables that has any, the newest first. None in an unusable tier."""
         opened = self.lifecycle.usable()
-        found = {} if opened is None else {table: opened.catalog.versions(table) for table in tables}
-        return {table: copies for table, copies in found.items() if copies}
+        versions = {} if opened is None else {table: opened.catalog.versions(table) for table in tables}
+        return {table: copies for table, copies in versions.items() if copies}
 
     def kept(self, tables: Iterable[TableId]) -> tuple[TableCopy, ...]:
         """The kept relations that rest on these tables and no others; the newest of each. Cheap."""

@@ -15,7 +15,7 @@ from bigpato_magic.googlesql.source import SourceText
 from bigpato_magic.resolved import tree
 from bigpato_magic.resolved.canonical import marked
 from bigpato_magic.resolved.chain import copied, hold, with_entries
-from bigpato_magic.resolved.relations import Found, Relations
+from bigpato_magic.resolved.relations import QueryPart, Relations
 from bigpato_magic.types import (
     AnalyzedQuery,
     Column,
@@ -35,14 +35,14 @@ from tests.faithfulness.world import World
 NOT_STORED = (Kind.INTERVAL, Kind.RANGE)
 
 
-def parts(query: AnalyzedQuery, parameters: list[Parameter]) -> list[Found]:
+def parts(query: AnalyzedQuery, parameters: list[Parameter]) -> list[QueryPart]:
     """The scans of a query that read a table and can be kept, the largest first."""
     reader = Relations(parameters, None)
     reader.find(tree.node(query.tree).query)
-    return [part for part in reader.found if part.closed and any(tree.walk(part.scan, ("TableScan", "WithRefScan")))]
+    return [part for part in reader.parts if part.closed and any(tree.walk(part.scan, ("TableScan", "WithRefScan")))]
 
 
-def rows_of(query: AnalyzedQuery, part: Found, world: World) -> Any:
+def rows_of(query: AnalyzedQuery, part: QueryPart, world: World) -> Any:
     """What a part gives, as a result: each column of its list as `c<place>`; None where it has no text or no answer."""
     statement = type(tree.node(query.tree))()
     whole = tree.node(tree.node(query.tree).query)
@@ -81,7 +81,7 @@ def _columns(entry: Any, world: World) -> list[Any]:
 
 
 @contextmanager
-def kept(query: AnalyzedQuery, part: Found, world: World, name: str) -> Iterator[TableCopy | None]:
+def kept(query: AnalyzedQuery, part: QueryPart, world: World, name: str) -> Iterator[TableCopy | None]:
     """A part as the tier would hold it, or None where it would not."""
     rows = rows_of(query, part, world) if tree.get(part.scan, "column_list") else None
     types = [tree.type_of(column) for column in tree.get(part.scan, "column_list")]

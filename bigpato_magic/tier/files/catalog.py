@@ -55,8 +55,8 @@ class Catalog:
         if tables is None:
             return tuple(self._kept.values())
         over, among = self._kept_over, frozenset(tables)
-        found = (copy for table in among for copy in over.get(table, ()))
-        return tuple(copy for copy in found if all(basis.table in among for basis in copy.bases))
+        relations = (copy for table in among for copy in over.get(table, ()))
+        return tuple(copy for copy in relations if all(basis.table in among for basis in copy.bases))
 
     def all(self) -> tuple[TableCopy, ...]:
         """Every published copy and kept relation, older ones too."""

@@ -123,15 +123,15 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
     A stale one comes before an unknown one; of answers that nobody could verify, the longest unverified is told.
     """
-    found = tuple(verdicts)
+    all_of_them = tuple(verdicts)
     for freshness in (Freshness.STALE, Freshness.UNKNOWN):
-        for verdict in found:
+        for verdict in all_of_them:
             if verdict[0] is freshness:
                 return verdict
-    if not found:
+    if not all_of_them:
         return Freshness.UNKNOWN, Reason("unchecked", "it is not known what the answer rests on")
     # Instants in a sentence sort as texts do.
-    unverified = [reason for _, reason in found if reason is not None]
+    unverified = [reason for _, reason in all_of_them if reason is not None]
     return Freshness.FRESH, min(unverified, key=lambda reason: reason.message, default=None)
 
 

@@ -116,8 +116,8 @@ def _named_well(type_: SqlType) -> bool:
 
 def _unfit(basis: Basis) -> str | None:
     """What keeps an answer from resting on a table as it was: the verdict on that state by its own facts."""
-    found, reason = verdict.of_now(basis)
-    return None if found is Freshness.FRESH else str(reason)
+    freshness, reason = verdict.of_now(basis)
+    return None if freshness is Freshness.FRESH else str(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +177,15 @@ class RelationMaker:
             AnswerNotKept: there is none.
         """
         wanted = kept_relation(answer, self.store.principal)
-        found = [copy for copy in self.catalog.kept() if _covers(copy, wanted) and _as_new(copy, wanted)]
-        if not found:
+        there = [copy for copy in self.catalog.kept() if _covers(copy, wanted) and _as_new(copy, wanted)]
+        if not there:
             raise AnswerNotKept("what was kept of it has gone again")
-        return max(found, key=lambda copy: copy.as_of)
+        return max(there, key=lambda copy: copy.as_of)
 
     def _prove(self, copy: TableCopy) -> None:
         """BigQuery is asked again, now that the job has ended: what was before and is after, was meanwhile."""
-        found, reason = self.facts.check([copy], 0, offline=False)[copy.table]
-        if found is not Freshness.FRESH:
+        freshness, reason = self.facts.check([copy], 0, offline=False)[copy.table]
+        if freshness is not Freshness.FRESH:
             raise AnswerNotKept(str(reason))
 
     def _is_there(self, copy: TableCopy) -> bool:

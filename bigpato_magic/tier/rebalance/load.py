@@ -17,6 +17,7 @@ from bigpato_magic import system
 from bigpato_magic.errors import BigPatoError, Cancelled, TransferError, WarehouseUnavailable
 from bigpato_magic.local.duck import LocalEngine
 from bigpato_magic.local.write import RowSource, Written
+from bigpato_magic.pruning import partition_ids
 from bigpato_magic.sql.physical import identifier, text
 from bigpato_magic.status import Cancel
 from bigpato_magic.tier.files import disk
@@ -38,12 +39,6 @@ from bigpato_magic.warehouse.base import Fetched, Transfer, Warehouse
 
 Report = Callable[[TransferEvent], None]
 
-_FORMATS = {
-    PartitionUnit.HOUR: "%Y%m%d%H",
-    PartitionUnit.DAY: "%Y%m%d",
-    PartitionUnit.MONTH: "%Y%m",
-    PartitionUnit.YEAR: "%Y",
-}
 _ATTEMPTS = 3
 _PAUSE = 1.0
 
@@ -215,7 +210,7 @@ def partition_id(partitioning: Partitioning | None, columns: Sequence[Column]) -
         )
     # Rows in the streaming buffer have no ingestion time yet.
     none = "__NULL__" if partitioning.column else "__UNPARTITIONED__"
-    return f"coalesce(strftime(CAST({column} AS TIMESTAMP), {text(_FORMATS[partitioning.unit])}), {text(none)})"
+    return f"coalesce(strftime(CAST({column} AS TIMESTAMP), {text(partition_ids.FORMATS[partitioning.unit])}), {text(none)})"
 
 
 def partition_column(partitioning: Partitioning) -> str:
