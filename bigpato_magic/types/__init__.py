@@ -14,32 +14,34 @@ from bigpato_magic.types.copies import (
     QuerySource,
     TableCopy,
 )
-from bigpato_magic.types.plans import Demotion, Plan, Promotion, Refresh, RefreshKind, Refusal, TableUsage
-from bigpato_magic.types.queries import (
-    MOMENT,
-    AnalyzedQuery,
-    Compiled,
+from bigpato_magic.types.decisions import (
     Decision,
     Fragment,
-    LocalTable,
     Look,
-    OutputColumn,
-    Parameter,
-    QueryResult,
-    Reason,
-    Refused,
-    Route,
     RunHybrid,
     RunInEvaluator,
     RunLocal,
     RunOnBigQuery,
     RunRead,
     RunSplit,
+)
+from bigpato_magic.types.plans import Demotion, Plan, Promotion, Refresh, RefreshKind, Refusal, TableUsage
+from bigpato_magic.types.queries import (
+    MOMENT,
+    AnalyzedQuery,
+    Compiled,
+    LocalTable,
+    OutputColumn,
+    Parameter,
+    Reason,
+    Refused,
+    Route,
     Split,
     TableRead,
     UpperPart,
     held_name,
 )
+from bigpato_magic.types.results import QueryResult
 from bigpato_magic.types.routines import RoutineFacts, RoutineId
 from bigpato_magic.types.sql import FIXED_BYTES, Kind, SqlType, StructField, array_of, struct_of
 from bigpato_magic.types.tables import (
