@@ -124,6 +124,15 @@ DIGITS = (
     "999.",
     "$0.99",
     "99,0,9.09",
+    "FM9,990.00",
+    "s$9G999D99",
+    "B99.9MI",
+    "FMC9999PR",
+    "0XXXXXX",
+    "FMxxxxS",
+    "9.99EEEE",
+    "s0EEEE",
+    "99V99",
 )
 NUMBERS = ("0", "5", "-5", "12", "-123", "1234", "-99999", "NULL")
 HALVES = ("0.5", "-0.5", "1.5", "2.5", "1234.565", "0.005", "-0.004", "99.995", "999.99", "9.95", "0.125", "2.675")
@@ -140,7 +149,7 @@ SHAPED = {
         "5e-324",
     ),
 }
-ENCODINGS = ("hex", "BASE16", "base64", "utf8", "UTF-8")
+ENCODINGS = ("hex", "BASE16", "base64", "utf8", "UTF-8", "ascii")
 CAST = {
     **{
         f"cast_format({kind} AS STRING)": (
@@ -153,7 +162,9 @@ CAST = {
         f"{cast}(a AS BYTES FORMAT '{form}')" for form in ENCODINGS for cast in ("CAST", "SAFE_CAST")
     ),
     "cast_format(BYTES AS STRING)": tuple(
-        f"CAST(a AS STRING FORMAT '{form}')" for form in ("hex", "BASE16", "base64", "base2")
+        f"{cast}(a AS STRING FORMAT '{form}')"
+        for form in ("hex", "BASE16", "base64", "base2", "utf8", "UTF-8", "Ascii")
+        for cast in ("CAST", "SAFE_CAST")
     ),
 }
 CAST_VALUES: Values = {
@@ -161,7 +172,7 @@ CAST_VALUES: Values = {
     "cast_format(STRING AS BYTES)": {
         "a": ("'ff00'", "'fFf'", "'zz'", "'YQ=='", "'Y Q'", "'YQ=+'", "'é'", "''", "NULL"),
     },
-    "cast_format(BYTES AS STRING)": {"a": ("b''", "b'abc'", "b'\\xff\\x00'")},
+    "cast_format(BYTES AS STRING)": {"a": ("b''", "b'abc'", "b'\\xff\\x00'", "b'\\xc3\\xa9'", "NULL")},
 }
 
 # ------------------------------------------------------------------------------------------------------------- NET

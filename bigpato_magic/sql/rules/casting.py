@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from bigpato_magic.sql.expr import ASCII
+from bigpato_magic.sql.expr import ASCII, Facts
 from bigpato_magic.sql.physical import text
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
 from bigpato_magic.sql.rules.formats import DATES, KINDS, MARKED, TIMES, ZONES, join
@@ -158,7 +158,22 @@ def _from_text(kind: str) -> Template:
 
 
 _ENCODED = {"HEX": "lower(hex({a}))", "BASE16": "lower(hex({a}))", "BASE64": "to_base64({a})"}
-_ENCODED |= {"BASE2": "bp_to_base2({a})"}
+_ENCODED |= {
+    "BASE2": "bp_to_base2({a})",
+    "ASCII": "bp_ascii_text({a}, {safe})",
+    "UTF8": "decode({a})",
+    "UTF-8": "decode({a})",
+}
+MACROS = {
+    "bp_ascii_text(b, safe)": "CASE WHEN length(TRY(decode(b))) = octet_length(b) THEN TRY(decode(b)) "
+    "WHEN b IS NOT NULL AND NOT safe THEN error('not ASCII') END",
+    "bp_ascii_bytes(s, safe)": "CASE WHEN length(s) = strlen(s) THEN encode(s) "
+    "WHEN s IS NOT NULL AND NOT safe THEN error('not ASCII') END",
+}
+
+
+def _of_bytes(call: Call) -> Facts:
+    return Facts() if call.args[1].literal and str(call.args[1].value).upper().startswith("UTF") else ASCII
 
 
 def _bytes_to_text(call: Call) -> str:
@@ -167,11 +182,12 @@ def _bytes_to_text(call: Call) -> str:
     form = call.constant(1)
     if not form.isascii() or form.upper() not in _ENCODED:
         call.refuse(f"CAST(BYTES AS STRING FORMAT {form!r})")
-    return _ENCODED[form.upper()].replace("{a}", call.sql(0))
+    return _filled(call, _ENCODED[form.upper()])
 
 
 _DECODED = dict.fromkeys(("HEX", "BASE16"), "bp_from_hex({a}, {safe})")
 _DECODED |= {"BASE64": "bp_from_base64({a}, {safe})", "UTF8": "encode({a})", "UTF-8": "encode({a})"}
+_DECODED |= {"ASCII": "bp_ascii_bytes({a}, {safe})"}
 
 
 def _text_to_bytes(call: Call) -> str:
@@ -180,7 +196,15 @@ def _text_to_bytes(call: Call) -> str:
     form = call.constant(1)
     if not form.isascii() or form.upper() not in _DECODED:
         call.refuse(f"CAST(STRING AS BYTES FORMAT {form!r})")
-    return _DECODED[form.upper()].replace("{a}", call.sql(0)).replace("{safe}", str(call.safe).lower())
+    return _filled(call, _DECODED[form.upper()])
+
+
+def _filled(call: Call, template: str) -> str:
+    """The text; what of it is not a function of ours is NULL in a SAFE cast where it raises."""
+    ours = template.replace("{safe}", str(call.safe).lower())
+    if call.safe and ours == template:
+        return call.attempt(template)
+    return call.once(lambda bound: bound.fill(ours))
 
 
 RULES = (
@@ -193,5 +217,5 @@ RULES = (
         safe=_text_to_bytes,
         source=DOCS + "format-elements#format_string_as_bytes",
     ),
-    Rule("cast_format", "BYTES AS STRING", _bytes_to_text, safe=_bytes_to_text, facts=ASCII),
+    Rule("cast_format", "BYTES AS STRING", _bytes_to_text, safe=_bytes_to_text, facts=_of_bytes),
 )

@@ -45,9 +45,9 @@ MACROS = {
     "THEN rtrim(rtrim(CAST(n AS VARCHAR), '0'), '.') ELSE CAST(n AS VARCHAR) END",
     "bp_json_numeric(n)": f"CASE WHEN n = trunc(n) AND n BETWEEN -{WIDE} AND {WIDE} THEN bp_numeric_text(n) "
     "ELSE '\"' || bp_numeric_text(n) || '\"' END",
-    # Fifteen significant digits are surely the same number as a double.
+    # Of more digits not all have been compared with what BigQuery makes of them.
     "bp_json_number(n)": "CASE WHEN n IS NULL THEN NULL WHEN length(regexp_replace(bp_numeric_text(n), '[-.]', '', 'g')) <= 15 "
-    "THEN CASE WHEN n = trunc(n) THEN bp_numeric_text(n) ELSE bp_json_double(CAST(bp_numeric_text(n) AS DOUBLE)) END "
+    "THEN CASE WHEN n = trunc(n) THEN bp_numeric_text(n) ELSE bp_json_exact(bp_numeric_text(n)) END "
     "ELSE error('route: a NUMERIC of more than fifteen digits as JSON') END",
 }
 
@@ -274,6 +274,7 @@ UDFS = (
     ),
     *(Udf(f"bp_lax_{n}", ("VARCHAR",), t) for n, t in _ACCESSED.items()),
     Udf("bp_json_double", ("DOUBLE",), "VARCHAR"),
+    Udf("bp_json_exact", ("VARCHAR",), "VARCHAR"),
     Udf("bp_json_keys", ("VARCHAR", "BIGINT", "VARCHAR", "BOOLEAN"), "VARCHAR[]"),
     Udf("bp_json_pretty", ("VARCHAR",), "VARCHAR"),
     Udf("bp_json_object", ("VARCHAR[]", "VARCHAR[]", "BOOLEAN"), "VARCHAR"),

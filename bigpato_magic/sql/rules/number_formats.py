@@ -1,4 +1,4 @@
-"""CAST of numbers AS STRING FORMAT with digits, groups, a point and `$`; other elements go to BigQuery."""
+"""CAST of numbers AS STRING FORMAT with pictures of digits; formats that BigQuery may refuse go to it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ UDFS = tuple(
 def _formatted(call: Call) -> str:
     from bigpato_magic.sql.udfs import number_formats
 
-    if call.args[1].is_null or call.args[0].is_null:
-        return call.refuse("CAST with FORMAT of NULL")
+    if any(arg.is_null for arg in call.args) and not any(arg.can_throw for arg in call.args):
+        return "CAST(NULL AS VARCHAR)"
     form = call.constant(1)
-    if number_formats.parts(form) is None:
+    if number_formats.picture(form) is None:
         call.refuse(f"the format {form!r} for a number")
     return f"bp_shaped_{call.args[0].key.lower()}({call.sql(0)}, {text(form)})"
 

@@ -6,6 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -13,11 +14,14 @@ from typing import Any
 import pyarrow as pa
 
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
+from bigpato_magic.sql.udfs.json_doubles import digits_of
 from bigpato_magic.sql.udfs.json_texts import SURROGATE
 
 UINT64 = range(-(2**63), 2**64)
 EXACT_DIGITS = 15
-"""A double whose shortest decimal form has no more digits is printed alike by every correct algorithm."""
+"""Digits that a double is printed with before an exponent is."""
+LONGEST = 1000
+"""A number of more letters may be too long for BigQuery."""
 
 
 def _normal_number(text: str) -> float:
@@ -28,11 +32,16 @@ def _normal_number(text: str) -> float:
 
 
 class _Exact(float):
-    """A double, checked to be what was written."""
+    """A double, checked to be what was written: what is printed of it, which is not so of 67.174118.
+
+    https://github.com/airbytehq/airbyte/pull/29590 has BigQuery's error for that.
+    """
 
     def __new__(cls, text: str) -> _Exact:
         value = _normal_number(text)
-        if Decimal(text) != Decimal(repr(value)):
+        if len(text) > LONGEST:
+            raise Unsure("a number of so many digits in a JSON text")
+        if Decimal(text) != Decimal(print_double(value)):
             raise InvalidValue(f"{text} cannot round-trip")
         return super().__new__(cls, value)
 
@@ -91,13 +100,19 @@ def print_json(value: Any) -> str:
 
 def print_double(value: float) -> str:
     """A number of the JSON type that is no integer: `100.0`, `1e+15`, `1e-07`."""
-    sign, digits, exponent = Decimal(repr(float(value))).as_tuple()
-    text = "".join(map(str, digits)).rstrip("0") or "0"
-    if len(text) > EXACT_DIGITS:
-        raise Unsure("a number of more than fifteen digits")
-    assert isinstance(exponent, int)  # noqa: S101 - it is finite
-    point = len(digits) + exponent
-    return "-" * sign + ("0.0" if text == "0" else _placed(text, point))
+    sign = "-" if math.copysign(1, value) < 0 else ""
+    if value == 0:
+        return sign + "0.0"
+    digits, exponent = digits_of(abs(value))
+    return sign + _placed(digits, len(digits) + exponent)
+
+
+def exact_number(text: str) -> str:
+    """A NUMERIC as a value of the JSON type; one that is printed otherwise is an error of BigQuery's."""
+    printed = print_double(float(text))
+    if Decimal(printed) != Decimal(text):
+        raise Unsure("a NUMERIC that is no number of the JSON type")
+    return printed
 
 
 def _placed(digits: str, point: int) -> str:
@@ -119,4 +134,5 @@ def json_type(text: str) -> str:
 
 bp_parse_json = strict(guarded(parse_json), pa.string())
 bp_json_double = strict(print_double, pa.string())
+bp_json_exact = strict(exact_number, pa.string())
 bp_json_type = strict(json_type, pa.string())
