@@ -6,6 +6,7 @@ import errno
 import json
 import stat
 import zipfile
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -203,6 +204,9 @@ def renamed_to(name):
         index_with(copies=["{}"]),
         index_with(parts=None),
         index_with(as_of="yesterday"),
+        index_with(as_of="0001-01-01T00:00:00+14:00"),
+        index_with(copies=["[" * 100_000]),
+        lambda entries: [(n, "[" * 100_000 if n == files.INDEX else c) for n, c in entries],
     ],
 )
 def test_what_is_not_what_was_put_in_is_refused(made, tmp_path, change):
@@ -240,3 +244,16 @@ def test_a_cut_file_and_a_text_are_no_archive(made, tmp_path):
     for path in (cut, tmp_path / "missing", tmp_path):
         with pytest.raises(ConfigurationError):
             BigPato.open_archive(path, directory=tmp_path / "opened")
+
+
+def test_whatever_bit_of_its_directory_is_another_it_is_no_archive_or_the_same(made, tmp_path):
+    """Python's own modules raise EOFError, RuntimeError (for what is called encrypted) and zlib.error then."""
+    content, other, copies = made.path.read_bytes(), tmp_path / "flipped", files.read(made.path).copies
+    directory = content.rindex(files.INDEX.encode(), 0, content.rindex(files.INDEX.encode()))
+    begin = content.index(b"PK\x01\x02", directory)
+    for place in range(begin * 8, len(content) * 8, 7):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        other.write_bytes(flipped)
+        with suppress(ConfigurationError):
+            assert files.read(other).copies == copies

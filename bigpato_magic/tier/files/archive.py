@@ -12,6 +12,7 @@ import os
 import re
 import uuid
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,11 +30,23 @@ INDEX = "index.json"
 _FORMAT = "bigpato-magic archive 1"
 _CHUNK = 8 << 20
 _LARGEST_INDEX = 64 << 20
+_YEARS = 2000, 9000
+"""Before the first there was no BigQuery; near the last there are dates that no calendar has."""
 _PART = re.compile(r"[0-9a-f]{8,64}\.duckdb")
 _COPY = re.compile(r"[0-9a-f]{8,64}")
 _NOBODY = "archive"
 # What reading a file raises that is cut, forged, encrypted (RuntimeError), or nests too deep (RecursionError is one).
-_DAMAGES = (zipfile.BadZipFile, AttributeError, EOFError, KeyError, OverflowError, RuntimeError, TypeError, ValueError)
+_DAMAGES = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +174,8 @@ def read(path: Path) -> Archive:
 
 def _check(archive: Archive, bundle: zipfile.ZipFile) -> None:
     """See that the file has what its index says and nothing else, by names that can be nothing but names."""
-    if archive.as_of.tzinfo is None:
-        raise ValueError("its instant has no zone")
+    if archive.as_of.tzinfo is None or not _YEARS[0] < archive.as_of.year < _YEARS[1]:
+        raise ValueError("its instant is none")
     names = [info.filename for info in bundle.infolist()]
     if sorted(names) != sorted([INDEX, *archive.digests]):
         raise ValueError("its files are not those of its index")
