@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import stat
 import zipfile
@@ -257,3 +258,35 @@ def test_whatever_bit_of_its_directory_is_another_it_is_no_archive_or_the_same(m
         other.write_bytes(flipped)
         with suppress(ConfigurationError):
             assert files.read(other).copies == copies
+
+
+def manifest_with(place, value):
+    """A manifest of another hand, with its digest."""
+
+    def change(entries):
+        return [(n, with_copies(json.loads(c)) if n == files.INDEX else c) for n, c in entries]
+
+    def with_copies(index):
+        return json.dumps(index | {"copies": [signed(json.loads(text)["copy"]) for text in index["copies"]]})
+
+    def signed(copy):
+        *folders, last = place
+        inner = copy
+        for name in folders:
+            inner = inner[name]
+        inner[last] = value
+        return json.dumps(
+            {"copy": copy, "sha256": hashlib.sha256(json.dumps(copy, sort_keys=True).encode()).hexdigest()}
+        )
+
+    return change
+
+
+@pytest.mark.parametrize("value", [None, "x", -1.5])
+@pytest.mark.parametrize(
+    "place",
+    [("holding",), ("as_of",), ("parts", 0, "rows"), ("facts", "columns"), ("facts", "version", "rows"), ("stats",)],
+)
+def test_a_manifest_of_other_types_is_none(made, tmp_path, place, value):
+    with pytest.raises(ConfigurationError, match="is damaged, or no archive"):
+        files.read(rewritten(made.path, manifest_with(place, value)))

@@ -76,11 +76,17 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(value: Any, wanted: Any) -> Any:
-    """The value that an annotation of `bigpato_magic.types` describes."""
-    if value is None or wanted is Any:
+    """The value that an annotation of `bigpato_magic.types` describes.
+
+    Raises:
+        TypeError: it is of another type.
+    """
+    if wanted is Any:
         return value
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
         return _typed(value, next(a for a in arguments if a is not type(None)))
     if origin is not None:
         return _collection(value, origin, arguments)
@@ -88,7 +94,11 @@ def _typed(value: Any, wanted: Any) -> Any:
         return _dataclass(value, wanted)
     if wanted is datetime:
         return datetime.fromisoformat(value)
-    return wanted(value) if isinstance(wanted, type) and issubclass(wanted, Path | Enum) else value
+    if isinstance(wanted, type) and issubclass(wanted, Path | Enum):
+        return wanted(value)
+    if not isinstance(value, (int, float) if wanted is float else wanted):
+        raise TypeError(f"{value!r} is no {wanted.__name__}")
+    return value
 
 
 def _dataclass(value: Mapping[str, Any], wanted: Any) -> Any:
@@ -97,6 +107,8 @@ def _dataclass(value: Mapping[str, Any], wanted: Any) -> Any:
 
 
 def _collection(value: Any, origin: Any, arguments: tuple[Any, ...]) -> Any:
+    if not isinstance(value, dict if issubclass(origin, Mapping) else list):
+        raise TypeError(f"{value!r} is no {origin.__name__}")
     if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
         return tuple(_typed(item, a) for item, a in zip(value, arguments, strict=True))
     if origin in (tuple, frozenset):
