@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import linecache
+import shutil
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -20,6 +22,7 @@ from bigpato_magic.types import TableId
 
 OURS = str(Path(bigpato_magic.__file__).parent)
 SQL = "SELECT COUNT(*) AS n, SUM(id) AS total FROM small"
+JOINED = "SELECT COUNT(*) AS n, SUM(o.id) AS total FROM small AS s JOIN other AS o ON o.id = s.id"
 T = TableId("demo", "shop", "small")
 FEW = 12
 """Places at which each operation is interrupted in a usual run."""
@@ -60,7 +63,8 @@ class Interrupted:
 def warehouse(tmp_path_factory):
     warehouse = DemoWarehouse(tmp_path_factory.mktemp("w"), project="demo", dataset="shop", threads=1)
     warehouse.execute("CREATE SCHEMA shop")
-    warehouse.execute("CREATE TABLE shop.small AS SELECT n AS id FROM UNNEST(GENERATE_ARRAY(1, 20)) AS n")
+    for name in ("small", "other"):
+        warehouse.execute(f"CREATE TABLE shop.{name} AS SELECT n AS id FROM UNNEST(GENERATE_ARRAY(1, 20)) AS n")
     return warehouse
 
 
@@ -84,6 +88,57 @@ def again(client):
     client.close()
 
 
+def of_then(client):
+    """Frozen at an instant of which a copy is known."""
+    held(client)
+    client.warehouse.clock_offset += timedelta(minutes=1)
+
+
+def archived(client):
+    """There is an archive."""
+    of_then(client)
+    if not (path := archive_of(client)).exists():
+        client.archive(path)
+
+
+def archive_of(client):
+    return Path(client.tier.directory).parent / "all.bigpato"
+
+
+def archive(client):
+    path = archive_of(client).with_name("new.bigpato")
+    path.unlink(missing_ok=True)
+    client.archive(path)
+    path.unlink()
+
+
+def open_archive(client):
+    home = archive_of(client).with_name("opened")
+    shutil.rmtree(home, ignore_errors=True)
+    with closing(BigPato.open_archive(archive_of(client), directory=home)) as opened:
+        assert opened.run(SQL).arrow.to_pylist() == [{"n": 20, "total": 210}]
+
+
+def frozen(client):
+    try:
+        client.freeze("now")
+        assert client.run(SQL).arrow.to_pylist() == [{"n": 20, "total": 210}]
+    finally:
+        client.freeze(None)
+
+
+def nothing_kept(client):
+    held(client)
+    client.tier.open().keeper.settle(60)
+    client.forget()
+
+
+def answered(client, *ways):
+    """The join's answer, by one of these ways."""
+    result = client.run(JOINED)
+    assert (result.decision.where in ways, result.arrow.to_pylist()) == (True, [{"n": 20, "total": 210}])
+
+
 OPERATIONS = {
     "open": (again, lambda client: client.tier.open()),
     "close": (lambda client: (held(client), client.run(SQL)), lambda client: client.close()),
@@ -97,6 +152,11 @@ OPERATIONS = {
         lambda client: client.tier.refresh([T]),
     ),
     "demote": (held, lambda client: client.tier.demote([T])),
+    "hybrid query": (nothing_kept, lambda client: answered(client, "hybrid")),
+    "kept query": (lambda client: (nothing_kept(client), client.run(JOINED)), lambda client: answered(client, "kept", "local")),
+    "frozen query": (of_then, frozen),
+    "archive": (of_then, archive),
+    "open archive": (archived, open_archive),
 }
 
 
