@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bigpato_magic import arguments, overview
+from bigpato_magic import arguments, listing, overview
 from bigpato_magic.errors import ConfigurationError, TableNotFound
 from bigpato_magic.status import Cancel, Status
 from bigpato_magic.types import Plan, TableId, TransferEvent
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bigpato_magic.runner import QueryRunner
     from bigpato_magic.tier.journal.savings import Savings
     from bigpato_magic.tier.tier import Tier
+    from bigpato_magic.warehouse.base import Warehouse
 
 
 class TableFace:
@@ -28,6 +29,10 @@ class TableFace:
     if TYPE_CHECKING:  # what it stands on
         home: Callable[[], tuple[str | None, str | None]]
         _runner: QueryRunner | None
+
+        @property
+        def warehouse(self) -> Warehouse:
+            """BigQuery, connected when first needed."""
 
         @property
         def runner(self) -> QueryRunner:
@@ -228,6 +233,22 @@ class TableFace:
             [('orders', 'local', 0)]
         """
         return overview.table_rows(self.tier, self.status)
+
+    def list_tables(self, pattern: str = "", *, most: int = listing.MOST) -> listing.Listing:
+        """All tables and views of the dataset, used or not, or of all datasets where none is set; asks BigQuery (free).
+
+        Args:
+            pattern: a part of the name, or a shell's pattern (`sales_*`); of another dataset as `dataset.part`.
+            most: that are asked about.
+
+        Raises:
+            WarehouseError: the dataset does not exist, or may not be listed.
+
+        Example:
+            >>> [(table.id.table, table.facts.version.rows, table.price) for table in client.list_tables("order").tables]
+            [('orders', 100, 0.0)]
+        """
+        return listing.list_tables(self.tier, self.status, self.warehouse, self.home(), pattern, most)
 
     def kept(self) -> list[overview.KeptRow]:
         """Every answer of BigQuery that is kept here, the last used first, for screens; cheap, never asks BigQuery.

@@ -27,8 +27,8 @@ def describe(name: str, names: NotebookNames) -> Card | None:
 def table_facts_card(facts: TableFacts, row: TableRow | None) -> Card:
     """A table's schema, size, and the state of its copy."""
     title = f"{facts.id}: {facts.version.rows:,} rows, {format_size(facts.version.bytes)}, {_place(row)}"
-    columns = [(c.name, str(c.type), "REQUIRED" if c.required else "") for c in facts.columns]
-    return table_card(title, ("Column", "Type", ""), columns, _layout(facts))
+    columns = [(c.name, str(c.type), "REQUIRED" if c.required else "", c.description) for c in facts.columns]
+    return table_card(title, ("Column", "Type", "", "Description"), columns, layout_words(facts))
 
 
 def _place(row: TableRow | None) -> str:
@@ -37,7 +37,8 @@ def _place(row: TableRow | None) -> str:
     return f"local ({row.held or 'all'}), {fresh_as_of(row.freshness, row.fresh_as_of)}"
 
 
-def _layout(facts: TableFacts) -> str:
+def layout_words(facts: TableFacts) -> str:
+    """How the table is laid out: what its queries read less by."""
     parts = []
     if facts.partitioning:
         unit = facts.partitioning.unit.value

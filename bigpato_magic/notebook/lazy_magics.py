@@ -27,6 +27,7 @@ HOMES: Mapping[str, tuple[str, str]] = {
     "bp_rebalance": _TABLES,
     "bp_savings": _TABLES,
     "bp_status": _TABLES,
+    "bp_tables": _TABLES,
     "bp_unpin": _TABLES,
     "bp_use": _TABLES,
     "bp_verify": _TABLES,

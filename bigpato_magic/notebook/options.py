@@ -139,6 +139,14 @@ REBALANCE: tuple[Option, ...] = (
 STATUS: tuple[Option, ...] = (TABLES,)
 """What `%bp_status` takes."""
 
+LIST: tuple[Option, ...] = (
+    option(
+        "pattern", nargs="?", default="", help="A part of the name, or `sales_*`; of another dataset `dataset.part`."
+    ),
+    option("--all", action="store_true", help="Also those beyond the first hundred."),
+)
+"""What `%bp_tables` takes."""
+
 SAVINGS: tuple[Option, ...] = (
     option("--since", metavar="DATE", help="Count from this day, as 2024-01-31."),
     option("--csv", metavar="FILE", help="Write each query and transfer, with its job id, to a file."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,7 @@ from bigpato_magic.notebook.options import (
     DOCTOR,
     FORGET,
     FREEZE,
+    LIST,
     PURGE,
     REBALANCE,
     SAVINGS,
@@ -134,6 +136,27 @@ class TableMagics(Magics):
         if not asked.tables:
             return cards.status_card(rows, self._facts())
         return cards.stacked([self._table(name, rows) for name in asked.tables])
+
+    @command(*LIST)
+    def bp_tables(self, line: str) -> cards.Card:
+        """List all tables and views of the dataset, used or not: where, size, layout, and the price of bringing them here.
+
+        The name of one table shows its columns with types and descriptions. BigQuery is asked, which is free.
+
+        %bp_tables
+        %bp_tables sales
+        %bp_tables other_dataset.*_2024
+        %bp_tables orders
+        """
+        from bigpato_magic.listing import MOST, exactly
+        from bigpato_magic.notebook.listing import listing_card
+
+        asked = _read(self.bp_tables, line)
+        most = sys.maxsize if asked.all else MOST
+        listing = self._run(lambda _cancel, _progress: self.client.list_tables(asked.pattern, most=most))
+        if asked.pattern and (same := exactly(listing, asked.pattern)) and same[0].facts is not None:
+            return table_facts_card(same[0].facts, same[0].row)
+        return listing_card(listing, asked.pattern, self.client.project)
 
     @command()
     def bp_panel(self, line: str) -> Any:

@@ -6,7 +6,7 @@ Sizes are bytes, instants are timezone-aware UTC `datetime`s.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -56,6 +56,7 @@ class Column:
         policy_tagged: column-level security or masking applies; never copied.
         parameters: of a parameterized type: ("max_length", 10), ("precision", 10), ("scale", 2),
             ("timestamp_precision", 12) of a TIMESTAMP of picoseconds.
+        description: what its owner says of it; that tells no state of a table from another.
         collation: '' or `und:ci`, which compares without case (also of a field inside); DuckDB would compare otherwise.
     """
 
@@ -65,6 +66,7 @@ class Column:
     policy_tagged: bool = False
     parameters: tuple[tuple[str, int], ...] = ()
     collation: str = ""
+    description: str = field(default="", compare=False)
 
 
 class TableKind(StrEnum):

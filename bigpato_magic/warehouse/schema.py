@@ -81,6 +81,7 @@ def column(field: Resource) -> Column:
         policy_tagged=_is_secured(field),
         parameters=_parameters(field),
         collation=_collation(field),
+        description=field.get("description") or "",
     )
 
 
