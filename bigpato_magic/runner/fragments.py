@@ -145,7 +145,7 @@ class FragmentPlanner:
         except Cancelled:
             raise
         except BigPatoError as error:
-            log.debug("a query has no fragments: %s", error)
+            log.debug("a query has no fragments: %s", type(error).__name__)  # its words may have values of parameters
         except Exception:  # whatever is wrong with this package, BigQuery can answer
             log.debug("fragments could not be planned", exc_info=True)
         return None
@@ -169,7 +169,7 @@ class FragmentPlanner:
 
         None, too, where it calls a function that lasts: only the job knows what that is.
         """
-        if self.planner.routines.are_called(request):
+        if not self.planner.may_be_kept(request):
             return None
         named = self.planner.tables_of(request)
         tables = set(named.values())

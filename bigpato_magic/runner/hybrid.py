@@ -98,8 +98,8 @@ class HybridRuns:
         except (NotAnswered, Cancelled):
             raise
         except BigPatoError as error:
-            # What BigQuery says of a fragment is not about the person's text, and may have values of it.
-            log.debug("a fragment gave no answer: %s", error)
+            # What BigQuery says of a fragment is not about the person's text, and may have values of its parameters.
+            log.debug("a fragment gave no answer: %s", type(error).__name__)
             raise NotAnswered("a part of the query could not be asked alone", spent.billed) from error
         except Exception as error:
             log.debug("a query by fragments failed", exc_info=True)

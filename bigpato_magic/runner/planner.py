@@ -103,7 +103,7 @@ class QueryPlanner:
             if request.reads_the_past:
                 return self._in_the_past(blank, request, tables)
             copies = self.queries.copies(list(tables.values()))
-            kept = self._kept(request, tables)
+            kept = self.queries.kept(list(tables.values())) if self.may_be_kept(request) else ()
             named((*copies.values(), *kept), set(tables.values()) - copies.keys())
             inputs = self._over_copies(blank, request, tables, copies)
             return (kept and self._with_kept(inputs, request, tables, copies, kept)) or inputs
@@ -117,10 +117,14 @@ class QueryPlanner:
             reason = Reason("defect", f"bigpato-magic failed to plan this query: a {type(error).__name__} of its own")
             return replace(blank, blockers=(reason,), copies=copies)
 
-    def _kept(self, request: Request, tables: Named) -> tuple[TableCopy, ...]:
-        """The kept relations that may answer; none where functions are called that last: no kept answer has any."""
-        wanted = request.options.use_query_cache and not self.routines.are_called(request)
-        return self.queries.kept(list(tables.values())) if wanted else ()
+    def may_be_kept(self, request: Request) -> bool:
+        """Whether a kept answer may answer it: none is of the past, and none has called a function that lasts."""
+        if not request.options.use_query_cache or request.reads_the_past:
+            return False
+        try:
+            return not self.routines.are_called(request)
+        except (QueryError, AnalyzerUnavailable):
+            return False
 
     def _over_copies(self, blank: RoutingInputs, request: Request, tables: Named, copies: Copies) -> RoutingInputs:
         missing = dict.fromkeys(self.queries.absent(table) for table in tables.values() if table not in copies)

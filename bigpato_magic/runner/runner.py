@@ -241,7 +241,7 @@ class QueryRunner:
         Copies may have turned out to be stale, and the answer to a question of a moment ago may just have been kept.
         """
         request = known.request
-        if request.route is not Route.AUTO or not request.options.use_query_cache or request.as_of is not None:
+        if request.route is not Route.AUTO or not self.planner.may_be_kept(request):
             return decision
         tables, queries = self._used(request, None), self.tier.queries
         stale = any(reason.code == "stale" for reason in decision.reasons)

@@ -67,6 +67,14 @@ def test_bigquery_is_asked_for_a_table_once_before_its_query_and_once_to_keep_th
     assert sum(table.table == "buckets" for (tables,) in asked for table in tables) == 2
 
 
+def test_a_query_that_no_kept_answer_can_be_of_waits_for_none(held, calls):
+    waited = calls(held.tier.open().keeper, "settle_over")
+    held.run("SELECT COUNT(*) AS n FROM buckets FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()")
+    assert waited == []
+    held.run("SELECT COUNT(*) AS n FROM buckets")
+    assert len(waited) == 1
+
+
 def test_an_answer_is_shown_only_after_a_second_decision_with_the_verdicts(held, decided):
     result = held.run(SQL)
     (before, presumed), (after, decision) = decided

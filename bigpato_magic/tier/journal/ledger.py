@@ -80,8 +80,8 @@ class LedgerEntry:
     Args:
         at: when, UTC.
         kind: `query`, `transfer`, or `listing` of a table's partitions.
-        route: `local`, `kept`, `split`, `evaluator`, `read` or `bigquery` (a decision's `where`); a transfer's method (`read`,
-            `extract`, `appends`); `partitions`.
+        route: `local`, `kept`, `hybrid`, `split`, `evaluator`, `read` or `bigquery` (a decision's `where`); a transfer's method
+            (`read`, `extract`, `appends`); `partitions`.
         bytes_billed: by BigQuery for a query; of `appends` and `partitions` by estimate.
         bytes_saved: that an answer without BigQuery did not bill, estimated by the columns and partitions that it read;
             nothing where BigQuery's own result cache would have had it.

@@ -97,7 +97,7 @@ def make_plan(
     draft = PlanBuilder(limits.room(used + kept), used)
     for copy in copies:
         if newest[copy.table] is not copy and copy.id not in leased:
-            draft.taken -= copy.bytes  # its table stays here: every rebalance begins by clearing such copies away
+            draft.taken -= copy.bytes  # older versions go first where room is needed
     inputs = PlanInputs(
         usage, newest, facts, partitions or {}, leased, limits, prices or Prices(), pinned, excluded, now,
         tuple(wanted) if wanted is not None else None, streaming_ok, append_only,
