@@ -75,6 +75,7 @@ REASONS: dict[str, str] = {
     "unreadable": "BigQuery could not say what the table is.",
     "unreachable": "BigQuery cannot be reached, so nobody can say whether the table has changed since it was copied.",
     "unsupported": "The construct never runs here.",
+    "wildcard": "It is not certain what BigQuery makes of the tables that a wildcard (`events_*`) matches, or which these are.",
     "view": "A view's rows are a query's, not a table's: there is no version to copy.",
 }
 """Every code of a `Reason` that a decision can carry, and what it means; docs/reasons.md is made from it."""

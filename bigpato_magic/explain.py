@@ -16,16 +16,19 @@ from bigpato_magic.errors import (
     TableNotFound,
     WarehouseUnavailable,
 )
+from bigpato_magic.pruning.shards import UnclearShards
 from bigpato_magic.runner import QueryRunner, Request
 from bigpato_magic.runner.checks import EarlyCheck
 from bigpato_magic.runner.frozen import see_that_it_reads
 from bigpato_magic.runner.looks import read_bytes
 from bigpato_magic.runner.offline import way_out
+from bigpato_magic.runner.wildcards import Virtual, understood
 from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.tier.policy import score
 from bigpato_magic.tier.policy.plan import why_not
 from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import (
+    AnalyzedQuery,
     Compiled,
     Decision,
     Freshness,
@@ -38,6 +41,7 @@ from bigpato_magic.types import (
     TableCopy,
     TableFacts,
     TableId,
+    WildcardTable,
 )
 
 
@@ -123,16 +127,22 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
         see_that_it_reads(request, runner.planner)
     early, inputs = runner.early_check(request), runner.inputs(request)
     paths = _paths(runner, request)
-    facts = _facts(runner, tuple(paths.values()))
+    virtual = _virtual(runner, request, paths)
+    facts = _facts(runner, tuple(table for table in paths.values() if not table.is_wildcard))
     copies = tuple(inputs.copies.values())
     verdicts = runner.tier.facts.check(copies, request.max_staleness, request.offline) if copies else {}
     checked = replace(inputs, verdicts=verdicts)
     is_query = not any(reason.code == "not-a-query" for reason in inputs.blockers)
-    compiled = inputs.plan.compiled if inputs.plan else _compiled(runner, request, paths, facts) if is_query else None
+    query = (
+        inputs.plan.query if inputs.plan else _query(runner, request, paths, {**facts, **virtual}) if is_query else None
+    )
+    compiled = inputs.plan.compiled if inputs.plan else _compiled(query, facts, virtual, exact=request.exact)
     standing_in = {basis.table: copy for copy in copies for basis in copy.bases}
     obstacles = _obstacles({table: fact for table, fact in facts.items() if table not in standing_in})
     states = tuple(
-        _state(runner, table, checked, standing_in.get(table), facts, obstacles)
+        _state_of_shards(runner, table, checked, query)
+        if table.is_wildcard
+        else _state(runner, table, checked, standing_in.get(table), facts, obstacles)
         for table in dict.fromkeys(paths.values())
     )
     # Where it can run here all the same, what has no rule is in nobody's way.
@@ -140,7 +150,8 @@ def explain(runner: QueryRunner, request: Request) -> Explanation:
     decision, reading = _reading(runner, request, decide(checked), early)
     decision, parts = _parts(runner, request, decision, early)
     decision = _in_full(decision, hindrance, obstacles)
-    size, error = _dry_run(runner, request, len(states))
+    wildcards = query.wildcards.values() if isinstance(query, AnalyzedQuery) else ()
+    size, error = _dry_run(runner, request, len(states) + sum(len(shards) - 1 for shards in wildcards))
     if error is not None and isinstance(decision, RunOnBigQuery):
         _show_ways_out(error, runner, request, inputs, decision)
         error = error if _has_place(error) else _invalid(runner, request, paths, facts, copies) or error
@@ -230,21 +241,69 @@ def _distinct(reasons: Iterable[Reason], obstacles: Mapping[TableId, Reason]) ->
     return dict.fromkeys(known)
 
 
-def _compiled(
-    runner: QueryRunner, request: Request, paths: Mapping[tuple[str, ...], TableId], facts: Facts
-) -> Compiled | Refused | None:
-    """What compiling says as if all tables were here."""
-    known = {table: fact for table, fact in facts.items() if isinstance(fact, TableFacts)}
+def _virtual(runner: QueryRunner, request: Request, paths: Mapping[tuple[str, ...], TableId]) -> Virtual:
+    """The virtual tables of its wildcards; none where BigQuery cannot say what one is."""
+    try:
+        return runner.planner.wildcards.of(request, paths.values())
+    except (BigPatoError, UnclearShards):
+        return {}
+
+
+def _query(
+    runner: QueryRunner,
+    request: Request,
+    paths: Mapping[tuple[str, ...], TableId],
+    facts: Mapping[TableId, TableFacts | WildcardTable | BigPatoError],
+) -> AnalyzedQuery | Refused | None:
+    """What the query means by what BigQuery says of its tables, or what is wrong with it; None where too little is known."""
+    known = {table: fact for table, fact in facts.items() if not isinstance(fact, BigPatoError)}
     if not googlesql.ready() or any(table not in known for table in paths.values()):
         return None
     try:
         described = {path: known[table] for path, table in paths.items()}
-        routines = runner.planner.routines.of(request)
-        query = googlesql.analyze(request.sql, described, request.parameters, routines)
-    except (QueryError, AnalyzerUnavailable) as error:
+        return understood(request, described, runner.planner.routines.of(request))
+    except (QueryError, AnalyzerUnavailable, UnclearShards) as error:
         return Refused((Reason("invalid", str(error)),))
-    return compile_query(
-        query, {t: LocalTable(f'"{t.table}"', known[t].columns) for t in query.tables}, exact=request.exact
+
+
+def _compiled(
+    query: AnalyzedQuery | Refused | None, facts: Facts, virtual: Virtual, *, exact: bool
+) -> Compiled | Refused | None:
+    """What compiling says as if all tables were here."""
+    if not isinstance(query, AnalyzedQuery):
+        return query
+    columns = {table: fact.columns for table, fact in facts.items() if isinstance(fact, TableFacts)}
+    columns |= {shard.id: shard.columns for wildcard in virtual.values() for shard in wildcard.shards}
+    return compile_query(query, {t: LocalTable(f'"{t.table}"', columns[t]) for t in query.tables}, exact=exact)
+
+
+def _state_of_shards(
+    runner: QueryRunner, wildcard: TableId, inputs: RoutingInputs, query: AnalyzedQuery | Refused | None
+) -> ExplainedTable:
+    """Of all tables behind a wildcard that the query reads: as fresh as the one that is behind the most."""
+    shards = query.wildcards.get(wildcard, ()) if isinstance(query, AnalyzedQuery) else ()
+    copies = [inputs.copies[shard] for shard in shards if shard in inputs.copies]
+    verdicts = inputs.verdicts or {}
+    judged = [(copy, *verdicts.get(copy.table, (Freshness.UNKNOWN, None))) for copy in copies]
+    is_here = bool(shards) and len(copies) == len(shards)
+    freshness = (
+        next((f for _, f, _ in judged if f is not Freshness.FRESH), Freshness.FRESH) if is_here else Freshness.UNKNOWN
+    )
+    instants = [runner.tier.facts.equal_until(copy, f) for copy, f, _ in judged] if is_here else []
+    behind = (reason for _, f, reason in judged if f is not Freshness.FRESH)
+    blockers = (
+        r
+        for r in inputs.blockers
+        if r.code == "wildcard" or (r.table and r.table.table.startswith(wildcard.table[:-1]))
+    )
+    known = [runner.tier.facts.known(shard) for shard in shards]
+    return ExplainedTable(
+        wildcard,
+        "local" if is_here else "bigquery",
+        freshness,
+        next(behind, None) or next(blockers, None),
+        sum(fact.version.bytes for fact in known if fact) if shards else None,
+        min((at for at in instants if at is not None), default=None),
     )
 
 
@@ -336,5 +395,6 @@ def _remedy(runner: QueryRunner, states: Sequence[ExplainedTable], compiled: Com
         return ""
     size = sum(state.bytes or 0 for state in wanted)
     price = format_money(runner.tier.price_of_transfer(size))
-    names = " ".join(state.id.table for state in wanted)
+    named = ((state.reason.table if state.reason and state.id.is_wildcard else None) or state.id for state in wanted)
+    names = " ".join(table.table for table in named)
     return f"%bp_rebalance {names} would bring {format_size(size)} here (≈ {price})"

@@ -51,11 +51,12 @@ class TableFace:
         tables they read: then this waits for it, and says so.
 
         Args:
-            tables: only these (names or ids).
+            tables: only these (names or ids); `events_*` is all tables whose names begin with `events_`.
             cancel: stops the waiting.
             say: hears what it waits for; None for the log.
 
         Raises:
+            TableNotFound: no table is called as a wildcard says.
             Cancelled: `cancel` was set.
 
         Example:
@@ -63,7 +64,7 @@ class TableFace:
             [('orders', 'orders is not here yet: you asked for it')]
         """
         if tables is not None:
-            return self.tier.plan(self._ids(tables))
+            return self.tier.plan(self._there(tables))
         self._await_names(cancel, say)
         return self.tier.plan()
 
@@ -117,7 +118,7 @@ class TableFace:
             >>> client.run("SELECT COUNT(*) AS n FROM orders").decision.where
             'local'
         """
-        return self.rebalance(self._ids(tables), **how)
+        return self.rebalance(self._there(tables), **how)
 
     def refresh(self, tables: str | TableId | Iterable[str | TableId] | None = None, **how: Any) -> Plan:
         """Bring the copies of these tables (None: all copies) up to them.
@@ -127,7 +128,7 @@ class TableFace:
             >>> client.refresh("orders").refresh  # it has not changed
             ()
         """
-        return self.rebalance(list(self.tier.copies()) if tables is None else self._ids(tables), **how)
+        return self.rebalance(list(self.tier.copies()) if tables is None else self._here(tables), **how)
 
     def demote(self, tables: str | TableId | Iterable[str | TableId]) -> Plan:
         """Take the copies of these tables away.
@@ -137,7 +138,7 @@ class TableFace:
             >>> [gone.copy.table.table for gone in client.demote("orders").demote]
             ['orders']
         """
-        done = self.tier.demote(self._ids(tables))
+        done = self.tier.demote(self._here(tables))
         self._publish_views()
         return done
 
@@ -153,7 +154,7 @@ class TableFace:
             ['items']
         """
         self.check_names(tables)
-        self.tier.preferences.pin(self._ids(tables))
+        self.tier.preferences.pin(self._there(tables))
 
     def check_names(self, tables: str | TableId | Iterable[str | TableId]) -> None:
         """See that there are such tables; BigQuery is asked (free) about those that have no copy.
@@ -166,7 +167,7 @@ class TableFace:
             Traceback (most recent call last):
             bigpato_magic.errors.TableNotFound: Not found: Table bigpato-demo:shop.orderz was not found in location US (did you mean orders?)
         """  # noqa: E501 - a message is one line
-        unknown = [table for table in self._ids(tables) if not self.tier.copies([table])]
+        unknown = [table for table in self._there(tables) if not self.tier.copies([table])]
         for answer in self.tier.facts.fetch(unknown).values():
             if isinstance(answer, TableNotFound):
                 self.runner.enrich(answer)
@@ -181,7 +182,7 @@ class TableFace:
             >>> client.plan().promote
             ()
         """
-        self.tier.preferences.unpin(self._ids(tables))
+        self.tier.preferences.unpin(_matched(self._ids(tables), self.tier.preferences.pinned()))
 
     def table_id(self, name: str | TableId) -> TableId:
         """The full name of `t`, `ds.t` or `p.ds.t`.
@@ -207,6 +208,25 @@ class TableFace:
         alone = isinstance(tables, str | bytes | TableId) or not isinstance(tables, Iterable)
         names: Any = [tables] if alone else tables
         return [self.table_id(name) for name in names]
+
+    def _there(self, tables: str | TableId | Iterable[str | TableId]) -> list[TableId]:
+        """These tables, and for each wildcard the tables of its dataset whose names begin so.
+
+        Raises:
+            TableNotFound: there are none.
+        """
+        ids = self._ids(tables)
+        wildcards = [table for table in ids if table.is_wildcard]
+        homes = dict.fromkeys((table.project, table.dataset) for table in wildcards)
+        there = [table for project, dataset in homes for table in self.runner.warehouse.tables(project, dataset)]
+        for wildcard in wildcards:
+            if not _matched([wildcard], there):
+                raise TableNotFound(f"{wildcard} does not match any table.")
+        return _matched(ids, there)
+
+    def _here(self, tables: str | TableId | Iterable[str | TableId]) -> list[TableId]:
+        """These tables, and for each wildcard the copies of tables whose names begin so."""
+        return _matched(self._ids(tables), self.tier.copies())
 
     def _publish_views(self) -> None:
         if self.duckdb_db:
@@ -312,3 +332,10 @@ class TableFace:
 
 def _nothing_more(_text: str) -> None:
     """A screen that shows `status.job` has said it already."""
+
+
+def _matched(tables: Iterable[TableId], known: Iterable[TableId]) -> list[TableId]:
+    """The tables, with those of the known ones that a wildcard matches in its place; each once."""
+    known = sorted(known)
+    pieces = ([one for one in known if table.matches(one)] if table.is_wildcard else [table] for table in tables)
+    return list(dict.fromkeys(one for some in pieces for one in some))

@@ -37,6 +37,22 @@ An error is an answer: a query that fails on BigQuery never gets a frame here.
 
 How this is kept from DuckDB's optimizer: [rule by rule](optimizer.md).
 
+## Wildcard tables
+
+`` FROM `d.events_*` `` is answered here [as Google's page has it](https://cloud.google.com/bigquery/docs/querying-wildcard-tables),
+once the tables that it needs are here:
+
+- The columns are those of the table that was made last. What another table lacks is NULL; an array that it lacks is BigQuery's.
+- `_TABLE_SUFFIX` is a column of each row that `SELECT *` leaves out. Tables for whose suffix a filter is surely not true need not
+  be here: comparisons, `BETWEEN`, `IN`, `LIKE`, `STARTS_WITH`, `REGEXP_CONTAINS`, `SUBSTR`, `CAST` and `PARSE_DATE` of it, with
+  constants, parameters, and `FORMAT_DATE('%Y%m%d', …)` of a constant or of today.
+- It is BigQuery's to answer, or to refuse, if *any* table that matches is a view, an external table or a snapshot, has a column of
+  another type, or spelt otherwise, a collation, row-level security, a key of its owner's or other tags than the others, or is
+  partitioned or clustered otherwise.
+
+Tables are listed, and those that are read are checked, with each query; so is the newest. Of the others only the list is new:
+their columns are those of an hour ago at most. A column that was renamed shows in nothing that BigQuery tells.
+
 ## What is left open
 
 - `RAND()` in a SELECT list or a condition on rows: each row has a draw of its own, one value wherever it is read, and another in

@@ -132,6 +132,8 @@ def evaluated(
     for scan in tree.walk(meaning.query.tree, ("TableScan",)):
         if tree.has(scan, "for_system_time_expr"):
             raise AnalyzerUnavailable("FOR SYSTEM_TIME AS OF")
+    if meaning.query.wildcards:
+        raise AnalyzerUnavailable("the evaluator knows no wildcard tables")
     if any(sum(p.rows for p in state.files) > _MOST_ROWS for state in meaning.tables.values()):
         raise AnalyzerUnavailable("the tables are too large for the evaluator")
     contents = {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bigpato_magic.demo.history import PartFile, TableState, to_instant
-from bigpato_magic.types import PartitionFacts, TableFacts, TableKind, TableVersion, schema_digest
+from bigpato_magic.types import ListedTable, PartitionFacts, TableFacts, TableKind, TableVersion, schema_digest
 
 LOCATION = "US"
 
@@ -35,6 +35,11 @@ def facts_of(state: TableState, checked_at: datetime) -> TableFacts:
         row_policies=bool(state.policies),
         definition=state.definition,
     )
+
+
+def listed_table(state: TableState) -> ListedTable:
+    """What `tables.list` would say of it."""
+    return ListedTable(state.id, state.kind, to_instant(state.created))
 
 
 def partition_of(pid: str, parts: Sequence[PartFile]) -> PartitionFacts:

@@ -18,7 +18,7 @@ from bigpato_magic.demo import statement as st
 from bigpato_magic.demo.compiled import compiled, computed, evaluated
 from bigpato_magic.demo.context import Context, cannot, not_found
 from bigpato_magic.demo.history import TableHistory, TableState, to_micros
-from bigpato_magic.demo.meaning import Lookup, Meaning, Visible, meaning_of
+from bigpato_magic.demo.meaning import Behind, Lookup, Meaning, Visible, meaning_of
 from bigpato_magic.demo.past import as_of_now, instant_of
 from bigpato_magic.demo.storage import PARTITION_TIME, Storage
 from bigpato_magic.demo.translation import parameter_values, refusal, resolved_query, select_sql
@@ -149,13 +149,13 @@ class Engine:
             PermissionDenied: a policy tag.
         """
         at = replace(context, snapshot=context.snapshot or self.history.now())
-        meaning = meaning_of(sql, self.states_at(at), at, self.history.routines)
+        meaning = meaning_of(sql, self.states_at(at), self.behind_at(at), at, self.history.routines)
         if meaning is not None and lexer.names_a_past(sql):
             past = replace(at, snapshot=instant_of(meaning, at))
             # Its tables may have had other columns then.
-            of_then = meaning_of(sql, self.states_at(past), past, self.history.routines)
+            of_then = meaning_of(sql, self.states_at(past), self.behind_at(past), past, self.history.routines)
             sql, at = as_of_now(of_then or meaning, past), past
-            meaning = meaning_of(sql, self.states_at(at), at, self.history.routines)
+            meaning = meaning_of(sql, self.states_at(at), self.behind_at(at), at, self.history.routines)
         if meaning is None:
             query = resolved_query(sql, self.states_at(at), at)
             columns = st.columns_named(query.statement, query.states)
@@ -172,6 +172,15 @@ class Engine:
     def states_at(self, context: Context) -> Lookup:
         """Gives the states of tables at the context's instant."""
         return lambda tables: self.lookup(tables, context)[1]
+
+    def behind_at(self, context: Context) -> Behind:
+        """Gives the states of the tables that a wildcard stands for, at the context's instant."""
+
+        def behind(wildcard: TableId) -> list[TableState]:
+            states = self.history.states_of(wildcard.project, wildcard.dataset, context.snapshot)
+            return [state for state in states if wildcard.matches(state.id)]
+
+        return behind
 
     def lookup(self, tables: set[TableId], context: Context) -> tuple[datetime, dict[TableId, TableState]]:
         """The states of all of them at one instant.

@@ -276,6 +276,15 @@ class TableHistory:
         with self._locked() as db:
             return [TableId(project, dataset, name) for (name,) in db.execute(where, (project, dataset))]
 
+    def states_of(self, project: str, dataset: str, at: datetime | None = None) -> list[TableState]:
+        """The tables and views that a dataset has (default: now), by name."""
+        where = f"SELECT name FROM versions WHERE project = ? AND dataset = ? AND {_AT} ORDER BY name"
+        with self._locked() as db:
+            instant = self._now(db) if at is None else to_micros(at)
+            names = db.execute(where, (project, dataset, instant, instant)).fetchall()
+            states = [_at(db, TableId(project, dataset, name), instant) for (name,) in names]
+        return [state for state in states if state is not None]
+
     def datasets(self, project: str) -> list[str]:
         """Names of the datasets of a project, sorted."""
         where = "SELECT dataset FROM datasets WHERE project = ? ORDER BY dataset"

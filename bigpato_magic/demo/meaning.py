@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bigpato_magic import googlesql
-from bigpato_magic.demo.context import Context
-from bigpato_magic.demo.history import TableState
+from bigpato_magic.demo.context import Context, cannot
+from bigpato_magic.demo.history import TableState, to_micros
+from bigpato_magic.demo.wildcards import virtual
 from bigpato_magic.errors import AnalyzerUnavailable, QueryError, TableNotFound
 from bigpato_magic.googlesql.routines import Ask
+from bigpato_magic.pruning.shards import UnclearShards, read_shards
 from bigpato_magic.resolved.determinism import repeatable
-from bigpato_magic.types import AnalyzedQuery, OutputColumn, RoutineFacts, TableId
+from bigpato_magic.types import AnalyzedQuery, OutputColumn, RoutineFacts, TableId, TableRead, WildcardTable
 
 Lookup = Callable[[set[TableId]], Mapping[TableId, TableState]]
+Behind = Callable[[TableId], Sequence[TableState]]
+"""The tables behind a wildcard."""
 Visible = Callable[[TableState, bool], str]
 """A SELECT of a table's rows, with its pseudo-columns if so asked."""
 
@@ -31,7 +35,7 @@ class Meaning:
 
     Args:
         query: what the analyzer says of the text.
-        states: of the tables and views that the text names, in its order.
+        states: of the tables and views that the text names, in its order; of a wildcard's, those that are read.
         views: what those of the views that it reads mean, less the columns that it does not read.
     """
 
@@ -72,15 +76,18 @@ class Meaning:
     @property
     def repeatable(self) -> bool:
         """Whether the same rows give the same answer each time."""
-        return all(repeatable(part.query.tree) for part in self.parts())
+        # The result of a query over a wildcard is never reused:
+        # https://cloud.google.com/bigquery/docs/querying-wildcard-tables#limitations
+        return all(repeatable(part.query.tree) and not part.query.wildcards for part in self.parts())
 
 
-def meaning_of(sql: str, lookup: Lookup, context: Context, routines: Ask) -> Meaning | None:
+def meaning_of(sql: str, lookup: Lookup, behind: Behind, context: Context, routines: Ask) -> Meaning | None:
     """What one query means; None where the analyzer is not ready, or leaves the query to BigQuery.
 
     Args:
         sql: the query.
         lookup: gives the states of tables, all of one instant; raises QueryError where one is not there.
+        behind: gives the states of the tables that a wildcard stands for, of that instant.
         context: of the query.
         routines: gives functions, as they are now.
 
@@ -92,7 +99,7 @@ def meaning_of(sql: str, lookup: Lookup, context: Context, routines: Ask) -> Mea
     if not googlesql.ready():
         return None
     try:
-        meaning = _meaning(sql, lookup, context, routines, MAX_VIEW_DEPTH)
+        meaning = _Reader(lookup, behind, context, routines).meaning(sql, MAX_VIEW_DEPTH)
     except AnalyzerUnavailable:
         return None
     except TableNotFound:
@@ -105,20 +112,50 @@ def meaning_of(sql: str, lookup: Lookup, context: Context, routines: Ask) -> Mea
     return meaning
 
 
-def _meaning(sql: str, lookup: Lookup, context: Context, routines: Ask, depth: int) -> Meaning:
-    if not depth:
-        raise QueryError("Views are nested too deeply.")
-    named = {path: context.full_name(path) for path in googlesql.table_names(sql)}
-    states = lookup(set(named.values()))
-    called = googlesql.named(sql, context.project, routines)
-    query = googlesql.analyze(sql, {path: states[table] for path, table in named.items()}, context.parameters, called)
-    views = {}
-    for table, read in query.tables.items():
-        if definition := states[table].definition:
-            columns = ", ".join(f"`{name}`" for name in sorted(read.columns)) or "1 AS one"
-            text = f"SELECT {columns} FROM ({definition})"
-            views[table] = _meaning(text, lookup, replace(context, parameters=()), routines, depth - 1)
-    return Meaning(query, {table: states[table] for table in named.values()}, views)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads texts, those of views too; what it has is what `meaning_of` is given."""
+
+    lookup: Lookup
+    behind: Behind
+    context: Context
+    routines: Ask
+
+    def meaning(self, sql: str, depth: int) -> Meaning:
+        """What a text means, with so many views above one another at most."""
+        if not depth:
+            raise QueryError("Views are nested too deeply.")
+        context = self.context
+        named = {path: context.full_name(path) for path in googlesql.table_names(sql)}
+        shards = {table: self.behind(table) for table in named.values() if table.is_wildcard}
+        wildcards = {table: virtual(table, states) for table, states in shards.items()}
+        states = dict(self.lookup(set(named.values()) - wildcards.keys()))
+        described = {path: wildcards.get(table) or states[table] for path, table in named.items()}
+        called = googlesql.named(sql, context.project, self.routines)
+        query = _over_shards(googlesql.analyze(sql, described, context.parameters, called), wildcards, context)
+        read = {state.id: state for some in shards.values() for state in some if state.id in query.tables}
+        views = {
+            t: self._view(states[t].definition, r, depth) for t, r in query.tables.items() if _is_view(states.get(t))
+        }
+        return Meaning(query, {**{t: states[t] for t in named.values() if t in states}, **read}, views)
+
+    def _view(self, definition: str | None, read: TableRead, depth: int) -> Meaning:
+        """What a view means, less the columns that are not read."""
+        columns = ", ".join(f"`{name}`" for name in sorted(read.columns)) or "1 AS one"
+        inner = replace(self, context=replace(self.context, parameters=()))
+        return inner.meaning(f"SELECT {columns} FROM ({definition})", depth - 1)
+
+
+def _is_view(state: TableState | None) -> bool:
+    return state is not None and bool(state.definition)
+
+
+def _over_shards(query: AnalyzedQuery, wildcards: Mapping[TableId, WildcardTable], context: Context) -> AnalyzedQuery:
+    moment = to_micros(context.snapshot) if context.snapshot else None
+    try:
+        return read_shards(query, wildcards, context.parameters, None if moment is None else (moment, moment))
+    except UnclearShards as error:
+        raise cannot(str(error)) from None
 
 
 def _check_parameters(query: AnalyzedQuery, context: Context) -> None:

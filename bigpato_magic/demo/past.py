@@ -28,7 +28,7 @@ def instant_of(meaning: Meaning, context: Context) -> datetime:
         QueryError: BigQuery would refuse it, or the demo warehouse does not do it.
     """
     named = set(_instants(meaning, context))
-    if len(named) != 1 or None in named or meaning.views:
+    if len(named) != 1 or None in named or meaning.views or meaning.query.wildcards:
         raise cannot("FOR SYSTEM_TIME AS OF other than one certain instant for all tables is not there")
     at, now = named.pop(), context.snapshot
     if at is None or now is None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bigpato_magic import forks
 from bigpato_magic.demo.context import Context, not_found
-from bigpato_magic.demo.describe import LOCATION, facts_of, partition_of
+from bigpato_magic.demo.describe import LOCATION, facts_of, listed_table, partition_of
 from bigpato_magic.demo.faults import Faults, Pace
 from bigpato_magic.demo.history import PartFile, RowPolicy, TableHistory, TableState
 from bigpato_magic.demo.jobs import run_job
@@ -29,6 +29,7 @@ from bigpato_magic.status import Cancel
 from bigpato_magic.types import (
     Column,
     Kind,
+    ListedTable,
     OutputColumn,
     Parameter,
     PartitionFacts,
@@ -149,6 +150,17 @@ class DemoWarehouse:
             raise WarehouseError(f"Not found: Dataset {project}:{dataset}")
         wanted = [dataset or self._dataset] if dataset or self._dataset in there else there
         return [table for name in wanted if name for table in self._history.tables(project, name)]
+
+    def listed(self, project: str, dataset: str) -> list[ListedTable]:
+        """All tables and views of a dataset, with what its list tells of them.
+
+        Raises:
+            WarehouseError: the dataset does not exist.
+        """
+        self._call("tables")
+        if dataset not in self._history.datasets(project):
+            raise WarehouseError(f"Not found: Dataset {project}:{dataset}")
+        return [listed_table(state) for state in self._history.states_of(project, dataset)]
 
     def datasets(self, project: str | None = None) -> list[str]:
         """Names of the datasets of a project."""

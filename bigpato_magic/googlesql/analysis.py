@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ from bigpato_magic.lru import LruCache
 from bigpato_magic.resolved import tree
 from bigpato_magic.resolved.column_pruning import prune
 from bigpato_magic.resolved.values import UnknownType, fill_type
-from bigpato_magic.types import AnalyzedQuery, OutputColumn, Parameter, SqlType, TableId, TableRead
+from bigpato_magic.types import SUFFIX, AnalyzedQuery, OutputColumn, Parameter, SqlType, TableId, TableRead
 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
@@ -248,7 +248,7 @@ def _analyzed(
                 node.table.full_name = str(entry.id)
                 read = columns.setdefault(entry.id, set())
                 read.update(column.name.lower() for column in tree.get(node, "column_list"))
-        outputs = _outputs(statement)
+        outputs = _outputs(statement, of_wildcard=any(table.is_wildcard for table in columns))
     except UnknownType as unknown:
         raise AnalyzerUnavailable(f"BigQuery has no type {unknown} for a value") from None
     return AnalyzedQuery(
@@ -260,7 +260,7 @@ def _analyzed(
     )
 
 
-def _outputs(statement: Any) -> tuple[OutputColumn, ...]:
+def _outputs(statement: Any, *, of_wildcard: bool) -> tuple[OutputColumn, ...]:
     """Names as BigQuery gives them: a column without a name is `f0_`, the next one `f1_`."""
     if statement.is_value_table:
         raise AnalyzerUnavailable("the columns of a whole result AS STRUCT or AS VALUE are left to BigQuery")
@@ -270,11 +270,13 @@ def _outputs(statement: Any) -> tuple[OutputColumn, ...]:
         if not name or name.startswith("$"):
             name, anonymous = f"f{anonymous}_", anonymous + 1
         outputs.append(OutputColumn(name, tree.type_of(column.column)))
-    _check_names([column.name.lower() for column in outputs])
+    names = [column.name.lower() for column in outputs]
+    # BigQuery gives the suffix by its own name: https://cloud.google.com/bigquery/docs/querying-wildcard-tables
+    _check_names(names, {SUFFIX.lower()} if of_wildcard else set())
     return tuple(outputs)
 
 
-def _check_names(names: list[str]) -> None:
+def _check_names(names: list[str], given: Collection[str]) -> None:
     """Leave to BigQuery what it refuses, or renames, as columns of a result.
 
     https://cloud.google.com/bigquery/docs/schemas#column_names
@@ -283,5 +285,5 @@ def _check_names(names: list[str]) -> None:
     if doubled:
         raise AnalyzerUnavailable(f"two columns of the result are called {min(doubled)}: BigQuery decides on that")
     for name in names:
-        if name.startswith(_RESERVED):
+        if name.startswith(_RESERVED) and name not in given:
             raise AnalyzerUnavailable(f"a column of the result is called {name}, a name that BigQuery keeps to itself")

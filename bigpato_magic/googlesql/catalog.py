@@ -17,7 +17,7 @@ from bigpato_magic.errors import AnalyzerUnavailable
 from bigpato_magic.googlesql import added, options
 from bigpato_magic.googlesql.instance import AnalyzerError
 from bigpato_magic.resolved.values import fill_type
-from bigpato_magic.types import Column, Kind, Partitioning, PartitionUnit, SqlType, TableId
+from bigpato_magic.types import SUFFIX, Column, Kind, Partitioning, PartitionUnit, SqlType, TableId, WildcardTable
 
 if TYPE_CHECKING:
     from bigpato_magic.googlesql.instance import Instance
@@ -108,10 +108,13 @@ def split(path: Path) -> Path:
 
 
 def _pseudo(table: Described) -> tuple[tuple[str, SqlType], ...]:
-    """The pseudo-columns of an ingestion-time partitioned table, which `SELECT *` leaves out.
+    """The pseudo-columns of a wildcard, or of an ingestion-time partitioned table, which `SELECT *` leaves out.
 
+    https://cloud.google.com/bigquery/docs/querying-wildcard-tables
     https://cloud.google.com/bigquery/docs/querying-partitioned-tables#query_an_ingestion-time_partitioned_table
     """
+    if isinstance(table, WildcardTable):
+        return ((SUFFIX, SqlType(Kind.STRING)),)
     by = table.partitioning
     if by is None or by.column is not None or by.unit is PartitionUnit.RANGE:
         return ()

@@ -20,6 +20,7 @@ from bigpato_magic.pruning.monotone import (
     plain,
     present,
 )
+from bigpato_magic.pruning.texts import TEXTS
 from bigpato_magic.resolved import tree
 from bigpato_magic.types import Kind, Parameter
 
@@ -118,15 +119,16 @@ def _cast(node: Node, scope: ColumnScope) -> AbstractValue:
 
 
 def _call(node: Node, scope: ColumnScope) -> AbstractValue:
-    if tree.enum(node, "error_mode") != "DEFAULT_ERROR_MODE":
-        return UNKNOWN
     arguments = [tree.node(argument) for argument in tree.get(node, "argument_list")]
     kinds = [_kind(argument) for argument in arguments]
     name = tree.function_name(node)
     if name in OF_THE_MOMENT:
         return present(name, scope.moment, zoned=bool(arguments))
-    function = FUNCTIONS.get(name)
-    return function(kinds, [evaluate(argument, scope) for argument in arguments]) if function else UNKNOWN
+    function = FUNCTIONS.get(name) or TEXTS.get(name)
+    value = function(kinds, [evaluate(argument, scope) for argument in arguments]) if function else UNKNOWN
+    # SAFE gives NULL in place of an error: what is known never fails, unless for some values of a column.
+    safe = tree.enum(node, "error_mode") != "DEFAULT_ERROR_MODE"
+    return UNKNOWN if safe and isinstance(value, Monotone) else value
 
 
 def _kind(argument: Node) -> Kind | None:

@@ -57,6 +57,9 @@ def _same(value: Any) -> Any:
 _PLAIN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?)?")
 
 
+_PLAIN_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
 def _from_text(kind: Kind) -> Callable[[str], int]:
     """Only the plain forms: `2024-01-31`, `2024-01-31 12:34:56[.123456]`; a zone, or anything else, is left alone."""
 
@@ -66,6 +69,13 @@ def _from_text(kind: Kind) -> Callable[[str], int]:
         return int(plain(date.fromisoformat(text) if kind is Kind.DATE else datetime.fromisoformat(text)))
 
     return read
+
+
+def _whole(text: str) -> int:
+    """Only digits: other forms are left alone."""
+    if not _PLAIN_NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
 
 
 CASTS: dict[tuple[Kind, Kind], Callable[[Any], Any]] = {
@@ -83,8 +93,10 @@ UNPARAMETERIZED = frozenset({Kind.INT64, Kind.DATE, Kind.DATETIME, Kind.TIMESTAM
 """Kinds whose casts to themselves change nothing (NUMERIC(5, 2) rounds)."""
 
 CONSTANT_CASTS: dict[tuple[Kind, Kind], Callable[[Any], Any]] = {
+    (Kind.INT64, Kind.STRING): str,
     (Kind.STRING, Kind.DATE): _from_text(Kind.DATE),
     (Kind.STRING, Kind.DATETIME): _from_text(Kind.DATETIME),
+    (Kind.STRING, Kind.INT64): _whole,
     (Kind.STRING, Kind.TIMESTAMP): _from_text(Kind.TIMESTAMP),
 }
 

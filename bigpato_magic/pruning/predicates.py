@@ -119,6 +119,8 @@ def _compare(
             return _constant(None, kind)
         if isinstance(left, Constant | Range) and isinstance(right, Monotone):
             return _COMPARISONS[mirror](list(reversed(arguments)), scope, kind)
+        if _settled(left) and _settled(right):
+            left = _as_function(left)
         bound = _bound(right)
         if isinstance(left, Monotone) and bound is not None:
             return Truth(true(left, bound, kind), false(left, bound, kind))
@@ -132,8 +134,22 @@ def _is_nothing(value: AbstractValue) -> bool:
 
 
 def _orders(value: Any) -> bool:
-    """Whether bisection can compare with a value: a number, and not NaN, which is equal to nothing."""
-    return not isinstance(value, str | bytes | bool | list | tuple) and bool(value == value)
+    """Whether bisection can compare with a value: a number, and not NaN, which is equal to nothing; or a text."""
+    return not isinstance(value, bytes | bool | list | tuple) and bool(value == value)
+
+
+def _settled(value: AbstractValue) -> bool:
+    """Whether it is the same for every row, and of a type that Python orders as BigQuery does: texts by their letters."""
+    if isinstance(value, Constant):
+        return type(value.value) in (int, str)
+    return isinstance(value, Range) and type(value.low) in (int, str)
+
+
+def _as_function(value: AbstractValue) -> AbstractValue:
+    """What is the same for every row as a function of the column, which never falls."""
+    if isinstance(value, Constant):
+        return Monotone(lambda _: value.value, lambda _: value.value)
+    return Monotone(lambda _: value.low, lambda _: value.high) if isinstance(value, Range) else value
 
 
 def _bound(value: AbstractValue) -> Range | None:
@@ -188,6 +204,7 @@ def _in(arguments: Sequence[Node], scope: ColumnScope, kind: Kind) -> Truth:
 def _in_array(arguments: Sequence[Node], scope: ColumnScope, kind: Kind) -> Truth:
     """`x IN UNNEST(constant)`: false for an empty array, also where x is NULL."""
     value, array = evaluate(arguments[0], scope), evaluate(arguments[1], scope)
+    value = _as_function(value) if _settled(value) else value
     if not isinstance(value, Monotone) or not isinstance(array, Constant) or not isinstance(array.value, list):
         return _unknown(kind)
     true = IntervalSet(kind)

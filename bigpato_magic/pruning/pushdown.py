@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
-from bigpato_magic.pruning.abstract import IDENTITY, Monotone
+from bigpato_magic.pruning.abstract import IDENTITY, Constant, Monotone
 from bigpato_magic.pruning.evaluate import ColumnScope, KnownColumns
 from bigpato_magic.pruning.intervals import IntervalSet
 from bigpato_magic.pruning.invariants import NULL_SIDES, Invariants, columns, has_totals
@@ -20,6 +21,7 @@ from bigpato_magic.pruning.predicates import truth
 from bigpato_magic.resolved import tree
 from bigpato_magic.resolved.scans import properties
 from bigpato_magic.types import (
+    SUFFIX,
     AnalyzedQuery,
     Kind,
     Parameter,
@@ -123,10 +125,17 @@ class Walker:
     Args:
         partitionings: of the tables, as far as known.
         scope: the parameters and the moment.
+        suffixes: what the wildcard stands for in each table of a wildcard: its domain is of places among these.
     """
 
-    def __init__(self, partitionings: Mapping[TableId, Partitioning | None], scope: ColumnScope) -> None:
+    def __init__(
+        self,
+        partitionings: Mapping[TableId, Partitioning | None],
+        scope: ColumnScope,
+        suffixes: Mapping[TableId, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         self._partitionings = partitionings
+        self._suffixes = suffixes
         self._scope = scope
         self._domains: dict[TableId, list[IntervalSet | None]] = {}
         self._ctes: dict[str, Node] = {}
@@ -181,7 +190,9 @@ class Walker:
     def _table(self, scan: Node, above: Above) -> None:
         self._expressions(scan, above.outer)
         table = TableId.parse(scan.table.full_name)
-        if table in self._partitionings:
+        if table in self._suffixes:
+            self._domains.setdefault(table, []).append(self._places(scan, self._suffixes[table], above.filters))
+        elif table in self._partitionings:
             self._domains.setdefault(table, []).append(self._domain(scan, table, above.filters))
 
     def _filter(self, scan: Node, above: Above) -> None:
@@ -287,6 +298,19 @@ class Walker:
         total = IntervalSet.everything(kind)
         for one in filters:
             total &= truth(one.predicate, replace(self._meaning(one), roots=roots), kind).true
+        return total
+
+    def _places(self, scan: Node, suffixes: Sequence[str], filters: Filters) -> IntervalSet | None:
+        """The places of those suffixes for which all filters may be true."""
+        column = next((c.column_id for c in columns(scan) if c.name.upper() == SUFFIX), None)
+        if column is None:
+            return None
+        total = IntervalSet(Kind.INT64)
+        for place, suffix in enumerate(suffixes):
+            known = {column: Constant(suffix)}
+            meanings = ((f.predicate, replace(self._meaning(f), known={**f.known, **known})) for f in filters)
+            if all(truth(predicate, scope, Kind.INT64).true for predicate, scope in meanings):
+                total |= IntervalSet.between(Kind.INT64, place, place)
         return total
 
 

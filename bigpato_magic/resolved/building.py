@@ -1,4 +1,4 @@
-"""Nodes of a resolved tree that no analyzer made: scans of kept relations, and what is computed over their columns."""
+"""Nodes of a resolved tree that no analyzer made: scans of kept relations and shards, and what is computed over them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from bigpato_magic.resolved import tree
-from bigpato_magic.types import Column, TableCopy
+from bigpato_magic.types import Column, TableCopy, TableId
 
 Node = Any
 
@@ -28,9 +28,9 @@ class Numbers:
         """How many tables there are."""
         return len(self._tables)
 
-    def of_table(self, copy: TableCopy) -> int:
-        """Of a kept relation."""
-        number: int = self._tables.setdefault(str(copy.table), max(self._tables.values(), default=0) + 1)
+    def of_table(self, table: TableId) -> int:
+        """Of a table, or of a kept relation."""
+        number: int = self._tables.setdefault(str(table), max(self._tables.values(), default=0) + 1)
         return number
 
     def of_column(self) -> int:

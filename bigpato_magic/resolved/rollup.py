@@ -89,7 +89,7 @@ class RollUp:
             held[column.column_id] = self.columns[item.column.column_id]
             _read_again(item, column)
             read.append(column)
-        hold(new.parent.input_scan, table_scan(holder, self.copy, read, held, numbers.of_table(self.copy)))
+        hold(new.parent.input_scan, table_scan(holder, self.copy, read, held, numbers.of_table(self.copy.table)))
         return new
 
 

@@ -151,7 +151,7 @@ class _Parts:
 
     def _scan(self, part: QueryPart, rows: Node, copy: TableCopy, stored: Stored) -> Node:
         columns = tree.get(rows, "column_list")
-        return table_scan(part.holder, copy, columns, stored, self.numbers.of_table(copy))
+        return table_scan(part.holder, copy, columns, stored, self.numbers.of_table(copy.table))
 
     def _stored(self, part: QueryPart, rows: Node, copy: TableCopy, asked: Collection[int] = ()) -> Stored | None:
         """The stored columns of what is used of some rows; None where one is not stored.

@@ -29,6 +29,8 @@ def source_of(
         return None
     if query.routines:
         return None  # they were told after the job began, and may have been others then
+    if query.wildcards:
+        return None  # nor does anybody know which shards there were when it began
     today = request.moment.date() if request.moment else None
     if today is not None and today != now.date():
         return None  # at midnight nobody knows which day BigQuery has taken for today

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,16 @@ from bigpato_magic.decide import QueryPlan, RoutingInputs
 from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, QueryError, TierError
 from bigpato_magic.googlesql import lexer
 from bigpato_magic.lru import LruCache, hashable
+from bigpato_magic.pruning.shards import UnclearShards
 from bigpato_magic.runner.kept import Copies, KeptRelations, Named, plan_over
 from bigpato_magic.runner.narrowed import narrowed
 from bigpato_magic.runner.past import PastQuery, UnclearPast, out_of_reach, past_query
+from bigpato_magic.runner.plan_keys import lower_key, plan_key, run_key
 from bigpato_magic.runner.routines import Named as Called
 from bigpato_magic.runner.routines import Routines
 from bigpato_magic.runner.splits import split
 from bigpato_magic.runner.unclear import unclear
+from bigpato_magic.runner.wildcards import PAST_WILDCARD, Virtual, Wildcards, not_served, understood
 from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.tier import containment
 from bigpato_magic.types import (
@@ -63,11 +66,13 @@ class QueryPlanner:
     Args:
         queries: what the tier does for queries.
         routines: tells which functions a text calls.
+        wildcards: tells which tables a wildcard stands for.
         evaluator_rows: that the evaluator takes; 0 leaves it out.
     """
 
     queries: QueryAccess
     routines: Routines
+    wildcards: Wildcards
     evaluator_rows: int = 0
     _plans: LruCache[QueryPlan] = field(default_factory=LruCache)
     _names: LruCache[tuple[tuple[str, ...], ...]] = field(default_factory=LruCache)
@@ -75,6 +80,7 @@ class QueryPlanner:
     _too_many: LruCache[Reason] = field(default_factory=LruCache)
     _kept_plans: LruCache[QueryPlan | Refused] = field(default_factory=LruCache)
     _past_plans: LruCache[tuple[QueryPlan, Copies]] = field(default_factory=LruCache)
+    _queries: LruCache[AnalyzedQuery] = field(default_factory=LruCache)
     _failed: LruCache[bool] = field(default_factory=LruCache)
 
     def wake(self, request: Request) -> float:
@@ -100,14 +106,19 @@ class QueryPlanner:
         copies: Mapping[TableId, TableCopy] = {}
         try:
             tables = self.tables_of(request)
+            has_wildcard = any(table.is_wildcard for table in tables.values())
+            if request.reads_the_past and has_wildcard:
+                return replace(blank, blockers=(PAST_WILDCARD,))
             if request.reads_the_past:
                 return self._in_the_past(blank, request, tables)
+            if has_wildcard:
+                return self._over_shards(blank, request, tables, named)
             copies = self.queries.copies(list(tables.values()))
             kept = self.queries.kept(list(tables.values())) if self.may_be_kept(request) else ()
             named((*copies.values(), *kept), set(tables.values()) - copies.keys())
             inputs = self._over_copies(blank, request, tables, copies)
             return (kept and self._with_kept(inputs, request, tables, copies, kept)) or inputs
-        except (QueryError, AnalyzerUnavailable, TierError) as error:
+        except (QueryError, AnalyzerUnavailable, TierError, UnclearShards) as error:
             return replace(blank, blockers=(_reason_of(error),), copies=copies)
         except BigPatoError:
             raise
@@ -138,6 +149,53 @@ class QueryPlanner:
             copies={table: copies[table] for table in plan.query.tables},
         )
 
+    def _over_shards(self, blank: RoutingInputs, request: Request, tables: Named, named: Hears) -> RoutingInputs:
+        """The inputs of a query over wildcard tables: over copies of the shards that it needs.
+
+        Raises:
+            UnclearShards: it is not certain what BigQuery makes of the shards.
+        """
+        virtual = self.wildcards.of(request, tables.values())
+        copies = self.queries.copies([table for table in tables.values() if table not in virtual])
+        missing = dict.fromkeys(self.queries.absent(t) for t in tables.values() if t not in copies and t not in virtual)
+        if missing:
+            return replace(blank, blockers=tuple(missing), copies=copies)
+        query = self._query_over(request, tables, copies, virtual)
+        copies = self.queries.copies(list(query.tables))
+        named(copies.values(), ())
+        reasons = not_served(query, virtual, copies)
+        if reasons:
+            return replace(blank, blockers=reasons, copies=copies)
+        return replace(
+            blank,
+            blockers=unclear(query, request.parameters),
+            plan=self._few_enough(request, self._plan_of(request, query, copies)),
+            copies=copies,
+        )
+
+    def _query_over(self, request: Request, tables: Named, copies: Copies, virtual: Virtual) -> AnalyzedQuery:
+        """What the query means over these shards, remembered while they are what they are."""
+        described = {path: virtual.get(table) or facts_of(copies[table]) for path, table in tables.items()}
+        routines = self.routines.of(request)
+        shards = tuple((shard.id, shard.version.schema_digest) for one in virtual.values() for shard in one.shards)
+        newest = tuple(one.newest.id for one in virtual.values())
+        key = (*plan_key(request, tables, copies, frozenset()), shards, newest, tuple(routines.items()))
+        return self._queries.of(hashable(key), lambda: understood(request, described, routines))
+
+    def _plan_of(self, request: Request, query: AnalyzedQuery, copies: Copies) -> QueryPlan:
+        """How a query over shards could run over these copies, remembered too."""
+        quarantined, ids = self.queries.quarantined(), tuple(sorted(copy.id for copy in copies.values()))
+        key = (
+            id(query.tree),
+            ids,
+            quarantined,
+            request.hour,
+            request.exact,
+            tuple(repr(p) for p in request.parameters),
+        )
+        # The query is in its plan, and so its tree is no other's while that is known.
+        return self._plans.of(key, lambda: self._compiled(request, query, copies, quarantined))
+
     def _in_the_past(self, blank: RoutingInputs, request: Request, tables: Named) -> RoutingInputs:
         """The inputs of a query that may read tables as they were, over copies of what they were."""
         versions = self.queries.versions(tables.values())
@@ -146,7 +204,7 @@ class QueryPlanner:
             return replace(blank, blockers=tuple(missing))
         quarantined = self.queries.quarantined()
         newest = {table: copies[0] for table, copies in versions.items()}
-        key = _plan_key(request, tables, newest, quarantined)
+        key = plan_key(request, tables, newest, quarantined)
         ids = tuple(copy.id for copies in versions.values() for copy in copies)
         moment = request.moment if request.asks_the_time else None
         try:
@@ -191,7 +249,7 @@ class QueryPlanner:
         if (over := KeptRelations.over(tables, copies, kept, self.queries.facts.known)) is None:
             return None
         quarantined = self.queries.quarantined()
-        key = (*_plan_key(request, tables, over.copies, quarantined), tuple(relation.id for relation in over.relations))
+        key = (*plan_key(request, tables, over.copies, quarantined), tuple(relation.id for relation in over.relations))
         plan = self._kept_plans.of(hashable(key), lambda: plan_over(over, request, tables, quarantined))
         if isinstance(plan, Refused):
             return None
@@ -206,7 +264,7 @@ class QueryPlanner:
             return False
         if any(self.queries.facts.judge(copy)[0] is Freshness.STALE for copy in inputs.copies.values()):
             return False
-        return not (isinstance(plan.compiled, Compiled) and self._failed.get(_run_key(request, plan.compiled)))
+        return not (isinstance(plan.compiled, Compiled) and self._failed.get(run_key(request, plan.compiled)))
 
     def kind(self, sql: str) -> str:
         """The statement's kind; a query with functions of its own is a query, if the analyzer is there to say so."""
@@ -253,11 +311,11 @@ class QueryPlanner:
 
     def had_too_many(self, request: Request, decision: RunSplit, reason: Reason) -> None:
         """Remember that the rows were too many to be finished, so that DuckDB does not begin in vain again."""
-        self._too_many.put(_lower_key(request, decision), reason)
+        self._too_many.put(lower_key(request, decision), reason)
 
     def has_failed(self, request: Request, decision: RunLocal) -> None:
         """Remember that DuckDB gave no answer, so that a kept one is looked for before it is tried again."""
-        self._failed.put(_run_key(request, decision.compiled), True)
+        self._failed.put(run_key(request, decision.compiled), True)
 
     def _blockers(self, request: Request) -> tuple[Reason, ...]:
         kind = self.kind(request.sql)
@@ -271,7 +329,7 @@ class QueryPlanner:
     def _known_plan(self, request: Request, tables: Named, copies: Copies, routines: Called) -> QueryPlan:
         """The plan, made where the same was not planned before over the same copies."""
         quarantined = self.queries.quarantined()
-        key = hashable((*_plan_key(request, tables, copies, quarantined), tuple(routines.items())))
+        key = hashable((*plan_key(request, tables, copies, quarantined), tuple(routines.items())))
         return self._plans.of(key, lambda: self._plan(request, tables, copies, routines, quarantined))
 
     def _plan(
@@ -296,8 +354,8 @@ class QueryPlanner:
         compiled = compile_query(query, local, quarantined=quarantined, exact=request.exact)
         if isinstance(compiled, Compiled) or not self.evaluator_rows:
             return QueryPlan(query, compiled, not_held)
-        # The evaluator reads no table as of another time, and would not say so.
-        if not request.names_a_past and self._small_enough(query, copies):
+        # The evaluator reads no table as of another time, and would not say so; nor does it know wildcards.
+        if not request.names_a_past and not query.wildcards and self._small_enough(query, copies):
             return QueryPlan(query, compiled, not_held, evaluable=True)
         parts = split(query, local, copies, quarantined, self.evaluator_rows)
         return QueryPlan(query, compiled, not_held, split=parts)
@@ -313,7 +371,7 @@ class QueryPlanner:
         """The plan, without its split where that is known to have too many rows."""
         if not isinstance(plan.split, Split):
             return plan
-        reason = self._too_many.get(_lower_key(request, plan.split))
+        reason = self._too_many.get(lower_key(request, plan.split))
         return replace(plan, split=Refused((reason,))) if reason else plan
 
 
@@ -328,24 +386,6 @@ def facts_of(copy: TableCopy) -> TableFacts:
     return copy.facts
 
 
-def _plan_key(request: Request, tables: Named, copies: Copies, quarantined: frozenset[str]) -> tuple[object, ...]:
-    """What a plan over these copies depends on."""
-    return (
-        request.sql,
-        # As text: 0.0 and -0.0 are equal to Python, and not to a query.
-        tuple((p.name, p.type, repr(p.value) if tables else None) for p in request.parameters),
-        tuple((path, table, copies[table].id if table in copies else None) for path, table in tables.items()),
-        quarantined,
-        request.hour,
-        request.exact,
-    )
-
-
-def _run_key(request: Request, compiled: Compiled) -> Hashable:
-    """What tells one run from another; the SQL names copies, which do not change."""
-    return hashable((compiled.sql, *(p.value for p in request.parameters)))
-
-
 def _analyzer_ready() -> bool:
     """Whether it is; loading takes a moment, which is worth waiting for, compiling half a minute, which is not."""
     if googlesql.state() is googlesql.State.COLD:
@@ -355,11 +395,6 @@ def _analyzer_ready() -> bool:
     return googlesql.ready()
 
 
-def _lower_key(request: Request, parts: Split | RunSplit) -> tuple[object, ...]:
-    """What tells one lower part from another; the SQL names copies, which do not change."""
-    return (parts.compiled.sql, parts.upper.sql, hashable(tuple(p.value for p in request.parameters)))
-
-
 def _local_table(copy: TableCopy) -> LocalTable:
     return LocalTable(copy.relation, copy.columns, copy.stats)
 
@@ -367,4 +402,6 @@ def _local_table(copy: TableCopy) -> LocalTable:
 def _reason_of(error: Exception) -> Reason:
     if isinstance(error, AnalyzerUnavailable):
         return Reason("analyzer-busy", error.message)
+    if isinstance(error, UnclearShards):
+        return Reason("wildcard", str(error))
     return Reason("store" if isinstance(error, TierError) else "invalid", str(error))

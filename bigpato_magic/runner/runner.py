@@ -48,6 +48,7 @@ from bigpato_magic.runner.planner import QueryPlanner
 from bigpato_magic.runner.routines import Routines
 from bigpato_magic.runner.there import CloudRuns
 from bigpato_magic.runner.unnamed import Unnamed, Waiting
+from bigpato_magic.runner.wildcards import Wildcards
 from bigpato_magic.tier.journal.accounting import QueryText
 from bigpato_magic.tier.journal.result_cache import text_digest
 from bigpato_magic.types import (
@@ -127,7 +128,8 @@ class QueryRunner:
         self.warehouse, self.tier, self.status = warehouse, tier, status
         self._pool = ThreadPoolExecutor(_ASKING, "bigpato-check")
         routines = Routines(warehouse, tier.freshness)
-        self.planner = QueryPlanner(tier.queries, routines, evaluator_rows)
+        wildcards = Wildcards(warehouse, tier.queries, tier.freshness)
+        self.planner = QueryPlanner(tier.queries, routines, wildcards, evaluator_rows)
         self._here = LocalRuns(tier.queries, engine, self.planner, warehouse.now)
         self._there = CloudRuns(warehouse, tier.queries, self.planner)
         self.looks = Looks(warehouse, tier.queries, self.planner, self._pool, look_below)
@@ -358,7 +360,8 @@ class QueryRunner:
         if query is not None:
             return tuple(query.tables)
         try:
-            return tuple(self.planner.tables_of(request).values()) if googlesql.ready() else ()
+            named = self.planner.tables_of(request).values() if googlesql.ready() else ()
+            return tuple(table for table in named if not table.is_wildcard)
         except BigPatoError:
             return ()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bigpato_magic import googlesql
 from bigpato_magic.errors import BigPatoError, BytesLimitExceeded, QueryError
 from bigpato_magic.runner.narrowed import narrowed
+from bigpato_magic.runner.wildcards import understood
 from bigpato_magic.types import AnalyzedQuery, QueryResult, RunOnBigQuery, TableFacts, TableId
 
 if TYPE_CHECKING:
@@ -111,13 +112,15 @@ class CloudRuns:
     def _analyzed(self, request: Request, early: EarlyCheck) -> AnalyzedQuery | None:
         """What the query means over its tables as they are now; None where BigQuery does not tell of one."""
         tables = self.planner.tables_of(request)
-        answers = early.now(set(tables.values()))
+        wildcards = self.planner.wildcards.of(request, tables.values())
+        answers = early.now(set(tables.values()) - wildcards.keys())
         facts = {table: answer for table, answer in answers.items() if isinstance(answer, TableFacts)}
         if len(facts) < len(answers):
             return None
-        described = {path: facts[table] for path, table in tables.items()}
-        query = googlesql.analyze(request.sql, described, request.parameters, self.planner.routines.of(request))
-        return narrowed(query, request, facts)
+        described = {path: wildcards.get(table) or facts[table] for path, table in tables.items()}
+        query = understood(request, described, self.planner.routines.of(request))
+        shards = {shard.id: shard for wildcard in wildcards.values() for shard in wildcard.shards}
+        return narrowed(query, request, {**facts, **shards})
 
     @contextmanager
     def _stale_while_running(self, request: Request) -> Iterator[None]:

@@ -57,11 +57,13 @@ from bigpato_magic.types.tables import (
     schema_digest,
 )
 from bigpato_magic.types.transfers import TransferEvent, TransferRequest
+from bigpato_magic.types.wildcards import SUFFIX, ListedTable, WildcardTable, matching, wildcard_table
 
 __all__ = [
     "FIXED_BYTES",
     "MOMENT",
     "STORED",
+    "SUFFIX",
     "AnalyzedQuery",
     "Basis",
     "Column",
@@ -75,6 +77,7 @@ __all__ = [
     "Holding",
     "Instants",
     "Kind",
+    "ListedTable",
     "LocalTable",
     "Look",
     "OutputColumn",
@@ -114,8 +117,11 @@ __all__ = [
     "TransferEvent",
     "TransferRequest",
     "UpperPart",
+    "WildcardTable",
     "array_of",
     "held_name",
+    "matching",
     "schema_digest",
     "struct_of",
+    "wildcard_table",
 ]

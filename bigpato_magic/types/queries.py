@@ -104,6 +104,7 @@ class AnalyzedQuery:
         outputs: names and types of the result, in order.
         parameters: types of the parameters used, by lower-case name, or by 1-based position as text.
         routines: persistent functions whose bodies stand in it, by the names that texts have for them.
+        wildcards: the shards that it reads of each wildcard table; they stand in its tree, and are among its tables.
     """
 
     sql: str
@@ -112,6 +113,7 @@ class AnalyzedQuery:
     outputs: tuple[OutputColumn, ...]
     parameters: Mapping[str, SqlType] = field(default_factory=dict)
     routines: Mapping[tuple[str, ...], RoutineFacts] = field(default_factory=dict)
+    wildcards: Mapping[TableId, tuple[TableId, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,16 @@ class TableId:
     def __str__(self) -> str:
         return f"{self.project}.{self.dataset}.{self.table}"
 
+    @property
+    def is_wildcard(self) -> bool:
+        """It stands for all tables whose names begin alike: `events_*`."""
+        return self.table.endswith("*")
+
+    def matches(self, other: TableId) -> bool:
+        """Whether this wildcard stands for the other table, too; case counts."""
+        same = (self.project, self.dataset) == (other.project, other.dataset)
+        return same and self.is_wildcard and other.table.startswith(self.table[:-1])
+
     @classmethod
     def parse(cls, name: str, *, project: str | None = None, dataset: str | None = None) -> TableId:
         """Read `t`, `ds.t` or `p.ds.t` (backquotes allowed; a project may hold dots, as `x.com:p`).
@@ -156,6 +166,8 @@ class TableFacts:
         clustering: column names.
         row_policies: row-level security applies to the caller: never copied.
         definition: a view's SQL.
+        own_key: it is encrypted with a key of its owner's, not with Google's.
+        tags: resource tags and their values, by name.
     """
 
     id: TableId
@@ -168,6 +180,8 @@ class TableFacts:
     clustering: tuple[str, ...] = ()
     row_policies: bool = False
     definition: str | None = None
+    own_key: bool = False
+    tags: tuple[tuple[str, str], ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of that name, without regard to case."""

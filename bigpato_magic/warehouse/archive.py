@@ -45,7 +45,7 @@ class ArchiveWarehouse:
         """
         raise _closed()
 
-    tables = datasets = partitions = query = dry_run = _refuse
+    tables = listed = datasets = partitions = query = dry_run = _refuse
 
     def transfers(self) -> Mapping[str, OfferedTransfer]:
         """None: nothing is brought."""

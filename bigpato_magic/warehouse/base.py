@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from bigpato_magic.errors import BigPatoError
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import (
+    ListedTable,
     OutputColumn,
     Parameter,
     PartitionFacts,
@@ -158,6 +159,17 @@ class Warehouse(Protocol):
         Args:
             project: of the dataset, None for the warehouse's own.
             dataset: whose tables, None for those of all datasets.
+
+        Raises:
+            WarehouseError: the dataset does not exist or may not be listed.
+        """
+
+    def listed(self, project: str, dataset: str) -> list[ListedTable]:
+        """All tables of a dataset, with what its list tells of them. Free.
+
+        Args:
+            project: of the dataset.
+            dataset: whose tables.
 
         Raises:
             WarehouseError: the dataset does not exist or may not be listed.

@@ -16,6 +16,7 @@ from bigpato_magic.system import elapsed
 from bigpato_magic.types import (
     STORED,
     Kind,
+    ListedTable,
     Parameter,
     PartitionFacts,
     RoutineFacts,
@@ -209,10 +210,18 @@ class BigQueryWarehouse:
         home = project or self.project
         if dataset is None:
             return [table for name in self.datasets(home) for table in self.tables(home, name)]
-        listing = partial(self._connection.bigquery.list_tables, f"{home}.{dataset}")
+        return [table.id for table in self.listed(home, dataset)]
+
+    def listed(self, project: str, dataset: str) -> list[ListedTable]:
+        """All tables of a dataset, with what its list tells of them.
+
+        Raises:
+            WarehouseError: the dataset does not exist or may not be listed.
+        """
+        listing = partial(self._connection.bigquery.list_tables, f"{project}.{dataset}")
         how = {"page_size": _LISTED_AT_ONCE, "retry": failures.retry(), "timeout": REQUEST_SECONDS}
         items = _asked(lambda: list(listing(**how)))
-        return [TableId(item.project, item.dataset_id, item.table_id) for item in items]
+        return [schema.listed_table(item.to_api_repr()) for item in items]
 
     def partitions(self, table: TableId) -> tuple[PartitionFacts, ...]:
         """The partitions of a partitioned table now. Bills at least 10 MB on BigQuery.

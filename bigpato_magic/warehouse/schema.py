@@ -15,6 +15,7 @@ from bigpato_magic.parameters import check
 from bigpato_magic.types import (
     Column,
     Kind,
+    ListedTable,
     OutputColumn,
     Parameter,
     Partitioning,
@@ -135,7 +136,19 @@ def facts(resource: Resource, *, checked_at: datetime, row_policies: bool) -> Ta
         clustering=tuple((resource.get("clustering") or {}).get("fields", ())),
         row_policies=row_policies,
         definition=(resource.get("view") or resource.get("materializedView") or {}).get("query"),
+        own_key=bool((resource.get("encryptionConfiguration") or {}).get("kmsKeyName")),
+        tags=tuple(sorted((resource.get("resourceTags") or {}).items())),
     )
+
+
+def listed_table(item: Resource) -> ListedTable:
+    """What `tables.list` says of a table.
+
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/tables/list
+    """
+    reference = item["tableReference"]
+    name = TableId(reference["projectId"], reference["datasetId"], reference["tableId"])
+    return ListedTable(name, table_kind(item), _instant(item.get("creationTime")))
 
 
 def version(resource: Resource, columns: tuple[Column, ...]) -> TableVersion:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError, Cancelled, Q
 from bigpato_magic.googlesql import lexer
 from bigpato_magic.local.duck import LocalEngine
 from bigpato_magic.local.write import RowSource
+from bigpato_magic.pruning.shards import UnclearShards, read_shards
 from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.status import Cancel
 from bigpato_magic.types import (
@@ -31,10 +33,14 @@ from bigpato_magic.types import (
     Refused,
     SqlType,
     TableCopy,
+    TableFacts,
     TableId,
     TableVersion,
+    WildcardTable,
     array_of,
+    schema_digest,
     struct_of,
+    wildcard_table,
 )
 
 SECONDS = 10
@@ -76,11 +82,16 @@ def answer(sql: str, tables: dict[str, Any] | None = None) -> tuple[str, Any]:
     ready()
     described = {name: table_of(name, table) for name, table in (tables or {}).items()}
     try:
-        paths = {path: described.get(".".join(path)) for path in googlesql.table_names(sql)}
+        wildcards = {}
+        for name in {".".join(path) for path in googlesql.table_names(sql) if path[-1].endswith("*")}:
+            wildcards[name] = virtual(name, described.values())
+            if isinstance(wildcards[name], str):
+                return "routed", f"wildcard: {wildcards[name]}"
+        paths = {path: {**described, **wildcards}.get(".".join(path)) for path in googlesql.table_names(sql)}
         if None in paths.values():
             return "routed", f"not-local: a table of {sorted(paths)} is not here"
-        query = googlesql.analyze(sql, paths)
-    except (QueryError, AnalyzerUnavailable) as error:
+        query = read_shards(googlesql.analyze(sql, paths), {one.id: one for one in wildcards.values()}, ())
+    except (QueryError, AnalyzerUnavailable, UnclearShards) as error:
         return "routed", f"analyzer: {error}"
     read_ones = {".".join((table.dataset, table.table)) for table in query.tables}
     copies = [publish(described[name], (tables or {})[name]) for name in sorted(read_ones)]
@@ -93,6 +104,19 @@ def answer(sql: str, tables: dict[str, Any] | None = None) -> tuple[str, Any]:
         return "local", run(compiled, copies)
     finally:
         withdraw(copies)
+
+
+def virtual(name: str, tables: Iterable[Described]) -> WildcardTable | str:
+    """A wildcard table over those of these tables that it matches, made one after the other in their order."""
+    wildcard = TableId(PROJECT, *name.split("."))
+    made = (NOW + timedelta(days=day) for day in count())
+    return wildcard_table(wildcard, [shard(table, next(made)) for table in tables if wildcard.matches(table.id)])
+
+
+def shard(table: Described, made: datetime) -> TableFacts:
+    """What BigQuery would say of a table."""
+    version = TableVersion(None, made, made, 0, 0, schema_digest(table.columns))
+    return TableFacts(table.id, version, table.columns, made)
 
 
 def withdraw(copies: list[TableCopy]) -> None:

@@ -79,6 +79,11 @@ def test_row_policies_are_seen(warehouse: BigQueryWarehouse, numbers: TableId) -
 def test_datasets_and_tables_are_listed(warehouse: BigQueryWarehouse, numbers: TableId) -> None:
     assert "shop" in warehouse.datasets()
     assert numbers in warehouse.tables("demo", "shop")
+    listed = {table.id: table for table in warehouse.listed("demo", "shop")}
+    assert listed[numbers].kind is TableKind.TABLE
+    facts = warehouse.facts([numbers])[numbers]
+    assert isinstance(facts, TableFacts)
+    assert listed[numbers].created in (facts.version.created, None)
     with pytest.raises(WarehouseError, match="no_such_dataset"):
         warehouse.tables("demo", "no_such_dataset")
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from bigpato_magic.patterns import Malformed, compiled, groups
 from bigpato_magic.sql.expr import Expr
-from bigpato_magic.sql.patterns import Malformed, compiled, groups
 from bigpato_magic.sql.refusal import refuse
 from bigpato_magic.sql.rules.base import DOCS, Call, Rule, Template, Udf
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from bigpato_magic.sql.patterns import Malformed, compiled
+from bigpato_magic.patterns import Malformed, compiled
 from bigpato_magic.sql.udfs.arrow import InvalidValue, Unsure, guarded, strict
 
 Text = TypeVar("Text", str, bytes)

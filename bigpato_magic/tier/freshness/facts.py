@@ -158,17 +158,25 @@ class FactsCache:
         Raises:
             TierError: the marks of other kernels cannot be read.
         """
-        wanted, limit = list(tables), max(within, self._limit(max_staleness))
-        marks = self.marks.generation, self.marks.latest()
-        young = {table: facts for table in wanted if (facts := self._young(table, limit, marks)) is not None}
+        wanted = list(tables)
+        young = self.young(wanted, max(within, self._limit(max_staleness)))
         return {**young, **self.fetch(table for table in wanted if table not in young)}
 
-    def _young(self, table: TableId, limit: float, marks: tuple[int, int]) -> TableFacts | None:
-        """What BigQuery said of a table so many seconds ago at most, and since the newest mark."""
-        known = self._known.get(table)
-        if known is None or limit <= 0 or (known.generation, known.mark) != marks:
-            return None
-        return known.facts if self._clock().since(known.asked) <= limit else None
+    def young(self, tables: Iterable[TableId], limit: float) -> Mapping[TableId, TableFacts]:
+        """What BigQuery said last of those tables of which it is at most `limit` seconds old, and no statement ran since.
+
+        Raises:
+            TierError: the marks of other kernels cannot be read.
+        """
+        if limit <= 0:
+            return {}
+        generation, mark, now = self.marks.generation, self.marks.latest(), self._clock()
+        known = {table: self._known.get(table) for table in tables}
+        return {
+            table: last.facts
+            for table, last in known.items()
+            if last and (last.generation, last.mark) == (generation, mark) and now.since(last.asked) <= limit
+        }
 
     def forget(self) -> None:
         """Nothing is known any more: each table is asked for before its copy answers again."""
