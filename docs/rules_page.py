@@ -71,7 +71,7 @@ their columns are those of an hour ago at most. A column that was renamed shows 
 
 FOR_EVER = {
     "GEOGRAPHY": "Its functions compute on a sphere with Google's own library; there is no other exact one.",
-    "RANGE": "DuckDB has no such type.",
+    "RANGE in a table or a result": "DuckDB has no such type; inside a query it is a start and an end.",
     "ML, AI, remote functions": "They run on Google's machines.",
     "JavaScript functions": "Their engine is not here.",
     "Scripts, procedures, DML, DDL": "They change something; BigQuery is where the tables live.",

@@ -47,6 +47,8 @@ def _parameter(c: Compiler, node: Node) -> Expr:
     type_ = c.type_of(node)
     if type_.kind is not Kind.BIGNUMERIC and type_.has(Kind.BIGNUMERIC):
         refuse("a parameter with BIGNUMERIC values inside", code="type")
+    if type_.has(Kind.RANGE):
+        refuse("a parameter that is a RANGE", code="type")
     name = held_name(node.name or None, node.position)
     if not (name.isascii() and name.isidentifier()):
         refuse(f"a parameter called `{node.name}`")

@@ -22,6 +22,8 @@ def output_list(c: Compiler, exprs: list[Expr], outputs: tuple[OutputColumn, ...
     if any(output.type.has(Kind.INTERVAL) for output in outputs):
         # BigQuery's own client gives them as text, months and days, or `relativedelta`, by version.
         refuse("INTERVAL values in a result", code="type")
+    if any(output.type.has(Kind.RANGE) for output in outputs):
+        refuse("RANGE values in a result", code="type")
     pairs = zip(exprs, outputs, strict=True)
     return ", ".join(f"{_value(c, e, out.type)} AS {identifier(out.name)}" for e, out in pairs)
 

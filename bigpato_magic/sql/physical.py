@@ -53,6 +53,8 @@ def duck_type(type_: SqlType) -> str:
         return duck_type(type_.element) + "[]"
     if type_.kind is Kind.STRUCT and type_.fields:
         return f"STRUCT({', '.join(f'f{i} {duck_type(f.type)}' for i, f in enumerate(type_.fields))})"
+    if type_.kind is Kind.RANGE and type_.element is not None:
+        return f"STRUCT(f0 {duck_type(type_.element)}, f1 {duck_type(type_.element)})"
     if type_.kind not in SCALARS:
         refuse(f"{type_.kind} values", code="type")
     return SCALARS[type_.kind]
@@ -123,6 +125,9 @@ def literal(value: Any, type_: SqlType) -> Expr:
     if type_.kind is Kind.STRUCT:
         items = [full(literal(v, f.type)) for v, f in zip(value, type_.fields, strict=True)]
         return assemble(items, lambda parts: Expr(_struct(parts, held), type_, Facts(nulls=False), **known))
+    if type_.kind is Kind.RANGE and type_.element is not None:
+        start, end = (literal(bound, type_.element) for bound in value)
+        return assemble([start, end], lambda parts: Expr(_struct(parts, held), type_, Facts(nulls=False), **known))
     sql, facts = LITERALS[type_.kind](value)
     written = TOKENS.get(type_.kind) or parse(sql).tokens
     return Expr(sql, type_, facts, properties=leaf(written, len(sql)), **known)

@@ -145,7 +145,7 @@ def _in_structs(c: Compiler, needle: Expr, relation: Relation, column: int, oute
 
 def _in(c: Compiler, needle: Expr, relation: Relation, column: int, type_: SqlType, *, volatile: bool) -> Expr:
     value = c.columns[column]
-    if is_nested(needle.type) or needle.type.kind in (Kind.JSON, Kind.INTERVAL):
+    if is_nested(needle.type) or needle.type.kind in (Kind.JSON, Kind.INTERVAL, Kind.RANGE):
         refuse(f"IN over {needle.type.kind} values")
     if needle.type.kind is Kind.FLOAT64 and needle.facts.nan and value.facts.nan:
         # NaN equals nothing, and DuckDB's itself: those of the subquery cannot matter.

@@ -140,6 +140,14 @@ VALUES: dict[str, tuple[str, ...]] = {
         "NULL",
     ),
     "INTERVAL": ("INTERVAL 1 DAY", "INTERVAL '1-2 3 4:5:6.789' YEAR TO SECOND", "INTERVAL -5 HOUR", "NULL"),
+    "RANGE<DATE>": (
+        "RANGE<DATE> '[2024-01-01, 2024-02-29)'",
+        "RANGE<DATE> '[2024-02-29, 9999-12-31)'",
+        "RANGE<DATE> '[0001-01-01, UNBOUNDED)'",
+        "RANGE<DATE> '[UNBOUNDED, 2020-01-05)'",
+        "RANGE<DATE> '[UNBOUNDED, UNBOUNDED)'",
+        "NULL",
+    ),
     "ARRAY<INT64>": ("[1, 2, 3]", "CAST([] AS ARRAY<INT64>)", "[1, NULL]", "NULL"),
     "ARRAY<STRING>": ("['a', 'b']", "CAST([] AS ARRAY<STRING>)", "['é', NULL, '']", "NULL"),
     "ARRAY<FLOAT64>": ("[1.5, -0.0]", "[CAST('nan' AS FLOAT64)]", "NULL"),
@@ -148,7 +156,14 @@ for _kind, _values in list(VALUES.items()):
     VALUES.setdefault(f"ARRAY<{_kind}>", (f"[{_values[0]}, {_values[1]}]", f"CAST([] AS ARRAY<{_kind}>)", "NULL"))
 ANY = "INT64"
 RECORD = "STRUCT<x INT64, y STRING>"
-ALIASES = {"ANY": ANY, "ARRAY": "ARRAY<INT64>", "...": None, "STRUCT": RECORD, "ARRAY<STRUCT>": f"ARRAY<{RECORD}>"}
+ALIASES = {
+    "ANY": ANY,
+    "ARRAY": "ARRAY<INT64>",
+    "...": None,
+    "RANGE": "RANGE<DATE>",
+    "STRUCT": RECORD,
+    "ARRAY<STRUCT>": f"ARRAY<{RECORD}>",
+}
 VALUES[RECORD] = (
     "STRUCT(1 AS x, 'a' AS y)",
     "STRUCT(1 AS x, CAST(NULL AS STRING) AS y)",

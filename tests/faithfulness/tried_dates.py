@@ -257,6 +257,27 @@ CAST_VALUES_OF: Values = {
     },
 }
 
+# ------------------------------------------------------------------------------------------------------- RANGE
+
+# A RANGE is no result here: its bounds are.
+RANGES: Patterns = {
+    **{
+        f"range({kind}, {kind})": tuple(
+            f"{bound}({safe}RANGE(a, b))" for bound in ("RANGE_START", "RANGE_END") for safe in ("", "SAFE.")
+        )
+        for kind in ("DATE", "DATETIME", "TIMESTAMP")
+    },
+    **{
+        f"range_contains(RANGE, {kind})": (
+            f"RANGE_CONTAINS(RANGE(CAST(RANGE_START(a) AS {kind}), CAST(RANGE_END(a) AS {kind})), b)",
+        )
+        for kind in ("DATETIME", "TIMESTAMP")
+    },
+    "range_intersect(RANGE, RANGE)": tuple(
+        f"{bound}({safe}RANGE_INTERSECT(a, b))" for bound in ("RANGE_START", "RANGE_END") for safe in ("", "SAFE.")
+    ),
+}
+
 # ---------------------------------------------------------------------------------------------------- INTERVAL
 
 INTERVALS = (
@@ -316,6 +337,6 @@ INTERVAL_VALUES: Values = {
         for origin in ("", f", {kind}")
     },
 }
-PATTERNS = DATES | MADE | FORMATTED | PARSED | CAST | OF_INTERVALS
+PATTERNS = DATES | MADE | FORMATTED | PARSED | CAST | RANGES | OF_INTERVALS
 VALUES = DATE_VALUES | MADE_VALUES | PARSED_VALUES | CAST_VALUES_OF | INTERVAL_VALUES
 VALUES |= {f"format_timestamp(STRING, {T}, STRING)": {"c": ("'UTC'",)}}
