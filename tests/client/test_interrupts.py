@@ -153,7 +153,10 @@ OPERATIONS = {
     ),
     "demote": (held, lambda client: client.tier.demote([T])),
     "hybrid query": (nothing_kept, lambda client: answered(client, "hybrid")),
-    "kept query": (lambda client: (nothing_kept(client), client.run(JOINED)), lambda client: answered(client, "kept", "local")),
+    "kept query": (
+        lambda client: (nothing_kept(client), client.run(JOINED)),
+        lambda client: answered(client, "kept", "local"),
+    ),
     "frozen query": (of_then, frozen),
     "archive": (of_then, archive),
     "open archive": (archived, open_archive),

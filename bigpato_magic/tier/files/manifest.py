@@ -107,7 +107,8 @@ def _dataclass(value: Mapping[str, Any], wanted: Any) -> Any:
 
 
 def _collection(value: Any, origin: Any, arguments: tuple[Any, ...]) -> Any:
-    if not isinstance(value, dict if issubclass(origin, Mapping) else list):
+    matches = isinstance(value, dict if issubclass(origin, Mapping) else list)
+    if not matches:
         raise TypeError(f"{value!r} is no {origin.__name__}")
     if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
         return tuple(_typed(item, a) for item, a in zip(value, arguments, strict=True))
