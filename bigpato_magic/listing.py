@@ -23,7 +23,7 @@ MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class ListedTable:
+class ShownTable:
     """One table or view.
 
     Args:
@@ -51,7 +51,7 @@ class Listing:
         offline: BigQuery could not be reached: only tables that were used or are here are known.
     """
 
-    tables: tuple[ListedTable, ...]
+    tables: tuple[ShownTable, ...]
     matching: int
     offline: bool = False
 
@@ -102,18 +102,18 @@ def _matches(table: TableId, part: str) -> bool:
     return fnmatchcase(name, wanted) if set("*?[") & set(wanted) else wanted in name
 
 
-def _listed(tier: Tier, table: TableId, told: TableFacts | BigPatoError, row: TableRow | None) -> ListedTable:
+def _listed(tier: Tier, table: TableId, told: TableFacts | BigPatoError, row: TableRow | None) -> ShownTable:
     if isinstance(told, BigPatoError):
         copy = tier.copies([table]).get(table)
         known = tier.facts.known(table) or (copy.facts if copy else None)
-        return ListedTable(table, known, row, obstacle="" if isinstance(told, WarehouseUnavailable) else told.message)
+        return ShownTable(table, known, row, obstacle="" if isinstance(told, WarehouseUnavailable) else told.message)
     obstacle = why_not(told)
     if obstacle is not None:
-        return ListedTable(table, told, row, obstacle=obstacle[1])
-    return ListedTable(table, told, row, tier.price_of_transfer(told.version.bytes))
+        return ShownTable(table, told, row, obstacle=obstacle[1])
+    return ShownTable(table, told, row, tier.price_of_transfer(told.version.bytes))
 
 
-def exactly(listing: Listing, name: str) -> Sequence[ListedTable]:
+def exactly(listing: Listing, name: str) -> Sequence[ShownTable]:
     """The table of that very name, where it is among them."""
     wanted = name.replace("`", "").rsplit(".", 1)[-1]
     return [table for table in listing.tables if table.id.table == wanted]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bigpato_magic.listing import ListedTable, Listing
+from bigpato_magic.listing import Listing, ShownTable
 from bigpato_magic.notebook.cards import Card, lines_card, table_card
 from bigpato_magic.notebook.inspection import layout_words
 from bigpato_magic.notebook.view import label
@@ -31,7 +31,7 @@ def listing_card(listing: Listing, pattern: str, project: str | None) -> Card:
     return table_card(title, _HEADER, [_cells(table, project) for table in listing.tables], " ".join(after))
 
 
-def _cells(table: ListedTable, project: str | None) -> tuple[str, ...]:
+def _cells(table: ShownTable, project: str | None) -> tuple[str, ...]:
     facts, row = table.facts, table.row
     here = row is not None and row.where == "local"
     held = row.held if row is not None and here else ""

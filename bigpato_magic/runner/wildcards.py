@@ -40,7 +40,7 @@ Described = Mapping[tuple[str, ...], TableFacts | WildcardTable]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class DatasetTables:
     """The tables of a dataset.
 
     Args:
@@ -70,7 +70,7 @@ class Wildcards:
     warehouse: Warehouse
     queries: QueryAccess
     policy: FreshnessPolicy
-    _listings: LruCache[Listing] = field(default_factory=LruCache)
+    _listings: LruCache[DatasetTables] = field(default_factory=LruCache)
 
     def of(self, request: Request, tables: Iterable[TableId]) -> Virtual:
         """The virtual table of each wildcard among these tables.
@@ -109,7 +109,7 @@ class Wildcards:
             if seen is not None and offline and isinstance(error, WarehouseUnavailable):
                 return seen.tables
             raise UnclearShards(f"nobody can say which tables {wildcard.table} matches: {error.message}") from error
-        self._listings.put(home, Listing(asked, now, tables))
+        self._listings.put(home, DatasetTables(asked, now, tables))
         return tables
 
     def _facts(
