@@ -137,7 +137,7 @@ def test_another_table_under_the_name_never_answers_as_the_old_one(client, wareh
 
 
 def test_what_has_no_rule_is_answered_by_the_evaluator_if_it_is_small(client):
-    sql = "SELECT RANGE_CONTAINS(RANGE<DATE> '[2024-01-01, 2024-02-01)', DATE '2024-01-15') AS inside"
+    sql = "SELECT RANGE<DATE> '[2024-01-01, 2024-02-01)' = RANGE(DATE '2024-01-01', DATE '2024-02-01') AS inside"
     result = client.run(sql)
     assert isinstance(result.decision, RunInEvaluator)
     assert result.arrow["inside"].to_pylist() == [True]

@@ -156,7 +156,7 @@ def test_wherever_it_is_cut_the_answer_is_the_whole_ones(sql):
 
 
 def test_most_of_a_query_is_left_to_duckdb():
-    sql = "SELECT k, RANGE_START(RANGE(DATE_FROM_UNIX_DATE(k), NULL)) AS x FROM t WHERE k > 1 ORDER BY k"
+    sql = "SELECT k, RANGE(DATE_FROM_UNIX_DATE(k), NULL) = RANGE(NULL, DATE_FROM_UNIX_DATE(k)) AS x FROM t WHERE k > 1 ORDER BY k"
     query = googlesql.analyze(sql, {("t",): table().described})
     compiled = compile_lower(query, table().local, {table().copy.table: 5}, most=4)
     assert "WHERE" in compiled.lower.sql
