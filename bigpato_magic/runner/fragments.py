@@ -167,12 +167,12 @@ class FragmentPlanner:
     def _query(self, request: Request, early: EarlyCheck) -> _Query | None:
         """The query over its tables as BigQuery tells them now; None where nothing is here, or it does not tell of one.
 
-        None, too, where it calls a function that lasts: only the job knows what that is.
+        None, too, where it calls a function that lasts, or reads a wildcard: only the job knows what these are.
         """
-        if not self.planner.may_be_kept(request):
-            return None
         named = self.planner.tables_of(request)
         tables = set(named.values())
+        if not self.planner.may_be_kept(request) or any(table.is_wildcard for table in tables):
+            return None
         copies, kept = self.queries.copies(tables), self.queries.kept(tables)
         if not copies and not kept:
             return None
