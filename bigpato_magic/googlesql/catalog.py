@@ -114,7 +114,7 @@ def _pseudo(table: Described) -> tuple[tuple[str, SqlType], ...]:
     https://cloud.google.com/bigquery/docs/querying-partitioned-tables#query_an_ingestion-time_partitioned_table
     """
     if isinstance(table, WildcardTable):
-        return ((SUFFIX, SqlType(Kind.STRING)),)
+        return ((SUFFIX, SqlType(Kind.STRING)), *_pseudo(table.newest))
     by = table.partitioning
     if by is None or by.column is not None or by.unit is PartitionUnit.RANGE:
         return ()

@@ -13,6 +13,7 @@ from bigpato_magic.resolved.values import fill_type
 from bigpato_magic.types import SUFFIX, AnalyzedQuery, Kind, SqlType, TableFacts, TableId, TableRead, WildcardTable
 
 Node = Any
+_OF_PARTITIONS = ("_PARTITIONTIME", "_PARTITIONDATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,16 @@ def over_shards(query: AnalyzedQuery, read: Mapping[TableId, ReadShards]) -> Ana
 
 def _reads(reading: TableRead, shards: Sequence[TableFacts]) -> dict[TableId, TableRead]:
     """What is read of each shard: of the columns those that it has."""
-    has = {shard.id: frozenset(column.name.lower() for column in shard.columns) for shard in shards}
-    return {table: TableRead(table, reading.columns & columns) for table, columns in has.items()}
+    return {shard.id: TableRead(shard.id, reading.columns & _places(shard).keys()) for shard in shards}
+
+
+def _places(shard: TableFacts) -> dict[str, int]:
+    """The place of each column by lower-case name; the pseudo-columns of partitions come after the others.
+
+    All shards of a wildcard are partitioned alike.
+    """
+    names = (*(column.name for column in shard.columns), *_OF_PARTITIONS)
+    return {name.lower(): place for place, name in enumerate(names)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ class _Union:
 
     def _of_shard(self, shard: TableFacts, columns: Sequence[Node]) -> Node:
         """Rows of one shard: its columns, NULL for those that it lacks, and its suffix."""
-        places = {column.name.lower(): place for place, column in enumerate(shard.columns)}
+        places = _places(shard)
         scan = type(self.holder)().resolved_table_scan_node
         scan.table.name, scan.table.full_name = shard.id.table, str(shard.id)
         scan.table.serialization_id = self.numbers.of_table(shard.id)

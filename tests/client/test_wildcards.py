@@ -219,6 +219,20 @@ def test_an_array_that_a_table_lacks_is_bigquerys(client, warehouse):
     assert of_both(client, ALL).arrow.num_rows == 5
 
 
+def test_partitions_by_ingestion_are_told_of_each_table(client, warehouse):
+    for number in (1, 2):
+        warehouse.execute(f"CREATE TABLE samples.in_{number} (id INT64) PARTITION BY _PARTITIONDATE")
+        warehouse.execute(
+            f"INSERT INTO samples.in_{number} (_PARTITIONTIME, id) VALUES ('2024-01-0{number}', {number})"
+        )
+    client.promote("in_*")
+    sql = "SELECT _PARTITIONTIME AS came, _TABLE_SUFFIX AS s, id FROM `in_*` WHERE {} ORDER BY id"
+    assert of_both(client, sql.format("TRUE")).arrow.num_rows == 2
+    assert of_both(client, sql.format("_PARTITIONTIME >= '2024-01-02'")).arrow.num_rows == 1
+    assert of_both(client, sql.format("_TABLE_SUFFIX = '1'")).arrow.num_rows == 1
+    assert of_both(client, "SELECT * FROM `in_*` ORDER BY id").arrow.to_pylist() == [{"id": 1}, {"id": 2}]
+
+
 def test_row_policies_of_any_table_are_bigquerys(client, warehouse):
     client.promote("ga_*")
     warehouse.add_row_policy("samples.ga_20240201", "id > 1", ["pato@example.com"])

@@ -64,7 +64,9 @@ def answer(client, sql, route):
         found = client.run(sql, route=route)
     except BigPatoError as error:
         return type(error), None
-    return found.arrow, found.decision
+    # Rows that the query does not put in order may come in any.
+    rows = sorted(map(repr, (tuple(row.values()) for row in found.arrow.to_pylist())))
+    return (found.arrow.schema, rows), found.decision
 
 
 def change(client, warehouse, statement):
