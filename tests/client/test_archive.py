@@ -138,6 +138,16 @@ def test_a_file_that_is_there_is_left_alone(client, made):
     assert made.path.read_bytes() == before
 
 
+def test_a_file_that_has_come_meanwhile_is_left_alone(client, made, tmp_path):
+    target = tmp_path / "other.bigpato"
+    copies = client.tier.open().catalog.copies().values()
+    place = {"as_of": made.as_of, "project": "p", "dataset": "d"}
+    with pytest.raises(ConfigurationError, match="is there already"):
+        files.write(target, copies, **place, each=lambda: target.write_text("mine"))
+    assert target.read_text() == "mine"
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
 def test_a_stopped_one_is_not_there(client, made, tmp_path):
     stop = Cancel()
     stop.set()

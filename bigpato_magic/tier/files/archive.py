@@ -95,20 +95,25 @@ def write(
         ConfigurationError: there is a file already, or none can be made there.
     """
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    if path.exists():
-        raise ConfigurationError(f"{path} is there already", hint="choose another name, or remove it")
+    _see_that_it_is_new(path)
     try:
         with open(draft, "xb", opener=_private) as file:
             with zipfile.ZipFile(file, "w") as bundle:
                 _fill(bundle, tuple(copies), {"as_of": as_of.isoformat(), "project": project, "dataset": dataset}, each)
             file.flush()
             system.flush(file.fileno())
+        _see_that_it_is_new(path)  # it took a while
         system.replace(draft, path)
         system.sync(path.parent)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         system.remove(draft)
+
+
+def _see_that_it_is_new(path: Path) -> None:
+    if path.exists():
+        raise ConfigurationError(f"{path} is there already", hint="choose another name, or remove it")
 
 
 def _private(path: str, flags: int) -> int:

@@ -77,7 +77,9 @@ def _against(basis: Basis, facts: TableFacts) -> Verdict | None:
     if forbidden is not None:
         return Freshness.STALE, Reason("gone", f"{basis.table.table} {forbidden}", basis.table)
     old, new = basis.version, facts.version
-    if (old.created, old.kind) != (new.created, new.kind) or old.created is None:
+    if old.created is None or new.created is None:
+        return Freshness.UNKNOWN, Reason("as-of", f"nobody says when {basis.table.table} was created", basis.table)
+    if (old.created, old.kind) != (new.created, new.kind):
         return Freshness.STALE, Reason("gone", f"{basis.table.table} was deleted and created again", basis.table)
     if old.schema_digest != new.schema_digest:
         return Freshness.STALE, Reason("as-of", f"{basis.table.table} has another schema now", basis.table)
