@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from bigpato_magic import googlesql
 from bigpato_magic.decide import not_fresh
-from bigpato_magic.errors import BigPatoError, ConfigurationError
+from bigpato_magic.errors import BigPatoError, ConfigurationError, QueryError
 from bigpato_magic.resolved import tree
 from bigpato_magic.sql import draws
 from bigpato_magic.status import Cancel
@@ -188,6 +188,16 @@ class Verifier:
         self._spent += theirs.bytes_billed
         return self._judge(request, result, theirs)
 
+    def refused(self, request: Request, ours: QueryResult, error: QueryError) -> Verification:
+        """BigQuery has an error for what was answered here, of a query that reads no table: a difference.
+
+        Args:
+            request: as it was run.
+            ours: the local answer.
+            error: BigQuery's.
+        """
+        return self._mismatch(request, ours, None, f"{ours.arrow.num_rows} rows here and an error on BigQuery: {error}")
+
     def _price(self, request: Request) -> int:
         run = self.runner.warehouse.dry_run(
             request.sql, request.parameters, dataset=request.default_dataset, options=request.options
@@ -227,7 +237,7 @@ class Verifier:
     def _unchanged(self, decision: Begun) -> bool:
         return not any(not_fresh(decision.copies, self.runner.tier.facts.check(decision.copies, 0)))
 
-    def _mismatch(self, request: Request, ours: QueryResult, theirs: QueryResult, detail: str) -> Verification:
+    def _mismatch(self, request: Request, ours: QueryResult, theirs: QueryResult | None, detail: str) -> Verification:
         decision = ours.decision
         assert isinstance(decision, Begun)  # noqa: S101 - verify() has looked
         case = self.runner.tier.keep_mismatch_report(_case(request, decision, ours, theirs, detail))
@@ -238,7 +248,8 @@ class Verifier:
         message = f"A local answer differs from BigQuery's: {detail}; {done} are quarantined; the case is in {case}."
         self.runner.status.message = message
         log.error("%s", message)
-        return Verification("different", detail, theirs.bytes_billed, theirs.job_id, case, rules)
+        billed, job = (theirs.bytes_billed, theirs.job_id) if theirs else (0, None)
+        return Verification("different", detail, billed, job, case, rules)
 
 
 def _another_now(request: Request) -> str | None:
@@ -256,7 +267,7 @@ def _undetermined(rule: str) -> bool:
     return rule.split("(")[0].lower().lstrip("$") in UNDETERMINED
 
 
-def _case(request: Request, decision: Begun, ours: QueryResult, theirs: QueryResult, detail: str) -> str:
+def _case(request: Request, decision: Begun, ours: QueryResult, theirs: QueryResult | None, detail: str) -> str:
     """The case as JSON: all that is needed to run it again, and no more of the data than ten rows."""
     content = {
         "sql": request.sql,
@@ -266,8 +277,8 @@ def _case(request: Request, decision: Begun, ours: QueryResult, theirs: QueryRes
         "rules": sorted(decision.compiled.rules),
         "copies": {str(copy.table): copy.id for copy in decision.copies},
         "difference": detail,
-        "job_id": theirs.job_id,
+        "job_id": theirs.job_id if theirs else None,
         "here": repr(ours.arrow.slice(0, 10).to_pylist()),
-        "bigquery": repr(theirs.arrow.slice(0, 10).to_pylist()),
+        "bigquery": repr(theirs.arrow.slice(0, 10).to_pylist()) if theirs else None,
     }
     return json.dumps(content, indent=1)

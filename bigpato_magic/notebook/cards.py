@@ -42,6 +42,7 @@ from bigpato_magic.types import (
 if TYPE_CHECKING:
     from bigpato_magic.explain import ExplainedTable, Explanation
     from bigpato_magic.overview import KeptRow, TableRow
+    from bigpato_magic.suite import FamilyReport, SuiteReport
     from bigpato_magic.tier.files.store import Finding
     from bigpato_magic.verification import Verification
 
@@ -68,7 +69,7 @@ def lines_card(lines: Sequence[str]) -> Card:
 def table_card(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], after: str = "") -> Card:
     """A card of a title and a table."""
     parts = [title, *tabular.as_lines(header, rows), *([after] if after else [])]
-    tail = f"<div>{escape(after)}</div>" if after else ""
+    tail = "".join(f"<div>{escape(line)}</div>" for line in after.splitlines())
     return Card("\n".join(parts), f"<div>{escape(title)}</div>{tabular.as_html(header, rows)}{tail}")
 
 
@@ -279,6 +280,28 @@ def verdict_card(verdict: Verification) -> Card:
     if verdict.case:
         lines.append(f"The case is kept in {verdict.case}")
     return lines_card(lines)
+
+
+_SUITE_HEADER = ("Family", "Questions", "Equal", "Different", "Open there", "Left to BigQuery", "Not asked")
+
+
+def suite_card(report: SuiteReport) -> Card:
+    """What BigQuery said to the questions of the suite."""
+    asked = sum(family.equal + family.different + family.undecided for family in report.families)
+    equal = sum(family.equal for family in report.families)
+    billed = format_size(report.bytes_billed)
+    title = f"{equal:,} of {asked:,} answers are BigQuery's own: {count_of(report.jobs, 'job')}, {billed} billed."
+    after = [f"Stopped: {report.stopped}."] if report.stopped else []
+    after += [f"Different: {sentence}" for sentence in report.differences]
+    after += [f"The case is kept in {path}" for path in report.cases]
+    if report.differences:
+        after.append("Their rules are not used on this machine any more: such queries go to BigQuery.")
+    return table_card(title, _SUITE_HEADER, [_suite_row(family) for family in report.families], "\n".join(after))
+
+
+def _suite_row(family: FamilyReport) -> tuple[str, ...]:
+    counts = family.questions, family.equal, family.different, family.undecided, family.left, family.open
+    return family.family, *(f"{count:,}" if count else "" for count in counts)
 
 
 def files_card(findings: Sequence[Finding]) -> Card:

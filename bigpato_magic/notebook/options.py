@@ -168,6 +168,8 @@ ARCHIVE: tuple[Option, ...] = (option("file", nargs="?", help="The file to make.
 VERIFY: tuple[Option, ...] = (
     option("--files", action="store_true", help="Check every file against its checksum."),
     option("--yes", action="store_true", help="Compare also where that would bill more than BigPato.ask_above."),
+    option("--suite", action="store_true", help="Ask BigQuery the package's own questions: free, they read no table."),
+    option("families", nargs="*", help="With --suite: these alone, as `casts`."),
 )
 """What `%bp_verify` takes."""
 

@@ -307,6 +307,20 @@ class QueryRunner:
                 error.hint = way_out(self.tier.queries, presumed, reasons) or error.hint
             raise
 
+    def answer_here(self, request: Request) -> QueryResult | RunOnBigQuery:
+        """The local answer to a query that reads no table, or why there is none. Nothing of it is noted.
+
+        Raises:
+            Cancelled: `request.cancel` was set.
+        """
+        started = time.perf_counter()
+        early = EarlyCheck(self.tier.queries, self._pool, request)
+        inputs = self.planner.inputs(request, early.begin)
+        presumed = decide(inputs)
+        if isinstance(presumed, RunOnBigQuery):
+            return presumed
+        return self._run_here(request, inputs, presumed, early.of(presumed.copies), started)
+
     def inputs(self, request: Request) -> RoutingInputs:
         """All that is known before anything runs; never asks BigQuery for a table that has a copy."""
         return self.planner.inputs(self.settled(request))

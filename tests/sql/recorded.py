@@ -1,4 +1,4 @@
-"""The cases of the rules: queries in `cases/*.sql`, one a line; Google's reference's answers in `cases/*.jsonl`.
+"""The cases of the rules: the package's own suite of questions; Google's reference's answers in `cases/*.jsonl`.
 
 python -m tests.sql.record         adds the answers of new queries
 python -m tests.sql.record --all   computes all anew, and fails if one differs from what was recorded
@@ -12,16 +12,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bigpato_magic import suite
+
 CASES = Path(__file__).parent / "cases"
 
 
 def families() -> list[str]:
-    return sorted(path.stem for path in CASES.glob("*.sql"))
+    return list(suite.families())
 
 
 def queries(family: str) -> list[str]:
-    lines = _lines(CASES / f"{family}.sql")
-    return [line.strip().removesuffix(";") for line in lines if line.strip() and not line.lstrip().startswith("--")]
+    return [question.sql for question in suite.questions(family)]
 
 
 def _lines(path: Path) -> list[str]:
