@@ -313,13 +313,10 @@ class QueryRunner:
         Raises:
             Cancelled: `request.cancel` was set.
         """
-        started = time.perf_counter()
-        early = EarlyCheck(self.tier.queries, self._pool, request)
-        inputs = self.planner.inputs(request, early.begin)
-        presumed = decide(inputs)
-        if isinstance(presumed, RunOnBigQuery):
-            return presumed
-        return self._run_here(request, inputs, presumed, early.of(presumed.copies), started)
+        known = self._known(self.settled(request), time.perf_counter())
+        if isinstance(known.presumed, RunOnBigQuery):
+            return known.presumed
+        return self._run_here(known, known.inputs, known.presumed)
 
     def inputs(self, request: Request) -> RoutingInputs:
         """All that is known before anything runs; never asks BigQuery for a table that has a copy."""

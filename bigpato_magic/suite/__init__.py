@@ -3,13 +3,13 @@
 The package's tests ask the same questions of Google's reference implementation (`tests/sql`).
 """
 
-from bigpato_magic.suite.questions import Question, families, questions
+from bigpato_magic.suite.questions import SuiteQuestion, families, questions
 from bigpato_magic.suite.run import FamilyReport, SuiteLimits, SuiteReport, run_suite
 
 __all__ = [
     "FamilyReport",
-    "Question",
     "SuiteLimits",
+    "SuiteQuestion",
     "SuiteReport",
     "families",
     "questions",

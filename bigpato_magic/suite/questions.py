@@ -1,4 +1,4 @@
-"""The questions: `questions/<family>.sql`, one a line. A newcomer adds one there."""
+"""The questions: `cases/<family>.sql`, one a line. A newcomer adds one there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SuiteQuestion:
     """A query over literals.
 
     Args:
@@ -25,7 +25,7 @@ def families() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".sql") for file in _folder().iterdir() if file.name.endswith(".sql")))
 
 
-def questions(family: str) -> tuple[Question, ...]:
+def questions(family: str) -> tuple[SuiteQuestion, ...]:
     """All questions of a family, in the file's order.
 
     Raises:
@@ -34,8 +34,8 @@ def questions(family: str) -> tuple[Question, ...]:
     # `splitlines` would end a line at U+2028 too, which a text may have.
     lines = (_folder() / f"{family}.sql").read_text("utf-8").split("\n")
     texts = (line.strip().removesuffix(";") for line in lines if line.strip() and not line.lstrip().startswith("--"))
-    return tuple(Question(family, text) for text in texts)
+    return tuple(SuiteQuestion(family, text) for text in texts)
 
 
 def _folder() -> Traversable:
-    return resources.files("bigpato_magic.suite") / "questions"
+    return resources.files("bigpato_magic.suite") / "cases"

@@ -116,7 +116,7 @@ def run_suite(
         WarehouseError: BigQuery cannot be reached or refuses.
         Cancelled: `cancel` was set.
     """
-    run = _Run(verifier, request, limits, cancel, say)
+    run = _SuiteRun(verifier, request, limits, cancel, say)
     for name in _known(names):
         run.family(name)
     return run.report()
@@ -131,7 +131,7 @@ def _known(names: Sequence[str]) -> Sequence[str]:
 
 
 @dataclass(slots=True)
-class _Run:
+class _SuiteRun:
     verifier: Verifier
     request: Request
     limits: SuiteLimits

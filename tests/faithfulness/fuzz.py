@@ -6,7 +6,7 @@
 A query is a tree: a production of the grammar for each type, columns and constants at the leaves. Its tables are
 published copies, so that what is known of their columns counts; some worlds have their rows in the query's own text,
 where DuckDB folds constants. One whose answers differ is shrunk by putting leaves for its branches and leaving clauses
-and rows out, as long as the answers still differ; what remains belongs among the cases of `tests/sql/cases`.
+and rows out, as long as the answers still differ; what remains belongs among the cases of `bigpato_magic/suite/cases`.
 """
 
 from __future__ import annotations

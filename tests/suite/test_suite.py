@@ -171,6 +171,32 @@ def test_an_answer_comes_out_of_a_batch_as_it_comes_alone(client, warehouse):
 
     request = client._request("SELECT 1")
     alone = [warehouse.query(sql).arrow for sql in ROWS]
-    batch = [LocalAnswer(replace(request, sql=sql), client.runner.answer_here(replace(request, sql=sql))) for sql in ROWS]
+    batch = [
+        LocalAnswer(replace(request, sql=sql), client.runner.answer_here(replace(request, sql=sql))) for sql in ROWS
+    ]
     together = unpacked(warehouse.query(packed(batch)).arrow)
     assert [difference(one, other) for one, other in zip(alone, together, strict=True)] == [None] * len(ROWS)
+
+
+def test_the_command_line_says_what_is_wrong(capsys):
+    from bigpato_magic.__main__ import main
+
+    with pytest.raises(SystemExit):
+        main(["verify", "--nonsense"])
+    assert "unrecognized arguments: --nonsense" in capsys.readouterr().err
+    assert main(["verify", "--project", "acme", "--key", "/nowhere/key.json"]) == 2
+    assert "/nowhere/key.json" in capsys.readouterr().err
+
+
+def test_the_magic_shows_a_table_and_every_difference(client, changed):
+    from bigpato_magic.notebook.cards import suite_card
+
+    text = suite_card(client.verify_suite(FAMILY)).text.splitlines()
+    assert text[0].startswith(f"{asked(client)} of {asked(client)} answers are BigQuery's own: ")
+    assert text[0].endswith(" 0 B billed.")
+    assert text[1].split() == ["Family", "Questions", "Equal"]
+
+    changed.change = lambda sql, table: table.slice(0, 0) if ONE in sql else table
+    card = suite_card(client.verify_suite(FAMILY, limits=SuiteLimits(jobs=90)))
+    assert card.text.count("\nDifferent: ") == odd_ones()
+    assert card.text.endswith("Their rules are not used on this machine any more: such queries go to BigQuery.")

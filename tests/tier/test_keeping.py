@@ -593,7 +593,7 @@ def test_more_than_can_wait_is_not_kept(house, monkeypatch):
     taken = [house.tier.queries.keep(replace(asked, digest=f"{n:032}"), OUTPUTS, ROWS) for n in range(30)]
     go.set()
     assert 16 <= sum(taken) <= 17
-    assert taken == sorted(taken, reverse=True)
+    assert all(taken[:16])  # the seventeenth is taken whenever the first has begun
 
 
 def test_a_kept_relation_is_a_copy_to_the_types(house):

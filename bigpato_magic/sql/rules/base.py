@@ -36,7 +36,7 @@ answer for one signature. What has no rule is refused, and the query runs on Big
    - Where only code can be faithful: a `Udf` in the family's `UDFS`, its body in `bigpato_magic.sql.udfs`.
 3. `python -m tests.faithfulness.grid starts_with` compares every answer with Google's reference implementation. It tries
    `name(a, b)`, where a, b, … run through edge values of their types; say in `tests/faithfulness/trials.py` what else.
-4. Add a query that uses it to `tests/sql/cases/<family>.sql` and run `python -m tests.sql.record`: the expected answers
+4. Add a query that uses it to `suite/cases/<family>.sql` and run `python -m tests.sql.record`: the expected answers
    come from the evaluator, never from DuckDB.
 
 Signatures: `INT64`, `ARRAY` (any), `ARRAY<STRING>`, `STRUCT`, `ENUM` (a keyword: a date part, a normalisation form),
