@@ -63,6 +63,9 @@ their columns are those of an hour ago at most. A column that was renamed shows 
   figure instead, and the footnote says so: distinct values counted, values at their ranks (the first one that has its share of
   the rows at or below it), and the most frequent values; where it is asked of BigQuery after all, it is the estimate. A comparison
   with BigQuery's answer (`%bp_verify`) decides nothing there.
+- Numbers of the JSON type have the digits that BigQuery prints, which always give the same FLOAT64 and now and then are more than
+  needed: `TO_JSON(67.174118)` is `67.17411800000001`, and `PARSE_JSON('67.174118')` an error, here as
+  [there](https://github.com/airbytehq/airbyte/issues/29594); `wide_number_mode => 'round'` takes it.
 - The last digit of `POW`, `EXP`, `SQRT` and logarithms of NUMERIC: Google's implementation has some 25 digits. A result that so
   many digits do not settle is BigQuery's.
 - Elements of formats that the reference's C library does not know (`%k`, `%l`, `%P`; `%F` where it reads) or that are on no page
