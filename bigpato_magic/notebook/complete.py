@@ -6,14 +6,16 @@ Names come from `names`, what is in scope from `scope`; a key press never waits 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion
 
+from bigpato_magic.errors import BigPatoError
 from bigpato_magic.googlesql.identifiers import quoted
 from bigpato_magic.notebook.names import NotebookNames, functions
 from bigpato_magic.notebook.options import BPSQL, Option
+from bigpato_magic.notebook.output_columns import output_columns
 from bigpato_magic.notebook.scope import Scope, Source, scope_at
 from bigpato_magic.types import Column, Kind, SqlType
 
@@ -22,7 +24,8 @@ Candidate = tuple[str, str]
 
 _CELL = re.compile(r"\s*%%(?:bpsql|bp_explain)\b[^\n]*\n?")
 _LINE = re.compile(r"(?:.*=)?\s*%(?:bpsql|bp_explain)\s")
-_TABLE_LINE = re.compile(r"\s*%bp_(?:rebalance|demote|pin|unpin|status|forget)\s")
+_TABLE_LINE = re.compile(r"\s*%bp_(?:rebalance|demote|pin|unpin|status|tables|forget)\s")
+_WITH = re.compile(r"(?<![\w-])(?:--with|-w)[\s=]++(\w*+)")
 _OPTION = re.compile(r"(?:^|\s)(-[\w-]*+)$")
 _CHOICE = re.compile(r"(?<![\w-])(--[\w-]++)[\s=]++(\w*+)$")
 _MOST = 500
@@ -35,13 +38,20 @@ _KEYWORDS = """
     """.split()  # noqa: SIM905 - a list of words is read as one
 
 
+class _Nothing(list[SimpleCompletion]):
+    """No completions, and nobody else's either: IPython lets others answer where a matcher's list has the length 0."""
+
+    def __len__(self) -> int:
+        return 1
+
+
 def completions(context: CompletionContext, names: NotebookNames, variables: Mapping[str, Any]) -> Mapping[str, Any]:
     """An answer to IPython: nothing outside our cells, ours alone inside them."""
     completed = complete(context, names, variables)
     if completed is None:
         return {"completions": []}
     fragment, candidates = completed
-    shown = [SimpleCompletion(text, type=kind) for text, kind in candidates]
+    shown = [SimpleCompletion(text, type=kind) for text, kind in candidates] or _Nothing()
     return {"completions": shown, "matched_fragment": fragment, "suppress": True, "ordered": True}
 
 
@@ -56,15 +66,25 @@ def complete(
     if cell is None:
         return _in_line(before, names, variables) if _LINE.match(before) else None
     if context.cursor_line == 0:
-        return _options(before)
-    lines = context.full_text.split("\n")
-    offset = sum(len(line) + 1 for line in lines[1 : context.cursor_line]) + context.cursor_position
-    return _in_sql("\n".join(lines[1:]), offset, names, variables)
+        return _options(before, names)
+    first, *lines = context.full_text.split("\n")
+    offset = sum(len(line) + 1 for line in lines[: context.cursor_line - 1]) + context.cursor_position
+    sql = "\n".join(lines)
+    whole = _with_saved(sql, _WITH.findall(first), names)
+    return _in_sql(whole, offset + len(whole) - len(sql), names, variables)
+
+
+def _with_saved(sql: str, uses: Sequence[str], names: NotebookNames) -> str:
+    """The text with the saved queries before it that its cell's line names; alone where one is not there."""
+    try:
+        return names.saved.compose(sql, uses) if uses else sql
+    except BigPatoError:
+        return sql
 
 
 def _in_line(before: str, names: NotebookNames, variables: Mapping[str, Any]) -> tuple[str, list[Candidate]]:
     if _OPTION.search(before) or _CHOICE.search(before):
-        return _options(before)
+        return _options(before, names)
     match = _LINE.match(before)
     sql = before[match.end() :] if match else before
     return _in_sql(sql, len(sql), names, variables)
@@ -79,15 +99,21 @@ def _tables_of_line(before: str, names: NotebookNames) -> tuple[str, list[Candid
 # ------------------------------------------------------------------------------------------ options
 
 
-def _options(before: str) -> tuple[str, list[Candidate]]:
+def _options(before: str, names: NotebookNames) -> tuple[str, list[Candidate]]:
     """Options of the first line, and the values of those that have a few."""
     option = _OPTION.search(before)
     if option:
         return option[1], [(name, "option") for name in _spellings() if name.startswith(option[1])]
     choice = _CHOICE.search(before)
     if choice:
-        return choice[2], _starting(choice[2], ((value, "value") for value in _choices(choice[1])))
+        return choice[2], _starting(choice[2], _values(choice[1], names))
     return "", []
+
+
+def _values(option: str, names: NotebookNames) -> Iterator[Candidate]:
+    if option == "--with":
+        yield from ((name, "saved query") for name in names.saved.texts())
+    yield from ((value, "value") for value in _choices(option))
 
 
 def _spellings() -> Iterator[str]:
@@ -116,13 +142,15 @@ def _in_sql(sql: str, offset: int, names: NotebookNames, variables: Mapping[str,
 
 def _spelled(name: str, kind: str, scope: Scope) -> str:
     """A name as it is written: in backquotes where it needs them; tables' paths may have dashes without."""
-    if kind == "keyword" or kind.startswith("function") or scope.parameter:
+    if kind == "keyword" or kind.startswith("function") or scope.parameter or scope.expected is not None:
         return name
     return name if scope.wants_table and quoted(name.replace("-", "_")) == name.replace("-", "_") else quoted(name)
 
 
 def _candidates(scope: Scope, names: NotebookNames, variables: Mapping[str, Any]) -> Iterator[Candidate]:
-    if scope.parameter:
+    if scope.expected is not None:
+        yield from ((word, scope.expected.kind) for word in scope.expected.words)
+    elif scope.parameter:
         yield from ((name, type(value).__name__) for name, value in variables.items() if _bindable(name, value))
     elif scope.wants_table:
         yield from _table_names(scope, names)
@@ -182,7 +210,9 @@ def _columns(
 ) -> Iterator[Column]:
     """The columns of a table, a CTE or a subquery, its stars unfolded."""
     cte = next((c for c in scope.ctes if source.path == (c.name,) and c.name not in seen), None)
-    if cte is not None:
+    if told := output_columns(cte or source, scope, names.columns):
+        yield from told
+    elif cte is not None:
         yield from _columns(cte, scope, names, seen | {cte.name})
     elif source.path:
         yield from names.columns(source.path)
@@ -217,12 +247,26 @@ _BINDABLE = ("builtins", "datetime", "decimal", "bigpato_magic.types")
 
 
 def _starting(fragment: str, candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Those that begin as the fragment does, each once, in their order."""
+    """Those that begin as the fragment does, each once, in their order; then the names that have it inside."""
     low = fragment.lower()
-    matching: dict[str, str] = {}
+    ranked: list[dict[str, str]] = [{}, {}, {}]
     for text, kind in candidates:
-        if text.lower().startswith(low) and text not in matching:
-            matching[text] = kind
-            if len(matching) >= _MOST:
+        rank = _rank(low, text.lower(), kind)
+        if rank is not None and not any(text in matching for matching in ranked):
+            ranked[rank][text] = kind
+            if len(ranked[0]) >= _MOST:
                 break
-    return list(matching.items())
+    return [candidate for matching in ranked for candidate in matching.items()][:_MOST]
+
+
+_INSIDE = 2
+"""Letters that a fragment has at least to be looked for inside names: one letter is in nearly all of them."""
+
+
+def _rank(low: str, text: str, kind: str) -> int | None:
+    """How well a text fits a fragment, 0 the best: it begins with it, a word of it does, it is in it; None for not at all."""
+    if text.startswith(low):
+        return 0
+    if len(low) < _INSIDE or low not in text or kind == "keyword" or kind.startswith("function"):
+        return None
+    return 1 if f"_{low}" in text else 2

@@ -50,7 +50,7 @@ def _late_names(session: Session) -> Callable[[], NotebookNames]:
         from bigpato_magic.notebook.names import NotebookNames
 
         if not names_once:
-            names_once.append(NotebookNames(lambda: session.client))
+            names_once.append(NotebookNames(lambda: session.client, lambda: session.saved))
         names_once[0].key_pressed()
         return names_once[0]
 

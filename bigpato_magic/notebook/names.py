@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bigpato_magic.errors import AnalyzerUnavailable, BigPatoError
+from bigpato_magic.notebook.saved import SavedQueries
 from bigpato_magic.notebook.warming import paused
 from bigpato_magic.types import Column, TableFacts, TableId
 
@@ -30,8 +31,9 @@ _PATIENCE = 0.4
 class NotebookNames:
     """Datasets, tables and columns, as last heard. What cannot be had is simply not known."""
 
-    def __init__(self, client: Callable[[], BigPato]) -> None:
+    def __init__(self, client: Callable[[], BigPato], saved: Callable[[], SavedQueries] = SavedQueries) -> None:
         self._client_of = client
+        self._saved_of = saved
         self._for: BigPato | None = None
         self._rows: tuple[TableRow, ...] | None = None
         self._asked: dict[Any, float] = {}
@@ -42,6 +44,11 @@ class NotebookNames:
     def key_pressed(self) -> None:
         """A person waits: what is asked from now on may take a moment."""
         self._until = time.monotonic() + _PATIENCE
+
+    @property
+    def saved(self) -> SavedQueries:
+        """The named queries of the notebook."""
+        return self._saved_of()
 
     def projects(self) -> tuple[str, ...]:
         """Projects of the client and of the tables that were used."""

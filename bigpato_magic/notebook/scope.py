@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bigpato_magic.googlesql.lexer import outside
+from bigpato_magic.notebook.expected import Expected, expected_at
+from bigpato_magic.notebook.tokens import Token, closing, tokens_of
 
-_TOKEN = re.compile(r"`[^`\n]*`?|@?[A-Za-z_]\w*|\d\w*|\S")
 _WORD = re.compile(r"`[^`]*`?|[A-Za-z_]\w*")
 _CLAUSES = frozenset(
     """
@@ -22,22 +23,6 @@ _CLAUSES = frozenset(
     """.split()  # noqa: SIM905 - a list of words is read as one
 )
 _TABLE_WORDS = frozenset(("FROM", "JOIN", "INTO", "UPDATE", "TABLE", "MERGE"))
-_CLOSERS = {")": "(", "]": "[", "}": "{"}
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word or a sign, where it begins, its number, and in which brackets (their numbers, outermost first)."""
-
-    text: str
-    start: int
-    number: int
-    inside: tuple[int, ...] = ()
-
-    @property
-    def upper(self) -> str:
-        """In capitals, for comparison with keywords."""
-        return self.text.upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +34,14 @@ class Source:
         path: the parts of a table's name; empty for a subquery.
         outputs: of a subquery: names it gives; `t.*` and `*` as written.
         within: the sources of a subquery, for its stars.
+        span: of a subquery, or of a WITH clause up to this name: from where to where it stands in the text.
     """
 
     name: str
     path: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     within: tuple[Source, ...] = ()
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +56,8 @@ class Scope:
         ctes: named before this query.
         parameter: the word being written follows an `@`.
         quoted: it stands in backquotes that are not yet closed.
+        expected: what alone can stand there, None where more may.
+        text: all of it.
     """
 
     path: tuple[str, ...] = ()
@@ -78,6 +67,8 @@ class Scope:
     ctes: tuple[Source, ...] = field(default=())
     parameter: bool = False
     quoted: bool = False
+    expected: Expected | None = None
+    text: str = ""
 
 
 def scope_at(sql: str, offset: int) -> Scope | None:
@@ -88,7 +79,7 @@ def scope_at(sql: str, offset: int) -> Scope | None:
     quote = _open_quote(blank, offset)
     if quote is not None:
         blank = blank[:quote] + " " + blank[quote + 1 : offset] + blank[offset:].replace("`", " ", 1)
-    before, tokens = blank[:offset], tokens_of(blank)
+    before, tokens = blank[:offset], tokens_of(blank if quote is not None else _without_word_at(blank, offset))
     levels = _levels(tokens)
     path, fragment = _prefix(before, dashes=True)
     wants_table = _wants_table(tokens, offset - len(path) - len(fragment))
@@ -97,15 +88,28 @@ def scope_at(sql: str, offset: int) -> Scope | None:
         if quote is not None:
             path, fragment = _prefix(before[:quote])[0], before[quote + 1 :]
     cut = offset - len(path) - len(fragment) - (quote is not None and not wants_table)
+    inside = _inside(tokens, cut)
     return Scope(
         path=tuple(path.rstrip(".").split(".")) if path else (),
         fragment=fragment,
         wants_table=wants_table,
-        sources=tuple(_visible(levels, _inside(tokens, cut), cut)),
+        sources=tuple(_visible(levels, inside, cut)),
         ctes=tuple(_ctes(tokens, levels)),
         parameter=before[:cut].endswith("@") and not before[:cut].endswith("@@"),
         quoted=quote is not None,
+        expected=None if path or quote is not None else expected_at(tokens, inside, cut),
+        text=sql,
     )
+
+
+def _without_word_at(blank: str, offset: int) -> str:
+    """The text without the word that is being written: it names nothing yet."""
+    start, end = offset, offset
+    while start and (blank[start - 1].isalnum() or blank[start - 1] == "_"):
+        start -= 1
+    while end < len(blank) and (blank[end].isalnum() or blank[end] == "_"):
+        end += 1
+    return blank[:start] + " " * (end - start) + blank[end:]
 
 
 def _open_quote(blank: str, offset: int) -> int | None:
@@ -137,21 +141,6 @@ def _levels(tokens: Sequence[Token]) -> Levels:
     return levels
 
 
-def tokens_of(blank: str) -> list[Token]:
-    """The tokens of a text without strings and comments, with the brackets around each."""
-    tokens: list[Token] = []
-    open_: list[tuple[str, int]] = []
-    for number, match in enumerate(_TOKEN.finditer(blank)):
-        text = match[0]
-        if text in _CLOSERS:
-            while open_ and open_.pop()[0] != _CLOSERS[text]:
-                pass
-        tokens.append(Token(text, match.start(), number, tuple(n for _, n in open_)))
-        if text in "([{":
-            open_.append((text, number))
-    return tokens
-
-
 def _inside(tokens: Sequence[Token], offset: int) -> tuple[int, ...]:
     """The brackets around an offset."""
     before = [token for token in tokens if token.start < offset]
@@ -164,6 +153,8 @@ def _inside(tokens: Sequence[Token], offset: int) -> tuple[int, ...]:
 def _wants_table(tokens: Sequence[Token], cut: int) -> bool:
     """After FROM or JOIN, and after a comma of a FROM clause."""
     inside = _inside(tokens, cut)
+    if inside and inside[-1] and tokens[inside[-1] - 1].upper == "EXTRACT":
+        return False  # EXTRACT(part FROM expression)
     before = [t for t in tokens if t.start + len(t.text) <= cut and t.inside == inside]
     clause = next((token for token in reversed(before) if token.upper in _CLAUSES - {"AS"}), None)
     if clause is None or clause.upper not in _TABLE_WORDS:
@@ -220,8 +211,11 @@ def _source(levels: Levels, segment: Sequence[Token], index: int) -> tuple[Sourc
         return None, index
     if segment[index].text == "(":
         inner = _level_of(levels, segment[index])
+        span = (segment[index].start, segment[index + 1].end) if index + 1 < len(segment) else None
         alias, index = _alias(segment, index + 2)
-        return Source(alias or "", outputs=_outputs(inner), within=tuple(_sources(levels, inner))), index
+        return Source(alias or "", (), _outputs(inner), tuple(_sources(levels, inner)), span), index
+    if segment[index].upper in _CLAUSES:
+        return None, index  # nothing is named yet, and the next clause begins
     path, index = _path(segment, index)
     if not path or (len(path) == 1 and path[0].upper() in _CLAUSES | {"UNNEST"}):
         return None, index
@@ -262,7 +256,16 @@ def _ctes(tokens: Sequence[Token], levels: Levels) -> Iterator[Source]:
         if as_.upper == "AS" and opening.text == "(" and before in ("WITH", ",", "RECURSIVE"):
             inner = _level_of(levels, opening)
             if inner and inner[0].upper in ("SELECT", "WITH", "FROM", "("):
-                yield Source(name.text.strip("`"), outputs=_outputs(inner), within=tuple(_sources(levels, inner)))
+                within, span = tuple(_sources(levels, inner)), _span(tokens, name, opening)
+                yield Source(name.text.strip("`"), (), _outputs(inner), within, span)
+
+
+def _span(tokens: Sequence[Token], name: Token, opening: Token) -> tuple[int, int] | None:
+    """From the WITH of a name to the bracket that closes its query, None where that is not written yet."""
+    before = (token for token in reversed(tokens[: name.number]) if token.inside == name.inside)
+    begin = next((token for token in before if token.upper == "WITH"), None)
+    end = closing(tokens, opening)
+    return (begin.start, end.end) if begin is not None and end is not None else None
 
 
 def _outputs(query: Sequence[Token]) -> tuple[str, ...]:

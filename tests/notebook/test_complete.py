@@ -6,6 +6,7 @@ import pytest
 from IPython.core.completer import CompletionContext
 
 from bigpato_magic.notebook.complete import complete
+from bigpato_magic.notebook.saved import SavedQueries
 from bigpato_magic.types import Column, Kind, SqlType, array_of, struct_of
 
 INT, TEXT = SqlType(Kind.INT64), SqlType(Kind.STRING)
@@ -20,6 +21,10 @@ SCHEMAS = {
 
 class Heard:
     """Names that were heard before: project `acme-x`, default dataset `shop`."""
+
+    def __init__(self):
+        self.saved = SavedQueries()
+        self.saved.save("big", "SELECT order_id, amount * 1.5 AS more FROM orders")
 
     def projects(self):
         return ("acme-x",)
@@ -61,7 +66,7 @@ def texts(sql, variables=None, first="%%bpsql df <<"):
         ("SELECT * FROM other.|", ["visits"]),
         ("SELECT * FROM `acme-x.other.|", ["visits"]),
         ("SELECT * FROM acme-x.o|", ["other"]),
-        ("SELECT * FROM `acme-x.shop.ord|` LIMIT 1", ["orders"]),
+        ("SELECT * FROM `acme-x.shop.ord|` LIMIT 1", ["orders", "words"]),
         ("WITH c AS (SELECT amount AS total, o.* FROM orders o) SELECT tot| FROM c", ["total"]),
         ("WITH c AS (SELECT label AS l, i.* FROM items i) SELECT c.| FROM c", ["l", "item_id", "label", "tags"]),
         ("WITH recent AS (SELECT 1) SELECT * FROM rec|", ["recent"]),
@@ -115,9 +120,10 @@ def test_options_of_the_first_line():
 def test_line_magics():
     assert ("amount", "INT64") in at("x = %bpsql FROM orders o JOIN items i ON o.am|")[1]
     assert "--route" in [text for text, _ in at("%bpsql --ro|")[1]]
-    assert [text for text, _ in at("%bp_rebalance ord|")[1]] == ["orders"]
+    assert [text for text, _ in at("%bp_rebalance ord|")[1]] == ["orders", "words"]
     assert [text for text, _ in at("%bp_pin other.|")[1]] == ["visits"]
-    assert [text for text, _ in at("%bp_forget ord|")[1]] == ["orders"]
+    assert [text for text, _ in at("%bp_tables vis|")[1]] == []
+    assert [text for text, _ in at("%bp_forget orde|")[1]] == ["orders"]
 
 
 def test_other_cells_are_left_alone():
@@ -129,3 +135,96 @@ def test_no_names_are_no_error():
     assert texts("SELECT x.| FROM nowhere x") == []
     assert texts("SELECT * FROM no.such.|") == []
     assert texts("))]}SELECT ((( `a.|") == []
+
+
+def kinds(sql, first="%%bpsql"):
+    return dict(at(f"{first}\n{sql}")[1])
+
+
+@pytest.fixture
+def ready(analyzer):
+    """Google's analyzer is, so types are known."""
+
+
+def test_what_is_being_written_names_nothing_yet():
+    assert texts("SELECT * FROM orders WH|") == ["WHERE", "WHEN"]
+    assert "o" not in texts("SELECT * FROM orders o|")
+    assert "amo" not in texts("SELECT amo| FROM orders")
+
+
+def test_what_begins_so_comes_before_what_has_it_inside():
+    def names(sql):
+        return [text for text in texts(sql) if text.islower()]
+
+    assert texts("SELECT id| FROM orders") == ["order_id"]
+    assert names("SELECT or| FROM orders, words") == ["order_id", "orders", "words"]
+    assert names("SELECT d| FROM orders") == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "name", "kind"),
+    [
+        ("WITH c AS (SELECT COUNT(*) AS n, MAX(label) AS m FROM items) SELECT c.| FROM c", "n", "INT64"),
+        ("WITH c AS (SELECT COUNT(*) AS n, MAX(label) AS m FROM items) SELECT c.| FROM c", "m", "STRING"),
+        (
+            "WITH a AS (SELECT 1.5 AS x), b AS (SELECT x, 'it''s)' AS y FROM a) SELECT * FROM b WHERE b.|",
+            "x",
+            "FLOAT64",
+        ),
+        ("SELECT s.| FROM (SELECT item_id / 2 AS half FROM items) AS s", "half", "FLOAT64"),
+        ("WITH a AS (SELECT DATE '2024-01-01' AS d) SELECT s.| FROM (SELECT d FROM a) AS s", "d", "DATE"),
+        ("WITH a AS (SELECT @least AS d, label FROM items) SELECT a.| FROM a", "label", "STRING"),
+    ],
+)
+def test_what_a_subquery_gives_has_its_true_type(ready, sql, name, kind):
+    assert kinds(sql)[name] == kind
+
+
+def test_what_is_not_whole_still_has_its_names(ready):
+    assert list(kinds("WITH a AS (SELECT label AS l, no_such(( AS m FROM items) SELECT a.| FROM a")) != []
+    assert "total" in kinds("WITH c AS (SELECT amount AS total FROM nowhere) SELECT c.| FROM c")
+
+
+@pytest.mark.parametrize(
+    ("sql", "there", "not_there"),
+    [
+        ("SELECT DATE_TRUNC(day, | FROM orders", ["MONTH", "ISOWEEK", "WEEK(MONDAY)"], ["HOUR", "amount"]),
+        ("SELECT TIMESTAMP_TRUNC(at, H|", ["HOUR"], ["HAVING"]),
+        ("SELECT DATE_DIFF(a, b, |", ["QUARTER"], ["SECOND"]),
+        ("SELECT DATE_DIFF(a, | FROM orders", ["amount"], ["QUARTER"]),
+        ("SELECT EXTRACT(D|", ["DAYOFWEEK", "DATE"], ["DATE_ADD"]),
+        ("SELECT EXTRACT(DAY FROM a| FROM orders", ["amount"], ["DAYOFWEEK"]),
+        ("SELECT DATE_ADD(day, INTERVAL 7 |", ["DAY"], ["amount"]),
+        ("SELECT a - INTERVAL -1 M|", ["MONTH", "MINUTE"], ["MAX"]),
+        ("SELECT CAST(amount AS N|", ["NUMERIC"], ["NULLIF"]),
+        ("SELECT SAFE_CAST(amount + 1 AS |", ["INT64", "BIGNUMERIC"], ["amount"]),
+    ],
+)
+def test_parts_of_dates_and_types_stand_alone_where_they_stand(sql, there, not_there):
+    offered = texts(sql)
+    assert [word for word in there if word not in offered] == []
+    assert [word for word in not_there if word in offered] == []
+
+
+def test_saved_queries_are_names_after_with_and_tables_of_their_cell(ready):
+    assert at("%%bpsql --with b|\nSELECT 1")[1] == [("big", "saved query")]
+    assert at("%%bpsql --with |\nSELECT 1")[1] == [("big", "saved query")]
+    assert kinds("SELECT * FROM bi|", first="%%bpsql --with big") == {"big": "cte"}
+    assert kinds("SELECT b.| FROM big AS b", first="%%bpsql --with big") == {"order_id": "INT64", "more": "FLOAT64"}
+    assert (
+        kinds("WITH c AS (SELECT 1 AS one) SELECT b.| FROM big AS b", first="%%bpsql --with big")["more"] == "FLOAT64"
+    )
+    assert kinds("SELECT * FROM bi|", first="%%bpsql --with nope") == {}
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 'pri", "SELECT 1 AS x -- imp", "SELECT os.pa", "SELECT zzz", "SELECT * FROM nowhere."]
+)
+def test_no_python_and_no_file_is_offered_in_sql(shell, sql):
+    from IPython.core.completer import provisionalcompleter
+
+    shell.user_ns["zzz_mine"] = 1
+    text = f"%%bpsql\n{sql}"
+    with provisionalcompleter():
+        assert list(shell.Completer.completions(text, len(text))) == []
+        assert [c.text for c in shell.Completer.completions("zzz_", 4)] == ["zzz_mine"]
