@@ -17,6 +17,7 @@ from bigpato_magic.notebook.progress import ProgressLine, surface_of
 from bigpato_magic.notebook.results import HandOver, check_kind, hand_over, note_of, ready_to_hand_over
 from bigpato_magic.notebook.running import run
 from bigpato_magic.notebook.session import Session
+from bigpato_magic.notebook.statements import queries_of
 from bigpato_magic.parameters import bind
 from bigpato_magic.types import Parameter
 
@@ -79,19 +80,36 @@ class QueryCell:
         if self.options.dry_run or self.options.explain:
             return self._explained(query, cards.price_card if self.options.dry_run else cards.explanation_card)
         check_kind(self.options.to)
-        sql, bound = query.whole, self._bind(query.whole)
-        client = self.session.client
-        settings = _settings(self.options)
-        line = ProgressLine(None if _quiet(self.options) else surface_of(self.session.shell))
+        *before, last = queries_of(query.whole)
+        parts = [(sql, self._bind(sql)) for sql in (*before, last)]  # a missing value stops all of them
         with query.telling(self.session.variables(self.local)):
-            result = run(
-                lambda cancel, progress: ready_to_hand_over(
-                    client.run(sql, params=bound, cancel=cancel, progress=progress, **settings), self.options.to
-                ),
-                line,
-            )
-        value, self.session.note = hand_over(self.session.shell, client, result, _wish(self.asked, self.session.begun))
+            for sql, bound in parts[:-1]:
+                self._show(self._handed_over(sql, bound, replace(self._wish(), destination=None)))
+            return self._handed_over(*parts[-1], self._wish())
+
+    def _handed_over(self, sql: str, bound: tuple[Parameter, ...], wish: HandOver) -> Any:
+        """The answer to one statement, as the cell's value or in its variable; its footnote is the session's last."""
+        client, settings = self.session.client, _settings(self.options)
+        line = ProgressLine(None if _quiet(self.options) else surface_of(self.session.shell))
+        result = run(
+            lambda cancel, progress: ready_to_hand_over(
+                client.run(sql, params=bound, cancel=cancel, progress=progress, **settings), self.options.to
+            ),
+            line,
+        )
+        value, self.session.note = hand_over(self.session.shell, client, result, wish)
         return value
+
+    def _show(self, value: Any) -> None:
+        """Display what is not the cell's own value, and begin to count for the next statement."""
+        from IPython.display import display
+
+        if value is not None:
+            display(value)  # type: ignore[no-untyped-call]
+        self.session.begin()
+
+    def _wish(self) -> HandOver:
+        return _wish(self.asked, self.session.begun)
 
     def _bind(self, sql: str) -> tuple[Parameter, ...]:
         variables = self.session.variables(self.local)

@@ -469,3 +469,57 @@ def test_verbose_shows_the_same_table_with_all_that_is_known_below_it(cell):
     assert [data["text/plain"].splitlines()[1].split() for data in (plain, verbose)] == [row, row]
     assert re.search(r"<details[^>]* open", verbose["text/html"])
     assert not re.search(r"<details[^>]* open", plain["text/html"])
+
+
+TWO = "%%bpsql\nSELECT COUNT(*) AS n FROM orders;\n\nSELECT label FROM items ORDER BY label -- the end;\n;"
+
+
+def test_every_query_of_a_cell_is_shown_with_its_footnote(cell):
+    ran = cell(TWO)
+    assert ran.error is None
+    (first,) = ran.outputs
+    assert "100" in first.data["text/plain"].splitlines()[1]
+    assert "BigQuery · " in first.data["text/plain"]
+    assert ran.result["label"].tolist() == ["duck", "query"]
+
+
+def test_each_query_of_a_cell_runs_where_it_is_cheapest(cell, client):
+    client.promote("orders")
+    ran = cell(TWO)
+    assert ran.outputs[0].data["text/plain"].splitlines()[-1].startswith("local")
+    assert client.savings().local >= 1
+
+
+def test_the_variable_takes_the_last_answer_and_the_others_are_shown(cell, shell):
+    ran = cell(TWO.replace("%%bpsql", "%%bpsql df <<"))
+    assert shell.user_ns["df"]["label"].tolist() == ["duck", "query"]
+    assert "100" in ran.outputs[0].data["text/plain"]
+    assert len(ran.outputs) == 2
+
+
+def test_an_error_tells_the_line_of_the_cell_and_what_was_answered_before_it_stays(cell):
+    ran = cell("%%bpsql\nSELECT 1 AS a; SELECT 2 AS b;\nSELECT\n  nope FROM orders")
+    assert (ran.error.line, ran.error.column) == (3, 3)
+    assert len(ran.outputs) == 2
+
+
+def test_values_are_bound_in_each_and_one_that_is_missing_stops_all(cell, shell):
+    shell.user_ns["least"] = 99
+    ran = cell("%%bpsql\nSELECT COUNT(*) AS n FROM orders WHERE amount >= @least; SELECT @least + 1 AS more")
+    assert ran.result["more"].tolist() == [100]
+    ran = cell("%%bpsql\nSELECT 1 AS a; SELECT @missing_one AS b")
+    assert (ran.outputs, type(ran.error).__name__) == ([], "ParameterError")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE shop.t AS SELECT 1 AS a; SELECT a FROM shop.t",
+        "CREATE TEMP FUNCTION one() AS (1); SELECT one() AS a",
+        "SELECT ';' AS a",
+    ],
+)
+def test_a_script_is_one_text(cell, client, sql):
+    ran = cell(f"%%bpsql\n{sql}")
+    assert ran.error is None, ran.error
+    assert client.last.sql.strip() == sql
