@@ -21,6 +21,7 @@ HOMES: Mapping[str, tuple[str, str]] = {
     "bp_explain": _QUERIES,
     "bp_forget": _TABLES,
     "bp_freeze": _TABLES,
+    "bp_history": _TABLES,
     "bp_panel": _TABLES,
     "bp_pin": _TABLES,
     "bp_purge": _TABLES,

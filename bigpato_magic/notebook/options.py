@@ -139,6 +139,13 @@ REBALANCE: tuple[Option, ...] = (
 STATUS: tuple[Option, ...] = (TABLES,)
 """What `%bp_status` takes."""
 
+HISTORY: tuple[Option, ...] = (
+    option("part", nargs="*", help="What the text has in it; without it, the last queries."),
+    option("--insert", type=_count, metavar="N", help="Put the query of that number into the next cell."),
+    option("--max_results", type=_count, default=20, metavar="N", help="So many at most."),
+)
+"""What `%bp_history` takes."""
+
 LIST: tuple[Option, ...] = (
     option(
         "pattern", nargs="?", default="", help="A part of the name, or `sales_*`; of another dataset `dataset.part`."

@@ -11,12 +11,12 @@ from bigpato_magic.googlesql import lexer
 
 
 def queries_of(sql: str) -> tuple[str, ...]:
-    """The queries of a text of several; the text alone where it is one statement, or a script.
+    r"""The queries of a text of several; the text alone where it is one statement, or a script.
 
     Each stands at its own place: what is before it in the text is blanks, so that an error tells the cell's line.
 
-    >>> queries_of("SELECT 1;\\nSELECT 2")
-    ('SELECT 1', '         \\nSELECT 2')
+    >>> queries_of("SELECT 1;\nSELECT 2")
+    ('SELECT 1', '         \nSELECT 2')
     """
     parts = tuple(_parts(sql)) if ";" in sql else ()
     if len(parts) < 2 or not all(lexer.statement_kind(part).is_query for part in parts):

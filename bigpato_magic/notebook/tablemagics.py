@@ -19,6 +19,7 @@ from bigpato_magic.notebook.options import (
     DOCTOR,
     FORGET,
     FREEZE,
+    HISTORY,
     LIST,
     PURGE,
     REBALANCE,
@@ -184,6 +185,25 @@ class TableMagics(Magics):
         if asked.csv:
             self.client.tier.ledger.export(path_of("--csv", asked.csv), since)
         return savings_card(self.client.savings(since), Objective(self.client.tier.pricing.objective))
+
+    @command(*HISTORY)
+    def bp_history(self, line: str) -> cards.Card | None:
+        """List the last queries of all your notebooks: when, where, price, time; put one into the next cell.
+
+        %bp_history
+        %bp_history country
+        %bp_history --insert 17
+        """
+        from bigpato_magic.notebook.history import history_card
+
+        asked, history = _read(self.bp_history, line), self.client.tier.open().history
+        if asked.insert is None:
+            return history_card(history.queries(" ".join(asked.part), asked.max_results), " ".join(asked.part))
+        query = history.query(asked.insert)
+        if query is None:
+            raise ConfigurationError(f"there is no query {asked.insert}", hint="%bp_history lists them")
+        self.shell.set_next_input(f"%%bpsql\n{query.sql}")  # type: ignore[union-attr]
+        return None
 
     @command(*FORGET)
     def bp_forget(self, line: str) -> cards.Card:

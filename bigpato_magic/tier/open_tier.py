@@ -22,6 +22,7 @@ from bigpato_magic.tier.freshness.facts import FactsCache
 from bigpato_magic.tier.freshness.partitions import PartitionLists
 from bigpato_magic.tier.freshness.settings import FreshnessPolicy
 from bigpato_magic.tier.journal.database import Database
+from bigpato_magic.tier.journal.history import QueryHistory
 from bigpato_magic.tier.journal.kept_uses import KeptUses
 from bigpato_magic.tier.journal.ledger import Ledger, Pricing
 from bigpato_magic.tier.journal.preferences import Preferences
@@ -61,6 +62,7 @@ class OpenTier:
         limits: gives the room that there is.
         compared_first: gives the bytes up to which copies are compared with their digests before they answer.
         listed_above: gives the bytes of the smallest table whose partitions are listed.
+        remembered: gives how many queries' texts are remembered.
         superseded_for: gives the seconds that a copy stays after a newer one has come.
         configured: gives the tables that the settings name as `pinned`, `excluded` or `append_only`.
 
@@ -83,6 +85,7 @@ class OpenTier:
         limits: Callable[[], Limits],
         compared_first: Callable[[], int],
         listed_above: Callable[[], float],
+        remembered: Callable[[], int],
         superseded_for: Callable[[], float],
         configured: Callable[[str], frozenset[TableId]],
     ) -> None:
@@ -98,6 +101,7 @@ class OpenTier:
         self.database = Database(self.store.directory)
         self.digests = Digests(self.database, compared_first, self.upkeep.take_away)
         self.usage, self.ledger = UsageJournal(self.database, principal), Ledger(self.database, principal)
+        self.history = QueryHistory(self.database, principal, remembered)
         self.result_cache, self.marks = ResultCache(self.database, principal), StaleMarks(self.database)
         self.preferences = Preferences(self.database, principal, configured=configured, changed=status.changed)
         self.facts = FactsCache(warehouse, status, self.marks, freshness, Sightings(self.database, principal))

@@ -249,7 +249,9 @@ class QueryAccess:
         opened.usage.record(accounting.uses(result, query, known, sizes), at=now)
         _note_kept(opened, result, now)
         if at is None:
-            opened.ledger.note(accounting.query_entry(result, used, prices, now))
+            entry = accounting.query_entry(result, used, prices, now)
+            opened.ledger.note(entry)
+            opened.history.note(result.sql, entry)
         self.status.changed()
         self.used()
         return result

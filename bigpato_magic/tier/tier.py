@@ -81,6 +81,11 @@ class Tier(Configured):
         help="A copy whose table has changed stays so long after a newer one has come, where nothing else needs its room: "
         "it answers FOR SYSTEM_TIME AS OF and %bp_freeze. 0 takes it away at once.",
     ).tag(config=True)
+    history = Int(
+        1000,
+        min=0,
+        help="Queries whose texts are remembered for %bp_history; 0 forgets those that are, with the next query.",
+    ).tag(config=True)
     auto = Bool(False, help="Rebalance in the background while the kernel is idle.").tag(config=True)
     method = CaselessStrEnum(
         ["auto", "read", "extract"],
@@ -156,6 +161,7 @@ class Tier(Configured):
                 keep=self.keep,
                 limits=self._limits,
                 compared_first=lambda: self.compared_first,
+                remembered=lambda: self.history,
                 superseded_for=lambda: self.hold_superseded,
                 listed_above=lambda: self.list_partitions_above,
                 configured=self._configured,
