@@ -67,7 +67,8 @@ class Queries:
             return results[0]
         billed, processed = sum(r.bytes_billed for r in results), sum(r.bytes_processed for r in results)
         slots = sum(r.slot_ms or 0 for r in results)
-        return replace(results[-1], statement="SCRIPT", bytes_billed=billed, bytes_processed=processed, slot_ms=slots)
+        whole = replace(results[-1], statement="SCRIPT", bytes_billed=billed, bytes_processed=processed, slot_ms=slots)
+        return replace(whole, statements=tuple(results))
 
     def _change(self, sql: str, context: Context, cancel: Cancel | None) -> WarehouseResult:
         import pyarrow as pa

@@ -14,7 +14,7 @@ from bigpato_magic.notebook.cards import Card
 from bigpato_magic.notebook.magic_line import ParsedLine
 from bigpato_magic.notebook.origin import Composed
 from bigpato_magic.notebook.progress import ProgressLine, surface_of
-from bigpato_magic.notebook.results import HandOver, check_kind, hand_over, note_of, ready_to_hand_over
+from bigpato_magic.notebook.results import HandOver, check_kind, hand_over, note_of, ready_to_hand_over, shown_before
 from bigpato_magic.notebook.running import run
 from bigpato_magic.notebook.session import Session
 from bigpato_magic.notebook.statements import queries_of
@@ -97,6 +97,8 @@ class QueryCell:
             ),
             line,
         )
+        for statement in shown_before(result):
+            self._show(hand_over(self.session.shell, client, statement, replace(wish, destination=None, begun=None))[0])
         value, self.session.note = hand_over(self.session.shell, client, result, wish)
         return value
 

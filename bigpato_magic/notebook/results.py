@@ -61,6 +61,14 @@ def ready_to_hand_over(result: QueryResult, to: str) -> QueryResult:
     return result
 
 
+def shown_before(result: QueryResult) -> tuple[QueryResult, ...]:
+    """What the statements of a script gave before its own result, which is that of the last one with rows."""
+    if not result.arrow.num_columns:
+        return result.statements
+    last = max((i for i, one in enumerate(result.statements) if one.arrow.num_columns), default=0)
+    return result.statements[:last] + result.statements[last + 1 :]
+
+
 _MADE_WITH = {"pandas": "pandas", "polars": "polars"}
 
 

@@ -159,4 +159,5 @@ def _result(decision: RunOnBigQuery, answer: WarehouseResult, seconds: float) ->
         statement=answer.statement,
         location=answer.location,
         affected_rows=answer.affected_rows,
+        statements=tuple(_result(decision, statement, statement.seconds) for statement in answer.statements),
     )

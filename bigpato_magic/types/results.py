@@ -39,6 +39,7 @@ class QueryResult:
         affected_rows: by a statement that changes rows, None otherwise.
         starting: seconds of these that Google's analyzer took to start.
         relation: the answer as a lazy DuckDB relation, where one was asked for and can be; `arrow` then has no rows.
+        statements: of a script, what each of its statements gave, in the order in which they ran.
     """
 
     arrow: Any
@@ -63,6 +64,7 @@ class QueryResult:
     relation: Any = None
     as_of: datetime | None = None
     archived: bool = False
+    statements: tuple[QueryResult, ...] = ()
 
     def __repr__(self) -> str:
         """One line; Arrow would print all of its columns."""

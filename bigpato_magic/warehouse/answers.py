@@ -236,6 +236,7 @@ _JUDGES: dict[tuple[str, str], Callable[[Body, str], None]] = {
     ("GET", "datasets/routines/*"): _routine,
     ("GET", "datasets/tables/data"): _data,
     ("GET", "datasets/tables/rowAccessPolicies"): _anything,
+    ("GET", "jobs"): _listed("jobs"),
     ("GET", "jobs/*"): _job,
     ("GET", "queries/*"): _query,
     ("POST", "jobs"): _job,

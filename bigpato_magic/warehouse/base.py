@@ -86,6 +86,8 @@ class WarehouseResult:
         tables: that the job read, as the server tells them (views' own names included).
         affected_rows: by DML, None otherwise.
         slot_ms: milliseconds of slots that it used; None where the server does not say.
+        seconds: that a statement of a script took, by the server's clock.
+        statements: of a script, what each gave, in the order in which they ran; the last of many.
     """
 
     arrow: Any
@@ -99,6 +101,8 @@ class WarehouseResult:
     tables: tuple[TableId, ...] = ()
     affected_rows: int | None = None
     slot_ms: int | None = None
+    seconds: float = 0.0
+    statements: tuple[WarehouseResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -28,7 +29,10 @@ from bigpato_magic.warehouse.answers import IncompleteAnswer, count
 from bigpato_magic.warehouse.background import interruptible
 from bigpato_magic.warehouse.base import Progress, QueryOptions, QueryProgress, WarehouseResult
 from bigpato_magic.warehouse.connection import REQUEST_SECONDS, Connection
+from bigpato_magic.warehouse.script import statements_of
 from bigpato_magic.warehouse.streams import Streams, Wanted, open_session
+
+log = logging.getLogger(__name__)
 
 # How long the server may take before it makes a job of a query: the job can be cancelled and its progress shown.
 _JOBLESS_MILLISECONDS = 1000
@@ -188,7 +192,18 @@ class QueryRun:
             return _jobless(response, *pages.arrow([response]))
         complete = bool(response.get("jobComplete"))
         job = self._finished(self._name, complete=complete)
-        return _of_job(job, *self._rows(job, response if complete else self._page(self._name)))
+        result = _of_job(job, *self._rows(job, response if complete else self._page(self._name)))
+        return replace(result, statements=self._statements(self._name)) if result.statement == "SCRIPT" else result
+
+    def _statements(self, script: JobName) -> tuple[WarehouseResult, ...]:
+        """What the statements of a script gave, none where that cannot be had: its own result is there."""
+        try:
+            return statements_of(self._connection, script.project, script.id, self._stop)
+        except Cancelled:
+            raise
+        except Exception:
+            log.debug("the results of a script's statements could not be fetched", exc_info=True)
+            return ()
 
     def _send(self) -> dict[str, Any]:
         # A repeated request with the same id is answered with the first one's query, not run again.

@@ -43,7 +43,7 @@ def server():
 
 
 def dry_run():
-    told = r.job(query={"totalBytesProcessed": "0", "statementType": "SELECT"})
+    told = r.job(totalBytesProcessed="0", statementType="SELECT")
     return {**told, "configuration": {"dryRun": True, "query": {"query": "SELECT 1"}}}
 
 

@@ -523,3 +523,22 @@ def test_a_script_is_one_text(cell, client, sql):
     ran = cell(f"%%bpsql\n{sql}")
     assert ran.error is None, ran.error
     assert client.last.sql.strip() == sql
+
+
+def test_every_statement_of_a_script_is_shown_with_what_it_billed(cell, client):
+    ran = cell(
+        "%%bpsql\nCREATE TABLE shop.t AS SELECT 7 AS a;\nSELECT COUNT(label) AS n FROM items;\nSELECT a FROM shop.t;"
+    )
+    assert ran.error is None, ran.error
+    made, counted = (output.data["text/plain"] for output in ran.outputs)
+    assert "BigQuery" in made
+    assert "2" in counted.splitlines()[1]
+    assert "10.0 MiB billed" in counted
+    assert ran.result["a"].tolist() == [7]
+    assert [one.statement for one in client.last.statements] == ["CREATE_TABLE_AS_SELECT", "SELECT", "SELECT"]
+
+
+def test_a_script_that_ends_with_a_change_shows_what_it_has_read(cell):
+    ran = cell("%%bpsql\nSELECT label FROM items; INSERT INTO items (item_id) VALUES (3)")
+    assert "duck" in ran.outputs[0].data["text/plain"]
+    assert ran.result is None

@@ -90,7 +90,6 @@ class QueryHistory:
         Raises:
             TierError: the journal cannot be read.
         """
-        self._database.settle()
         with self._database.reading() as db:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM history WHERE principal = ? AND instr(lower(sql), lower(?)) "
@@ -105,7 +104,6 @@ class QueryHistory:
         Raises:
             TierError: the journal cannot be read.
         """
-        self._database.settle()
         with self._database.reading() as db:
             row = db.execute(
                 f"SELECT {_COLUMNS} FROM history WHERE principal = ? AND number = ?", (self.principal, number)
