@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -58,11 +59,13 @@ class Queries:
         """
         results = []
         for statement in _statements(sql):
+            begun = time.perf_counter()
             with _in(sql):
                 if _is_query(statement):
-                    results.append(self._select(statement, context, options, cancel))
+                    result = self._select(statement, context, options, cancel)
                 else:
-                    results.append(self._change(statement, context, cancel))
+                    result = self._change(statement, context, cancel)
+            results.append(replace(result, seconds=time.perf_counter() - begun))
         if len(results) == 1:
             return results[0]
         billed, processed = sum(r.bytes_billed for r in results), sum(r.bytes_processed for r in results)

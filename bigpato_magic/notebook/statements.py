@@ -29,10 +29,5 @@ def _parts(sql: str) -> Iterator[str]:
     ends = [match.start() for match in lexer.tokens(sql) if match["other"] == ";"]
     for end in (*ends, len(sql)):
         if not lexer.is_blank(sql[begin:end]):
-            yield _blank(sql[:begin]) + sql[begin:end]
+            yield lexer.blanked(sql[:begin]) + sql[begin:end]
         begin = end + 1
-
-
-def _blank(text: str) -> str:
-    """Lines as long, with nothing in them."""
-    return "".join(character if character in "\r\n" else " " for character in text)
