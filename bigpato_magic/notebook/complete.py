@@ -14,7 +14,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion
 from bigpato_magic.errors import BigPatoError
 from bigpato_magic.googlesql.identifiers import quoted
 from bigpato_magic.notebook.names import NotebookNames, functions
-from bigpato_magic.notebook.options import BPSQL, Option
+from bigpato_magic.notebook.options import BPSQL, COMPANIONS, Option
 from bigpato_magic.notebook.output_columns import output_columns
 from bigpato_magic.notebook.scope import Scope, Source, scope_at
 from bigpato_magic.types import Column, Kind, SqlType
@@ -25,6 +25,7 @@ Candidate = tuple[str, str]
 _CELL = re.compile(r"\s*%%(?:bpsql|bp_explain)\b[^\n]*\n?")
 _LINE = re.compile(r"(?:.*=)?\s*%(?:bpsql|bp_explain)\s")
 _TABLE_LINE = re.compile(r"\s*%bp_(?:rebalance|demote|pin|unpin|status|tables|forget)\s")
+_OTHER_LINE = re.compile(rf"\s*%bp_({'|'.join(COMPANIONS)})\s")
 _WITH = re.compile(r"(?<![\w-])(?:--with|-w)[\s=]++(\w*+)")
 _OPTION = re.compile(r"(?:^|\s)(-[\w-]*+)$")
 _CHOICE = re.compile(r"(?<![\w-])(--[\w-]++)[\s=]++(\w*+)$")
@@ -60,6 +61,9 @@ def complete(
 ) -> tuple[str, list[Candidate]] | None:
     """The fragment before the cursor and what can stand for it; None outside our cells."""
     before = context.text_until_cursor
+    line = _OTHER_LINE.match(before) if context.cursor_line == 0 else None
+    if line is not None and (option := _OPTION.search(before)) is not None:
+        return option[1], [(name, "option") for name in _spellings(COMPANIONS[line[1]]) if name.startswith(option[1])]
     if context.cursor_line == 0 and (_TABLE_LINE.match(before)):
         return _tables_of_line(before, names)
     cell = _CELL.match(context.full_text)
@@ -103,7 +107,7 @@ def _options(before: str, names: NotebookNames) -> tuple[str, list[Candidate]]:
     """Options of the first line, and the values of those that have a few."""
     option = _OPTION.search(before)
     if option:
-        return option[1], [(name, "option") for name in _spellings() if name.startswith(option[1])]
+        return option[1], [(name, "option") for name in _spellings(BPSQL) if name.startswith(option[1])]
     choice = _CHOICE.search(before)
     if choice:
         return choice[2], _starting(choice[2], _values(choice[1], names))
@@ -116,8 +120,8 @@ def _values(option: str, names: NotebookNames) -> Iterator[Candidate]:
     yield from ((value, "value") for value in _choices(option))
 
 
-def _spellings() -> Iterator[str]:
-    for names, _ in BPSQL:
+def _spellings(options: Iterable[Option]) -> Iterator[str]:
+    for names, _ in options:
         if names[0].startswith("-"):
             yield names[0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from IPython.core import magic
@@ -187,3 +187,15 @@ DOCTOR: tuple[Option, ...] = (
 
 PURGE: tuple[Option, ...] = (option("--yes", action="store_true", help="Really do it."),)
 """What `%bp_purge` takes."""
+
+COMPANIONS: Mapping[str, tuple[Option, ...]] = {
+    "doctor": DOCTOR,
+    "forget": FORGET,
+    "history": HISTORY,
+    "purge": PURGE,
+    "rebalance": REBALANCE,
+    "savings": SAVINGS,
+    "tables": LIST,
+    "verify": VERIFY,
+}
+"""What the magics take whose line has options, by what follows `%bp_`."""

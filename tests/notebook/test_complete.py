@@ -126,6 +126,12 @@ def test_line_magics():
     assert [text for text, _ in at("%bp_forget orde|")[1]] == ["orders"]
 
 
+def test_options_of_the_other_magics():
+    assert at("%bp_rebalance orders --d|")[1] == [("--dry-run", "option")]
+    assert [text for text, _ in at("%bp_history --|")[1]] == ["--insert", "--max_results"]
+    assert at("%bp_purge -|")[1] == [("--yes", "option")]
+
+
 def test_other_cells_are_left_alone():
     assert at("import |") is None
     assert at("%%time\nSELECT o.| FROM orders o") is None
