@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bigpato_magic.notebook.cards import Card, lines_card, table_card
 from bigpato_magic.notebook.footnote import clock
-from bigpato_magic.tier.journal.history import PastQuery
+from bigpato_magic.tier.journal.history import RememberedQuery
 from bigpato_magic.traits import format_duration, format_money, format_size
 
 _HEADER = ("N", "When", "Where", "Billed", "Price", "Time", "Query")
@@ -14,7 +14,7 @@ _SHOWN = 80
 """Characters of a query in a list."""
 
 
-def history_card(queries: Sequence[PastQuery], part: str) -> Card:
+def history_card(queries: Sequence[RememberedQuery], part: str) -> Card:
     """The queries; `part` is what their texts have in them."""
     if not queries:
         return lines_card([f"No query with {part!r} is remembered." if part else "No query is remembered yet."])
@@ -24,7 +24,7 @@ def history_card(queries: Sequence[PastQuery], part: str) -> Card:
     )
 
 
-def _cells(query: PastQuery) -> tuple[str, ...]:
+def _cells(query: RememberedQuery) -> tuple[str, ...]:
     line = " ".join(query.sql.split())
     billed = format_size(query.bytes_billed) if query.bytes_billed else ""
     price = format_money(query.dollars) if query.dollars else ""

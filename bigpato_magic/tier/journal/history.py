@@ -26,7 +26,7 @@ _COLUMNS = "number, at, route, bytes_billed, bytes_saved, dollars, seconds, sql"
 
 
 @dataclass(frozen=True, slots=True)
-class PastQuery:
+class RememberedQuery:
     """One query that was answered.
 
     Args:
@@ -84,7 +84,7 @@ class QueryHistory:
 
         self._database.later(change, "this query is not in the history")
 
-    def queries(self, part: str = "", most: int = 20) -> list[PastQuery]:
+    def queries(self, part: str = "", most: int = 20) -> list[RememberedQuery]:
         """The last queries whose text has this part, whatever its case, the newest first.
 
         Raises:
@@ -98,7 +98,7 @@ class QueryHistory:
             ).fetchall()
         return [_query(*row) for row in rows]
 
-    def query(self, number: int) -> PastQuery | None:
+    def query(self, number: int) -> RememberedQuery | None:
         """The query of that number, None where there is none (any more).
 
         Raises:
@@ -111,5 +111,5 @@ class QueryHistory:
         return _query(*row) if row else None
 
 
-def _query(number: int, at: float, *values: object) -> PastQuery:
-    return PastQuery(number, datetime.fromtimestamp(at, UTC), *values)  # type: ignore[arg-type]
+def _query(number: int, at: float, *values: object) -> RememberedQuery:
+    return RememberedQuery(number, datetime.fromtimestamp(at, UTC), *values)  # type: ignore[arg-type]
