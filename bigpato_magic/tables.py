@@ -64,7 +64,7 @@ class TableFace:
             [('orders', 'orders is not here yet: you asked for it')]
         """
         if tables is not None:
-            return self.tier.plan(self._there(tables))
+            return self.tier.plan(self.table_ids(tables))
         self._await_names(cancel, say)
         return self.tier.plan()
 
@@ -118,7 +118,7 @@ class TableFace:
             >>> client.run("SELECT COUNT(*) AS n FROM orders").decision.where
             'local'
         """
-        return self.rebalance(self._there(tables), **how)
+        return self.rebalance(self.table_ids(tables), **how)
 
     def refresh(self, tables: str | TableId | Iterable[str | TableId] | None = None, **how: Any) -> Plan:
         """Bring the copies of these tables (None: all copies) up to them.
@@ -154,7 +154,7 @@ class TableFace:
             ['items']
         """
         self.check_names(tables)
-        self.tier.preferences.pin(self._there(tables))
+        self.tier.preferences.pin(self.table_ids(tables))
 
     def check_names(self, tables: str | TableId | Iterable[str | TableId]) -> None:
         """See that there are such tables; BigQuery is asked (free) about those that have no copy.
@@ -167,7 +167,7 @@ class TableFace:
             Traceback (most recent call last):
             bigpato_magic.errors.TableNotFound: Not found: Table bigpato-demo:shop.orderz was not found in location US (did you mean orders?)
         """  # noqa: E501 - a message is one line
-        unknown = [table for table in self._there(tables) if not self.tier.copies([table])]
+        unknown = [table for table in self.table_ids(tables) if not self.tier.copies([table])]
         for answer in self.tier.facts.fetch(unknown).values():
             if isinstance(answer, TableNotFound):
                 self.runner.enrich(answer)
@@ -204,16 +204,15 @@ class TableFace:
             hint = '%config BigPato.project = "…" and BigPato.dataset = "…", or the full name'
             raise ConfigurationError(str(error), hint=hint) from None
 
-    def _ids(self, tables: str | TableId | Iterable[str | TableId]) -> list[TableId]:
-        alone = isinstance(tables, str | bytes | TableId) or not isinstance(tables, Iterable)
-        names: Any = [tables] if alone else tables
-        return [self.table_id(name) for name in names]
-
-    def _there(self, tables: str | TableId | Iterable[str | TableId]) -> list[TableId]:
+    def table_ids(self, tables: str | TableId | Iterable[str | TableId]) -> list[TableId]:
         """These tables, and for each wildcard the tables of its dataset whose names begin so.
 
         Raises:
             TableNotFound: there are none.
+
+        Example:
+            >>> [table.table for table in client.table_ids(["orders", "it*"])]
+            ['orders', 'items']
         """
         ids = self._ids(tables)
         wildcards = [table for table in ids if table.is_wildcard]
@@ -223,6 +222,11 @@ class TableFace:
             if not _matched([wildcard], there):
                 raise TableNotFound(f"{wildcard} does not match any table.")
         return _matched(ids, there)
+
+    def _ids(self, tables: str | TableId | Iterable[str | TableId]) -> list[TableId]:
+        alone = isinstance(tables, str | bytes | TableId) or not isinstance(tables, Iterable)
+        names: Any = [tables] if alone else tables
+        return [self.table_id(name) for name in names]
 
     def _here(self, tables: str | TableId | Iterable[str | TableId]) -> list[TableId]:
         """These tables, and for each wildcard the copies of tables whose names begin so."""

@@ -169,7 +169,10 @@ def _bigquery_price(explanation: Explanation) -> str:
     if explanation.bytes_bigquery is None:
         return f"not known: {explanation.error.message if explanation.error else 'no dry run could be made'}"
     size, price = format_size(explanation.bytes_bigquery), format_money(explanation.price)
-    return f"{size} would be billed at most (≈ {price}), nothing where its cache has the answer"
+    # https://cloud.google.com/bigquery/docs/querying-wildcard-tables#limitations
+    again = any(table.id.is_wildcard for table in explanation.tables)
+    cached = "each time: its cache never has such an answer" if again else "nothing where its cache has the answer"
+    return f"{size} would be billed at most (≈ {price}), {cached}"
 
 
 def _local_price(explanation: Explanation) -> str:

@@ -38,7 +38,7 @@ from bigpato_magic.notebook.view import HERE_AND_FRESH, NO_COPY, NOTHING_TO_DO, 
 from bigpato_magic.status import Cancel
 from bigpato_magic.tier.policy.score import Objective
 from bigpato_magic.traits import format_instant, format_size
-from bigpato_magic.types import Plan
+from bigpato_magic.types import Plan, TableId
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -106,7 +106,7 @@ class TableMagics(Magics):
         """
         names = self._names(self.bp_pin, line)
         self.client.pin(names)
-        return cards.lines_card([self._pinned(name) for name in names])
+        return cards.lines_card([self._pinned(table, name) for name in names for table in self.client.table_ids(name)])
 
     @command(TABLES)
     def bp_unpin(self, line: str) -> cards.Card:
@@ -120,7 +120,10 @@ class TableMagics(Magics):
         known = ", ".join(sorted(f"{table.dataset}.{table.table}" for table in pinned))
         others = f"Pinned were: {known}." if known else "No table was."
         left = {True: "{} is left to the policy again.", False: f"{{}} was not pinned. {others}"}
-        return cards.lines_card([left[self.client.table_id(name) in pinned].format(name) for name in names])
+        was = {name: self.client.table_id(name) for name in names}
+        return cards.lines_card(
+            [left[table in pinned or any(map(table.matches, pinned))].format(name) for name, table in was.items()]
+        )
 
     @command(*STATUS)
     def bp_status(self, line: str) -> cards.Card:
@@ -325,8 +328,7 @@ class TableMagics(Magics):
 
     # ------------------------------------------------------------------------------------- helpers
 
-    def _pinned(self, name: str) -> str:
-        table = self.client.table_id(name)
+    def _pinned(self, table: TableId, name: str) -> str:
         is_here = table in self.client.tier.copies([table])
         return f"{table} is pinned: " + ("its copy stays." if is_here else f"%bp_rebalance {name} brings it now.")
 

@@ -81,6 +81,8 @@ def past_question(request: Request, queries: QueryAccess, planner: QueryPlanner,
     if planner.routines.are_called(request):
         raise _none(request, "the query calls a function of a dataset, and BigQuery does not tell what it was then")
     tables = planner.tables_of(request)
+    if wildcard := next((table.table for table in tables.values() if table.is_wildcard), None):
+        raise _none(request, f"BigQuery does not tell which tables {wildcard} stood for then")
     facts = _facts(request, queries, tables.values())
     for changed in facts.values():
         _see_that_its_columns_are_those_of_then(request, changed, warehouse)

@@ -254,6 +254,26 @@ def test_the_past_of_a_wildcard_is_bigquerys(client):
         client.run(past, route="local")
 
 
+def test_a_frozen_client_has_no_answer(client):
+    client.promote("ga_*")
+    client.freeze("now")
+    with pytest.raises(RouteRefused, match="does not tell which tables ga_\\* stood for then"):
+        client.run(ALL)
+
+
+def test_pins_by_wildcard(client):
+    client.pin("ga_202401*")
+    assert sorted(table.table for table in client.tier.preferences.pinned()) == [f"ga_{day}" for day in DAYS[:3]]
+    client.unpin("ga_2024010*")
+    assert [table.table for table in client.tier.preferences.pinned()] == []
+
+
+def test_shadow_verification_agrees(client):
+    client.promote("ga_*")
+    assert client.run(JANUARY, route="local").decision.where == "local"
+    assert client.verify_last().outcome == "equal"
+
+
 def test_one_list_and_a_check_of_each_table_that_is_read_is_all_that_is_asked(client, warehouse, monkeypatch):
     client.promote("ga_*")
     client.run(JANUARY)
