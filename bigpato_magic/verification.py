@@ -214,7 +214,7 @@ class Verifier:
             )
         if not self._unchanged(decision):
             return Verification("undecided", "a table changed in between", theirs.bytes_billed, theirs.job_id)
-        if (why := _another_now(request)) is not None:
+        if (why := self._another_now(request)) is not None:
             return Verification("undecided", f"{detail}, but {why}", theirs.bytes_billed, theirs.job_id)
         # What a kept answer stands for is in no rule of this run: all that was asked is looked at.
         used = self._constructs(request, decision) if _kept(decision) else decision.compiled.rules
@@ -234,6 +234,15 @@ class Verifier:
         nodes = tree.walk(query.tree, (*tree.CALLS, _LIMIT))
         return frozenset(_LIMIT.lower() if tree.name(node) == _LIMIT else tree.function_name(node) for node in nodes)
 
+    def _another_now(self, request: Request) -> str | None:
+        """Why the same text may have another answer a moment later over the same copies; None where it may not."""
+        if request.asks_the_time:
+            return "it asks what time it is, and BigQuery was asked later"
+        if googlesql.called(request.sql):
+            return "a function that it calls may have changed in between"
+        named = self.runner.planner.tables_of(request).values()
+        return "its wildcard may match another table by now" if any(table.is_wildcard for table in named) else None
+
     def _unchanged(self, decision: Begun) -> bool:
         return not any(not_fresh(decision.copies, self.runner.tier.facts.check(decision.copies, 0)))
 
@@ -250,13 +259,6 @@ class Verifier:
         log.error("%s", message)
         billed, job = (theirs.bytes_billed, theirs.job_id) if theirs else (0, None)
         return Verification("different", detail, billed, job, case, rules)
-
-
-def _another_now(request: Request) -> str | None:
-    """Why the same text may have another answer a moment later over the same tables; None where it may not."""
-    if request.asks_the_time:
-        return "it asks what time it is, and BigQuery was asked later"
-    return "a function that it calls may have changed in between" if googlesql.called(request.sql) else None
 
 
 def _kept(decision: Begun) -> tuple[TableCopy, ...]:

@@ -417,6 +417,15 @@ def test_a_function_that_changes_after_the_answer_is_no_mistake(client, warehous
     assert isinstance(client.run(COUNTS).decision, RunLocal)
 
 
+def test_a_table_that_a_wildcard_matches_later_is_no_mistake(client, warehouse):
+    warehouse.execute("CREATE TABLE samples.day_1 AS SELECT 1 AS id")
+    client.promote("day_*")
+    assert isinstance(client.run("SELECT COUNT(*) AS n FROM `day_*`").decision, RunLocal)
+    warehouse.execute("CREATE TABLE samples.day_2 AS SELECT 2 AS id")
+    assert client.verify_last().outcome == "undecided"
+    assert client.tier.queries.quarantined() == frozenset()
+
+
 def test_a_mistake_of_ours_in_planning_leaves_the_query_to_bigquery(client, monkeypatch):
     client.rebalance(["events"])
     expected = client.run(COUNTS).arrow
