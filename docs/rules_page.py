@@ -67,8 +67,8 @@ their columns are those of an hour ago at most. A column that was renamed shows 
   needed: `TO_JSON(67.174118)` is `67.17411800000001`, and `PARSE_JSON('67.174118')` an error, here as
   [there](https://github.com/airbytehq/airbyte/issues/29594); `wide_number_mode => 'round'` takes it.
 - Functions of a dataset (`SELECT tools.clean(x)`) are written out where they are SQL; those that read a table, ask for the time, or
-  are called by names that differ in case alone are BigQuery's. What calls one, asks for the time or reads a wildcard may have another answer when
-  `%bp_verify` asks BigQuery later, so a difference decides nothing there.
+  are called by names that differ in case alone are BigQuery's. What calls one, asks for the time or reads a wildcard may have
+  another answer when `%bp_verify` asks BigQuery later, so a difference decides nothing there.
 - The last digit of `POW`, `EXP`, `SQRT` and logarithms of NUMERIC: Google's implementation has some 25 digits. A result that so
   many digits do not settle is BigQuery's.
 - Elements of formats that the reference's C library does not know (`%k`, `%l`, `%P`; `%F` where it reads) or that are on no page
