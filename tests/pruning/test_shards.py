@@ -5,7 +5,8 @@ The other answer is Google's reference implementation's, over one plain table.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -119,6 +120,60 @@ def test_it_is_the_answer_over_all_rows(analyzer, content, query, predicate):
     except BigPatoError:
         assume(False)  # an error of rows that DuckDB had not looked at, or too much for it
     assert multiset(here) == multiset(expected)
+
+
+OF_TYPES = (
+    ("n", pa.decimal128(38, 9)),
+    ("t", pa.timestamp("us", "UTC")),
+    ("d", pa.date32()),
+    ("m", pa.timestamp("us")),
+    ("f", pa.float64()),
+    ("y", pa.binary()),
+    ("r", pa.struct([("x", pa.int64()), ("y", pa.string())])),
+)
+ABOUT_TYPES = (
+    "SELECT id, {c} AS v FROM {t} WHERE _TABLE_SUFFIX != '4'",
+    "SELECT {c} AS v, COUNT(*) AS n FROM {t} GROUP BY v",
+    "SELECT COUNT({c}) AS n, COUNTIF({c} IS NULL) AS z, TO_JSON_STRING(ANY_VALUE({c} HAVING MAX id)) AS j FROM {t}",
+    "SELECT SUM({c}) AS s, MAX({c}) AS m FROM {t}",
+)
+
+
+def of_types(number, digits):
+    day = datetime(2024, 1, 1 + number)
+    values = (
+        Decimal(number) + Decimal(1).scaleb(-digits),
+        day.replace(tzinfo=UTC),
+        day.date(),
+        day,
+        number / 3,
+        bytes([number, 255]),
+        {"x": number, "y": None},
+    )
+    return {"id": number, **dict(zip((name for name, _ in OF_TYPES), values, strict=True))}
+
+
+@pytest.mark.parametrize("query", ABOUT_TYPES)
+def test_values_of_all_types_come_from_tables_that_have_and_that_lack_them(analyzer, query):
+    """A copy stores NUMERIC as narrow as its own values allow, so that two may store it otherwise."""
+    columns = [("id", pa.int64()), *OF_TYPES]
+    tables = {
+        "ds.ev_1": pa.Table.from_pylist([{"id": 7}], pa.schema(columns[:1])),
+        "ds.ev_2": pa.Table.from_pylist([of_types(1, 0), of_types(2, 2)], pa.schema(columns)),
+        "ds.ev_3": pa.Table.from_pylist([of_types(3, 9), {"id": 9}], pa.schema(columns)),
+    }
+    rows = [{**row, "_table_suffix": name[-1]} for name, held in tables.items() for row in held.to_pylist()]
+    whole = pa.Table.from_pylist(rows, pa.schema([*columns, ("_table_suffix", pa.string())]))
+    plain = engine.table_of("ds.wild", whole)
+    answered = []
+    for name, _ in OF_TYPES:
+        text = query.replace("{c}", name)
+        route, here = engine.answer(text.replace("{t}", "`ds.ev_*`"), tables)
+        if route == "local":
+            expected = googlesql.evaluate(text.replace("{t}", "`ds.wild`"), {plain.id: (plain, whole)})
+            assert multiset(here) == multiset(expected), text
+            answered.append(name)
+    assert "n" in answered
 
 
 def read(sql, *described):
