@@ -244,7 +244,7 @@ def _distinct(reasons: Iterable[Reason], obstacles: Mapping[TableId, Reason]) ->
 def _virtual(runner: QueryRunner, request: Request, paths: Mapping[tuple[str, ...], TableId]) -> Virtual:
     """The virtual tables of its wildcards; none where BigQuery cannot say what one is."""
     try:
-        return runner.planner.wildcards.of(request, paths.values())
+        return runner.planner.wildcards.before_it_runs(request, paths.values())
     except (BigPatoError, UnclearShards):
         return {}
 

@@ -155,7 +155,7 @@ class QueryPlanner:
         Raises:
             UnclearShards: it is not certain what BigQuery makes of the shards.
         """
-        virtual = self.wildcards.of(request, tables.values())
+        virtual = self.wildcards.before_it_runs(request, tables.values())
         copies = self.queries.copies([table for table in tables.values() if table not in virtual])
         missing = dict.fromkeys(self.queries.absent(t) for t in tables.values() if t not in copies and t not in virtual)
         if missing:

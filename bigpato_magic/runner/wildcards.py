@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 OTHERS_AGE = 3600.0
 """Seconds for which the schema of a shard counts that is not read: it may only clash with the others' types."""
 
+MOST = 4000
+"""Tables behind one wildcard that are asked for at all, while BigQuery answers: ten years of days."""
+WITH_COPIES = 400
+"""Tables that a query is kept waiting for (a few seconds) where copies may answer it."""
+AT_ONCE = 100
+"""Tables that it is kept waiting for where there is no copy behind its wildcard."""
+
 PAST_WILDCARD = Reason("wildcard", "which tables a wildcard matched in the past is BigQuery's to know")
 
 Virtual = Mapping[TableId, WildcardTable]
@@ -72,12 +79,13 @@ class Wildcards:
     policy: FreshnessPolicy
     _listings: LruCache[DatasetTables] = field(default_factory=LruCache)
 
-    def of(self, request: Request, tables: Iterable[TableId]) -> Virtual:
+    def of(self, request: Request, tables: Iterable[TableId], most: int = MOST) -> Virtual:
         """The virtual table of each wildcard among these tables.
 
         Args:
             request: what was asked.
             tables: that its text names.
+            most: tables behind one wildcard that may be asked for.
 
         Raises:
             UnclearShards: BigQuery cannot say, or does what no page tells.
@@ -85,13 +93,28 @@ class Wildcards:
         """
         started = elapsed()
         wildcards = [table for table in dict.fromkeys(tables) if table.is_wildcard]
-        return {wildcard: self._virtual(request, wildcard, started) for wildcard in wildcards}
+        return {wildcard: self._virtual(request, wildcard, started, most) for wildcard in wildcards}
 
-    def _virtual(self, request: Request, wildcard: TableId, started: float) -> WildcardTable:
+    def before_it_runs(self, request: Request, tables: Iterable[TableId]) -> Virtual:
+        """The same for a query that waits for it, and so not for long: what it does not wait for is learned while BigQuery answers.
+
+        Raises:
+            UnclearShards: see `of`; or there are too many to be asked for.
+            TierError: the tier is unusable.
+        """
+        named, here = list(tables), self.queries.copies()
+        wildcards = [table for table in named if table.is_wildcard]
+        served = all(any(map(wildcard.matches, here)) for wildcard in wildcards)
+        return self.of(request, named, WITH_COPIES if served else AT_ONCE)
+
+    def _virtual(self, request: Request, wildcard: TableId, started: float, most: int) -> WildcardTable:
         limit = self.policy.max_staleness if request.max_staleness is None else request.max_staleness
         offline = self.policy.offline if request.offline is None else request.offline
         listed = matching(wildcard, self._tables(wildcard, started, limit, offline=offline))
-        table = wildcard_table(wildcard, self._facts(listed, started, limit, offline=offline))
+        told = self._told(listed, started, limit)
+        if (unknown := len(listed) - len(told)) > most:
+            raise UnclearShards(f"{unknown:,} tables behind {wildcard.table} are not known here yet")
+        table = wildcard_table(wildcard, self._facts(listed, told, offline=offline))
         if isinstance(table, str):
             raise UnclearShards(table)
         return table
@@ -112,15 +135,19 @@ class Wildcards:
         self._listings.put(home, DatasetTables(asked, now, tables))
         return tables
 
-    def _facts(
-        self, listed: Sequence[ListedTable], started: float, limit: float, *, offline: bool
-    ) -> Sequence[TableFacts]:
-        """Facts of each table: of the one that was made last as of now, of the others as they were seen once."""
+    def _told(self, listed: Sequence[ListedTable], started: float, limit: float) -> dict[TableId, TableFacts]:
+        """What is known already: of the table that was made last as of now, of the others as they were seen once."""
         facts, last = self.queries.facts, max((one.created for one in listed if one.created is not None), default=None)
         newest = [one.id for one in listed if one.created == last]
         told = dict(facts.young((one.id for one in listed if one.created != last), max(limit, OTHERS_AGE)))
         told |= facts.young(newest, limit + elapsed() - started if limit > 0 else 0.0)
-        told = {one.id: told[one.id] for one in listed if one.id in told and _is(one, told[one.id])}
+        return {one.id: told[one.id] for one in listed if one.id in told and _is(one, told[one.id])}
+
+    def _facts(
+        self, listed: Sequence[ListedTable], told: dict[TableId, TableFacts], *, offline: bool
+    ) -> Sequence[TableFacts]:
+        """Facts of each table; those that are not told yet are asked for."""
+        facts = self.queries.facts
         for table, answer in facts.fetch(one.id for one in listed if one.id not in told).items():
             told[table] = _told(table, answer, facts.known(table) if offline else None)
         if made_anew := next((one.id.table for one in listed if not _is(one, told[one.id])), None):

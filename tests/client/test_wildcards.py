@@ -274,6 +274,20 @@ def test_shadow_verification_agrees(client):
     assert client.verify_last().outcome == "equal"
 
 
+def test_many_unknown_tables_keep_no_query_waiting(client, monkeypatch):
+    from bigpato_magic.runner import wildcards
+
+    monkeypatch.setattr(wildcards, "AT_ONCE", 3)
+    first, second = client.run(ALL), client.run(ALL)
+    assert [str(r) for r in first.decision.reasons] == ["4 tables behind ga_* are not known here yet"]
+    assert [str(r) for r in second.decision.reasons] == [
+        "4 of 4 tables behind ga_* are not local yet (ga_20240101 … ga_20240201)"
+    ]
+    assert first.arrow == second.arrow
+    assert len(client.rebalance(["ga_*"]).promote) == 4
+    assert client.run(ALL).decision.where == "local"
+
+
 def test_one_list_and_a_check_of_each_table_that_is_read_is_all_that_is_asked(client, warehouse, monkeypatch):
     client.promote("ga_*")
     client.run(JANUARY)
