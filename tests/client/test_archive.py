@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import stat
+import sys
 import zipfile
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -146,6 +149,27 @@ def test_a_file_that_has_come_meanwhile_is_left_alone(client, made, tmp_path):
         files.write(target, copies, **place, each=lambda: target.write_text("mine"))
     assert target.read_text() == "mine"
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+@pytest.mark.parametrize("path", ["", "."])
+def test_what_is_no_name_of_a_new_file_is_said(client, made, path):
+    with pytest.raises(ConfigurationError, match="is there already"):
+        client.archive(path)
+
+
+def test_a_link_is_left_alone_too(client, made, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    with pytest.raises(ConfigurationError, match="is there already"):
+        client.archive(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has neither")
+def test_a_pipe_and_a_device_are_no_archive_and_nobody_waits_for_them(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ConfigurationError, match="is no file"):
+            BigPato.open_archive(path, directory=tmp_path / "opened")
 
 
 def test_a_stopped_one_is_not_there(client, made, tmp_path):

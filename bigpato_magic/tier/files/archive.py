@@ -94,8 +94,8 @@ def write(
     Raises:
         ConfigurationError: there is a file already, or none can be made there.
     """
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     _see_that_it_is_new(path)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with open(draft, "xb", opener=_private) as file:
             with zipfile.ZipFile(file, "w") as bundle:
@@ -112,7 +112,7 @@ def write(
 
 
 def _see_that_it_is_new(path: Path) -> None:
-    if path.exists():
+    if path.exists() or path.is_symlink():
         raise ConfigurationError(f"{path} is there already", hint="choose another name, or remove it")
 
 
@@ -196,6 +196,8 @@ def _check(archive: Archive, bundle: zipfile.ZipFile) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """The file; what is wrong with it is said in one sentence."""
+    if path.exists() and not path.is_file():  # a pipe would keep one waiting, and a device never ends
+        raise ConfigurationError(f"{path} is no file")
     try:
         with zipfile.ZipFile(path) as bundle:
             yield bundle
