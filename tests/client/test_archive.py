@@ -157,6 +157,13 @@ def test_what_is_no_name_of_a_new_file_is_said(client, made, path):
         client.archive(path)
 
 
+def test_a_name_that_is_too_long_is_said(client, made, tmp_path):
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        client.archive(tmp_path / ("x" * 5000))
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        BigPato.open_archive(tmp_path / ("x" * 5000), directory=tmp_path / "opened")
+
+
 def test_a_link_is_left_alone_too(client, made, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
     with pytest.raises(ConfigurationError, match="is there already"):

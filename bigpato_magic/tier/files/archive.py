@@ -112,7 +112,11 @@ def write(
 
 
 def _see_that_it_is_new(path: Path) -> None:
-    if path.exists() or path.is_symlink():
+    try:
+        there = path.exists() or path.is_symlink()
+    except OSError as error:  # its name is too long, for one
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}") from error
+    if there:
         raise ConfigurationError(f"{path} is there already", hint="choose another name, or remove it")
 
 
@@ -196,9 +200,9 @@ def _check(archive: Archive, bundle: zipfile.ZipFile) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """The file; what is wrong with it is said in one sentence."""
-    if path.exists() and not path.is_file():  # a pipe would keep one waiting, and a device never ends
-        raise ConfigurationError(f"{path} is no file")
     try:
+        if path.exists() and not path.is_file():  # a pipe would keep one waiting, and a device never ends
+            raise ConfigurationError(f"{path} is no file")
         with zipfile.ZipFile(path) as bundle:
             yield bundle
     except OSError as error:
