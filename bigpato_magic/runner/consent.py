@@ -1,29 +1,34 @@
 """A query that would bill more than the person lets pass without a word: it stops before it runs, with the cheaper ways.
 
-BigQuery itself refuses the job, by its `maximumBytesBilled`, so nothing is asked before a small one, and nothing of a large one
-is ever billed: https://cloud.google.com/bigquery/docs/best-practices-costs#limit_query_costs_by_restricting_the_number_of_bytes_billed
-Of a clustered table that limit counts all blocks, as a dry run does.
+What its tables are all in all tells of most queries that they are small; else a dry run does, which is free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bigpato_magic import googlesql
 from bigpato_magic.errors import BigPatoError, BytesLimitExceeded, ConsentNeeded
+from bigpato_magic.googlesql import lexer
 from bigpato_magic.sql import compile as compile_query
 from bigpato_magic.tier.policy import score
 from bigpato_magic.tier.policy.plan import why_not
 from bigpato_magic.traits import format_money, format_size
-from bigpato_magic.types import AnalyzedQuery, Compiled, LocalTable, TableFacts, TableId
+from bigpato_magic.types import STORED, AnalyzedQuery, Compiled, LocalTable, TableFacts, TableId
 
 if TYPE_CHECKING:
+    from bigpato_magic.runner.planner import QueryPlanner
     from bigpato_magic.runner.request import Request
     from bigpato_magic.tier.tier import Tier
 
 MOST_WAYS = 4
 """Cheaper ways that are named: a card is read, a page is not."""
+_SLACK = 8
+"""A query whose tables are together that many times smaller than the limit is small: it may read one of them several times."""
+_BEFORE_TABLES = frozenset({"FROM", "JOIN", ",", "."})
+_NO_FUNCTIONS = frozenset({"ARRAY", "CAST", "COALESCE", "EXTRACT", "IF", "SAFE_CAST", "STRUCT", "UNNEST"})
 _HINT = "--yes runs it, `client.run(…, yes=True)` in a script; BigPato.ask_above is the limit, 0 asks never"
 
 Facts = Mapping[TableId, TableFacts]
@@ -56,6 +61,30 @@ class Consent:
         if error.billed:
             message += f"; {format_size(error.billed)} of it are billed already, for parts that gave no answer"
         return ConsentNeeded(message, bytes_billed=size, ways=self._ways(request), hint=_HINT)
+
+    def certainly_small(
+        self, request: Request, planner: QueryPlanner, told: Callable[[Collection[TableId]], Facts]
+    ) -> bool:
+        """Whether a query is certain to bill less than the person is asked about, by the sizes of its tables alone.
+
+        Args:
+            request: the query.
+            planner: tells its kind and its tables.
+            told: gives what BigQuery has said of tables.
+        """
+        if request.ask_above is None:
+            return True
+        try:
+            if not _only_reads_its_tables(request, planner):
+                return False
+            tables = set(planner.tables_of(request).values())
+            facts = told(tables)
+        except BigPatoError:
+            return False
+        known = [facts[table].version for table in tables if table in facts and not facts[table].streaming]
+        stored = [version.bytes for version in known if version.kind in STORED]
+        least = self.tier.pricing.query_minimum * len(tables)
+        return len(stored) == len(tables) and max(least, _SLACK * sum(stored)) <= request.ask_above
 
     def _price(self, size: float) -> float:
         return score.query_price(size, self.tier.pricing.prices())
@@ -93,3 +122,21 @@ def _can_run_here(query: AnalyzedQuery, facts: Facts) -> bool:
         return False
     tables = {table: LocalTable(f'"{table.table}"', told.columns) for table, told in facts.items()}
     return isinstance(compile_query(query, tables), Compiled)
+
+
+def _only_reads_its_tables(request: Request, planner: QueryPlanner) -> bool:
+    """A query of the tables that it names, as they are now: no function stands in it that may read others."""
+    if not googlesql.ready() or planner.kind(request.sql) != "SELECT" or request.reads_the_past:
+        return False
+    return not (planner.routines.are_called(request) or _may_call_a_table_function(request.sql))
+
+
+def _may_call_a_table_function(sql: str) -> bool:
+    """After FROM, JOIN or a comma stands a call of what is no function that Google's analyzer knows; True where in doubt."""
+    known = googlesql.builtin_functions().keys() | _NO_FUNCTIONS
+    before, name = "", ""
+    for match in lexer.tokens(sql):
+        if match[0] == "(" and name and before.upper() in _BEFORE_TABLES and name.upper() not in known:
+            return True
+        before, name = (name or before, match[0]) if match["word"] else (match[0], "")
+    return False

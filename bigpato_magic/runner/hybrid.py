@@ -108,7 +108,7 @@ class HybridRuns:
     def _asked(self, request: Request, fragment: Fragment, spent: _Spent) -> TableCopy:
         """What BigQuery says to a fragment, as a kept relation."""
         started = time.perf_counter()
-        limit = request.limit
+        limit = request.options.maximum_bytes_billed
         left = None if limit is None else max(1, limit - spent.billed)
         answer = self.warehouse.query(
             fragment.sql,

@@ -289,7 +289,8 @@ class QueryRunner:
     def _run_there(self, known: _Known, decision: RunOnBigQuery) -> QueryResult:
         """BigQuery's answer; an error tells which table is near, or which copies could answer offline."""
         try:
-            return self._there.run(known.request, decision, known.started, known.billed)
+            small = not known.billed and self._consent.certainly_small(known.request, self.planner, known.early.facts)
+            return self._there.run(known.request, decision, known.started, known.billed, small=small)
         except TableNotFound as error:
             self.enrich(error, known.request.sql)
             raise

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bigpato_magic import googlesql
-from bigpato_magic.errors import BigPatoError, BytesLimitExceeded, QueryError
+from bigpato_magic.errors import BigPatoError, BytesLimitExceeded, QueryError, TierError
 from bigpato_magic.runner.narrowed import narrowed
 from bigpato_magic.runner.wildcards import understood
 from bigpato_magic.types import AnalyzedQuery, QueryResult, RunOnBigQuery, TableFacts, TableId
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     from bigpato_magic.runner.planner import QueryPlanner
     from bigpato_magic.runner.request import Request
     from bigpato_magic.tier.query_access import QueryAccess
-    from bigpato_magic.warehouse.base import Warehouse, WarehouseResult
+    from bigpato_magic.warehouse.base import DryRun, Warehouse, WarehouseResult
 
 log = logging.getLogger(__name__)
-
-_SEVERAL_STEPS = frozenset({"CALL", "EXECUTE", "SCRIPT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,9 @@ class CloudRuns:
     queries: QueryAccess
     planner: QueryPlanner
 
-    def run(self, request: Request, decision: RunOnBigQuery, started: float, billed: int = 0) -> QueryResult:
+    def run(
+        self, request: Request, decision: RunOnBigQuery, started: float, billed: int = 0, *, small: bool = False
+    ) -> QueryResult:
         """BigQuery's answer.
 
         Args:
@@ -44,6 +44,7 @@ class CloudRuns:
             decision: why BigQuery is asked.
             started: by `time.perf_counter`, when the whole run began.
             billed: bytes of the request's limit that are used already.
+            small: it is certain to bill less than the person wants to be asked about (`Consent.certainly_small`).
 
         Raises:
             QueryError: the SQL is wrong; as BigQuery says it.
@@ -52,37 +53,32 @@ class CloudRuns:
             Cancelled: `request.cancel` was set.
         """
         try:
-            answer = self._asked(request, billed)
+            answer = self._asked(request, billed, small=small)
         except BytesLimitExceeded as error:
             error.billed = billed
             raise
         return _result(decision, answer, time.perf_counter() - started)
 
-    def _asked(self, request: Request, billed: int) -> WarehouseResult:
-        options = replace(request.options, maximum_bytes_billed=self._limit(request, billed))
+    def _asked(self, request: Request, billed: int, *, small: bool) -> WarehouseResult:
+        if request.asks_first and not small:
+            self._see_that_it_may(request, billed)
+        limit = request.options.maximum_bytes_billed
+        left = None if limit is None else max(1, limit - billed)
         with self._stale_while_running(request):
             return self.warehouse.query(
                 request.sql,
                 request.parameters,
                 dataset=request.default_dataset,
-                options=options,
+                options=replace(request.options, maximum_bytes_billed=left),
                 cancel=request.cancel,
                 progress=request.progress,
             )
 
-    def _limit(self, request: Request, billed: int) -> int | None:
-        """Bytes that the job may bill; what runs in several steps is judged before, for it must not stop half-way."""
-        limit = request.limit
-        if request.asks_first and self.planner.kind(request.sql) in _SEVERAL_STEPS:
-            self._see_that_it_may(request, billed)
-            limit = request.options.maximum_bytes_billed
-        return None if limit is None else max(1, limit - billed)
-
     def _see_that_it_may(self, request: Request, billed: int) -> None:
-        """Ask for a dry run, which is free.
+        """Ask for a dry run, which is free: no job is given a limit for that, as it would take the place of the project's own.
 
         Raises:
-            BytesLimitExceeded: it tells of more than the request's limit.
+            BytesLimitExceeded: it tells of more than is left of the request's limit.
         """
         try:
             told = self.warehouse.dry_run(
@@ -90,9 +86,15 @@ class CloudRuns:
             )
         except QueryError:
             return  # the run will say what is wrong
-        size = told.bytes_processed
+        size = self._billed(told)
         if request.limit is not None and billed + size > request.limit:
             raise BytesLimitExceeded(f"Its dry run tells of {size} bytes.", required=size)
+
+    def _billed(self, told: DryRun) -> int:
+        try:
+            return self.queries.billed(told.bytes_processed, max(1, len(told.tables)))
+        except TierError:  # without a tier there are no settings of prices
+            return told.bytes_processed
 
     def learn(self, request: Request, early: EarlyCheck) -> AnalyzedQuery | None:
         """What a query that BigQuery answers means over its tables as they are now; None where that is not known.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -46,10 +47,55 @@ def test_what_bills_no_more_is_not_asked_about(client, limit):
     assert client.run(WHOLE).bytes_billed == 10 * MIB
 
 
-def test_a_small_query_waits_for_no_dry_run(client, warehouse, monkeypatch):
+@pytest.fixture
+def asked(warehouse, monkeypatch):
+    """The texts that a dry run was asked for."""
+    texts, dry_run = [], warehouse.dry_run
+    monkeypatch.setattr(warehouse, "dry_run", lambda sql, *a, **k: (texts.append(sql), dry_run(sql, *a, **k))[1])
+    return texts
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        WHOLE,
+        "SELECT a.kind, COUNT(*) AS n FROM events a, events AS b JOIN UNNEST([1, 2]) GROUP BY 1 LIMIT 1",
+        "WITH c AS (SELECT IF(kind = 'buy', 1, 2) AS k FROM events) SELECT k, STRUCT(MAX(k)) AS s FROM c GROUP BY k",
+    ],
+)
+def test_a_small_query_waits_for_no_dry_run(client, asked, sql):
     client.ask_above = 100 * MIB
-    monkeypatch.setattr(warehouse, "dry_run", None)
-    assert client.run(WHOLE).bytes_billed == 10 * MIB
+    client.tier.keep.fragments = False
+    assert client.run(sql, route="bigquery").decision.where == "bigquery"
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT COUNT(*) AS n FROM events_view",
+        "SELECT COUNT(*) AS n FROM events, tables_of('x')",
+        "SELECT COUNT(*) AS n FROM reading('x')",
+        "SELECT COUNT(*) AS n FROM events, other.reading('x')",
+        "SELECT COUNT(*) AS n FROM events FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()",
+        "SELECT COUNT(*) AS n FROM nowhere",
+        "INSERT INTO buckets (id) SELECT 1",
+    ],
+)
+def test_where_sizes_do_not_tell_a_dry_run_does(client, asked, sql):
+    client.ask_above = 100 * MIB
+    with suppress(QueryError):
+        client.run(sql, route="bigquery")
+    assert asked == [sql]
+
+
+def test_the_projects_own_limit_stays_in_force(client, warehouse, monkeypatch):
+    """One that is sent takes its place, so none is sent for a query that is merely not to be asked about."""
+    options, query = [], warehouse.query
+    monkeypatch.setattr(warehouse, "query", lambda *a, **k: (options.append(k["options"]), query(*a, **k))[1])
+    client.ask_above = 100 * MIB
+    client.run(WHOLE)
+    assert [one.maximum_bytes_billed for one in options] == [None]
 
 
 def test_where_bytes_cost_nothing_nobody_is_asked(client):
@@ -124,9 +170,10 @@ def test_a_frozen_client_asks_too(client, warehouse):
     assert client.run(WHOLE, yes=True).bytes_billed == 10 * MIB
 
 
-@pytest.mark.parametrize(("told", "runs"), [(MIB, True), (MIB + 1, False)])
+@pytest.mark.parametrize(("told", "runs"), [(30 * MIB, True), (30 * MIB + 1, False)])
 def test_a_script_is_asked_about_before_its_first_statement(client, warehouse, monkeypatch, told, runs):
     script = "CREATE TABLE samples.made AS SELECT 1 AS x; SELECT MAX(amount) FROM events;"
+    client.ask_above = 30 * MIB
     dry_run = warehouse.dry_run
     monkeypatch.setattr(warehouse, "dry_run", lambda *a, **k: replace(dry_run(*a, **k), bytes_processed=told))
     if runs:
