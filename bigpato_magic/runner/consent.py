@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from bigpato_magic import googlesql
@@ -133,10 +134,19 @@ def _only_reads_its_tables(request: Request, planner: QueryPlanner) -> bool:
 
 def _may_call_a_table_function(sql: str) -> bool:
     """After FROM, JOIN or a comma stands a call of what is no function that Google's analyzer knows; True where in doubt."""
-    known = googlesql.builtin_functions().keys() | _NO_FUNCTIONS
+    names = set(_called_where_tables_stand(sql)) - _NO_FUNCTIONS
+    return bool(names) and not names <= _functions()
+
+
+def _called_where_tables_stand(sql: str) -> Iterator[str]:
     before, name = "", ""
     for match in lexer.tokens(sql):
-        if match[0] == "(" and name and before.upper() in _BEFORE_TABLES and name.upper() not in known:
-            return True
-        before, name = (name or before, match[0]) if match["word"] else (match[0], "")
-    return False
+        if match[0] == "(" and name and before in _BEFORE_TABLES:
+            yield name
+        word = match["word"] or match["quoted"]
+        before, name = (name or before, word.strip("`").upper()) if word else (match[0], "")
+
+
+@cache
+def _functions() -> frozenset[str]:
+    return frozenset(googlesql.builtin_functions())
