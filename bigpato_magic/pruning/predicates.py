@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from bigpato_magic.pruning.abstract import AbstractValue, Constant, Monotone, Range, Unknown
 from bigpato_magic.pruning.evaluate import ColumnScope, evaluate
@@ -119,9 +119,10 @@ def _compare(
             return _constant(None, kind)
         if isinstance(left, Constant | Range) and isinstance(right, Monotone):
             return _COMPARISONS[mirror](list(reversed(arguments)), scope, kind)
-        if _settled(left) and _settled(right):
-            left = _as_function(left)
         bound = _bound(right)
+        if bound is not None and _settled(left) and _settled(right):
+            found = _as_function(left), bound, kind
+            return Truth(_of_all_rows(true(*found)), _of_all_rows(false(*found)))
         if isinstance(left, Monotone) and bound is not None:
             return Truth(true(left, bound, kind), false(left, bound, kind))
         return _unknown(kind)
@@ -138,18 +139,22 @@ def _orders(value: Any) -> bool:
     return not isinstance(value, bytes | bool | list | tuple) and bool(value == value)
 
 
-def _settled(value: AbstractValue) -> bool:
+def _settled(value: AbstractValue) -> TypeGuard[Constant | Range]:
     """Whether it is the same for every row, and of a type that Python orders as BigQuery does: texts by their letters."""
     if isinstance(value, Constant):
         return type(value.value) in (int, str)
     return isinstance(value, Range) and type(value.low) in (int, str)
 
 
-def _as_function(value: AbstractValue) -> AbstractValue:
+def _as_function(value: Constant | Range) -> Monotone:
     """What is the same for every row as a function of the column, which never falls."""
-    if isinstance(value, Constant):
-        return Monotone(lambda _: value.value, lambda _: value.value)
-    return Monotone(lambda _: value.low, lambda _: value.high) if isinstance(value, Range) else value
+    low, high = (value.low, value.high) if isinstance(value, Range) else (value.value, value.value)
+    return Monotone(lambda _: low, lambda _: high)
+
+
+def _of_all_rows(found: IntervalSet) -> IntervalSet:
+    """Where what is the same for every row may be so: in all rows, those where the column is NULL too, or in none."""
+    return IntervalSet.everything(found.kind) if found else found
 
 
 def _bound(value: AbstractValue) -> Range | None:
@@ -204,15 +209,18 @@ def _in(arguments: Sequence[Node], scope: ColumnScope, kind: Kind) -> Truth:
 def _in_array(arguments: Sequence[Node], scope: ColumnScope, kind: Kind) -> Truth:
     """`x IN UNNEST(constant)`: false for an empty array, also where x is NULL."""
     value, array = evaluate(arguments[0], scope), evaluate(arguments[1], scope)
-    value = _as_function(value) if _settled(value) else value
-    if not isinstance(value, Monotone) or not isinstance(array, Constant) or not isinstance(array.value, list):
+    if not isinstance(array, Constant) or not isinstance(array.value, list):
+        return _unknown(kind)
+    settled = _settled(value)
+    function = _as_function(value) if _settled(value) else value
+    if not isinstance(function, Monotone):
         return _unknown(kind)
     true = IntervalSet(kind)
     for item in array.value:
         if item is not None:
             bound = _bound(Constant(item))
-            true |= IntervalSet.everything(kind) if bound is None else _at(value, bound, kind)
-    return Truth(true, IntervalSet.everything(kind))
+            true |= IntervalSet.everything(kind) if bound is None else _at(function, bound, kind)
+    return Truth(_of_all_rows(true) if settled else true, IntervalSet.everything(kind))
 
 
 def _distinct(arguments: Sequence[Node], scope: ColumnScope, kind: Kind) -> Truth:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bigpato_magic.demo import open_warehouse
-from bigpato_magic.types import Plan, RunLocal, RunOnBigQuery, TableId
+from bigpato_magic.types import Kind, Parameter, Plan, RunLocal, RunOnBigQuery, SqlType, TableId
 
 
 @pytest.fixture
@@ -75,3 +75,24 @@ def test_a_column_that_stays_what_it_is_keeps_the_query_here(held, sql, right):
     result = held.run(sql)
     assert isinstance(result.decision, RunLocal)
     assert result.arrow["n"].to_pylist() == right
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        "@all = 'all' OR day = DATE '2024-01-01'",
+        "@all IN ('all', 'none') OR day = DATE '2024-01-01'",
+        "@all IN UNNEST(['all', 'none']) OR day = DATE '2024-01-01'",
+        "NOT (@all = 'none' AND day = DATE '2024-01-01')",
+        "@all BETWEEN 'a' AND 'b' OR day = DATE '2024-01-01'",
+        "CURRENT_DATE() > DATE '2024-01-01' OR day = DATE '2024-01-01'",
+    ],
+)
+def test_what_is_the_same_for_every_row_is_so_where_the_partitions_column_is_null_too(client, warehouse, predicate):
+    client.tier.list_partitions_above, client.tier.keep.fragments = 0, False
+    (promotion,) = client.tier.plan([TableId(warehouse.project, "samples", "p")]).promote
+    fields = {field: getattr(promotion, field) for field in promotion.__dataclass_fields__}
+    days = type(promotion)(**fields | {"partitions": frozenset({"20240101", "20240102", "20240103"})})
+    assert not client.tier.rebalance(Plan(promote=(days,))).refused
+    every = Parameter("all", SqlType(Kind.STRING), "all")
+    assert client.run(f"SELECT COUNT(*) AS n FROM p WHERE {predicate}", params=[every]).arrow["n"].to_pylist() == [5]
