@@ -121,8 +121,8 @@ def _compare(
             return _COMPARISONS[mirror](list(reversed(arguments)), scope, kind)
         bound = _bound(right)
         if bound is not None and _settled(left) and _settled(right):
-            found = _as_function(left), bound, kind
-            return Truth(_of_all_rows(true(*found)), _of_all_rows(false(*found)))
+            function = _as_function(left)
+            return Truth(_of_all_rows(true(function, bound, kind)), _of_all_rows(false(function, bound, kind)))
         if isinstance(left, Monotone) and bound is not None:
             return Truth(true(left, bound, kind), false(left, bound, kind))
         return _unknown(kind)
@@ -152,9 +152,9 @@ def _as_function(value: Constant | Range) -> Monotone:
     return Monotone(lambda _: low, lambda _: high)
 
 
-def _of_all_rows(found: IntervalSet) -> IntervalSet:
+def _of_all_rows(domain: IntervalSet) -> IntervalSet:
     """Where what is the same for every row may be so: in all rows, those where the column is NULL too, or in none."""
-    return IntervalSet.everything(found.kind) if found else found
+    return IntervalSet.everything(domain.kind) if domain else domain
 
 
 def _bound(value: AbstractValue) -> Range | None:
@@ -211,7 +211,6 @@ def _in_array(arguments: Sequence[Node], scope: ColumnScope, kind: Kind) -> Trut
     value, array = evaluate(arguments[0], scope), evaluate(arguments[1], scope)
     if not isinstance(array, Constant) or not isinstance(array.value, list):
         return _unknown(kind)
-    settled = _settled(value)
     function = _as_function(value) if _settled(value) else value
     if not isinstance(function, Monotone):
         return _unknown(kind)
@@ -220,7 +219,7 @@ def _in_array(arguments: Sequence[Node], scope: ColumnScope, kind: Kind) -> Trut
         if item is not None:
             bound = _bound(Constant(item))
             true |= IntervalSet.everything(kind) if bound is None else _at(function, bound, kind)
-    return Truth(_of_all_rows(true) if settled else true, IntervalSet.everything(kind))
+    return Truth(_of_all_rows(true) if _settled(value) else true, IntervalSet.everything(kind))
 
 
 def _distinct(arguments: Sequence[Node], scope: ColumnScope, kind: Kind) -> Truth:
