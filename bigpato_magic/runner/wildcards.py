@@ -21,6 +21,7 @@ from bigpato_magic.types import (
     TableId,
     WildcardTable,
     matching,
+    matching_but_for_case,
     wildcard_table,
 )
 
@@ -110,7 +111,12 @@ class Wildcards:
     def _virtual(self, request: Request, wildcard: TableId, started: float, most: int) -> WildcardTable:
         limit = self.policy.max_staleness if request.max_staleness is None else request.max_staleness
         offline = self.policy.offline if request.offline is None else request.offline
-        listed = matching(wildcard, self._tables(wildcard, started, limit, offline=offline))
+        tables = self._tables(wildcard, started, limit, offline=offline)
+        if (other := matching_but_for_case(wildcard, tables)) is not None:
+            raise UnclearShards(
+                f"only BigQuery knows whether case counts in {wildcard.dataset}: {other.table} is there, too"
+            )
+        listed = matching(wildcard, tables)
         told = self._told(listed, started, limit)
         if (unknown := len(listed) - len(told)) > most:
             raise UnclearShards(f"{unknown:,} tables behind {wildcard.table} are not known here yet")

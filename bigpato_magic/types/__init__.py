@@ -57,7 +57,14 @@ from bigpato_magic.types.tables import (
     schema_digest,
 )
 from bigpato_magic.types.transfers import TransferEvent, TransferRequest
-from bigpato_magic.types.wildcards import SUFFIX, ListedTable, WildcardTable, matching, wildcard_table
+from bigpato_magic.types.wildcards import (
+    SUFFIX,
+    ListedTable,
+    WildcardTable,
+    matching,
+    matching_but_for_case,
+    wildcard_table,
+)
 
 __all__ = [
     "FIXED_BYTES",
@@ -121,6 +128,7 @@ __all__ = [
     "array_of",
     "held_name",
     "matching",
+    "matching_but_for_case",
     "schema_digest",
     "struct_of",
     "wildcard_table",

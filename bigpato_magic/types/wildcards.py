@@ -68,6 +68,16 @@ def matching(wildcard: TableId, tables: Sequence[ListedTable]) -> tuple[ListedTa
     return tuple(sorted((one for one in tables if wildcard.matches(one.id)), key=lambda one: one.id))
 
 
+def matching_but_for_case(wildcard: TableId, tables: Sequence[ListedTable]) -> TableId | None:
+    """A table that the wildcard stands for only where its dataset's names have no case, which a list does not tell.
+
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets#Dataset.FIELDS.is_case_insensitive
+    """
+    begin = wildcard.table[:-1].lower()
+    alike = (one.id for one in tables if one.id.table.lower().startswith(begin))
+    return next((table for table in alike if not wildcard.matches(table)), None)
+
+
 def wildcard_table(wildcard: TableId, shards: Sequence[TableFacts]) -> WildcardTable | str:
     """The virtual table over these shards, or why what BigQuery makes of them is not known.
 

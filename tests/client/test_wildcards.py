@@ -208,6 +208,18 @@ def test_names_that_only_begin_alike_are_among_them(client, warehouse):
     assert of_both(client, JANUARY).arrow.to_pylist() == [{"n": 3, "least": 0}]
 
 
+def test_where_names_differ_only_in_case_bigquery_is_asked(client, warehouse):
+    """Whether case counts is the dataset's to say, and no list of its tables does."""
+    client.promote("ga_*")
+    assert client.run(JANUARY).decision.where == "local"
+    warehouse.execute("CREATE TABLE samples.GA_20240104 AS SELECT 9 AS id, 'e' AS event")
+    decision = client.run(JANUARY).decision
+    assert isinstance(decision, RunOnBigQuery)
+    assert (
+        decision.reasons[0].message == "only BigQuery knows whether case counts in samples: GA_20240104 is there, too"
+    )
+
+
 def test_an_array_that_a_table_lacks_is_bigquerys(client, warehouse):
     warehouse.execute("CREATE TABLE samples.ga_20240202 AS SELECT 9 AS id, 'e' AS event, [1, 2] AS items")
     client.promote("ga_*")
