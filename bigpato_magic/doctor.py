@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,7 +113,7 @@ def examine(client: BigPato) -> Diagnosis:
     Args:
         client: whose settings are looked at.
     """
-    return Diagnosis((_versions(), _analyzer(), _disk(client), *_with_bigquery(client)))
+    return Diagnosis((_versions(), _analyzer(), _looked("disk", partial(_disk, client)), *_with_bigquery(client)))
 
 
 # ------------------------------------------------------------------------------------ on this machine
@@ -151,19 +152,6 @@ def _analyzer() -> Examined:
     return Examined("analyzer", "ok", told.get(str(state), f"{state}: queries run on BigQuery until it is ready"))
 
 
-def _disk(client: BigPato) -> Examined:
-    root = root_of(client.tier.directory)
-    there = next(path for path in (root, *root.parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    told = f"{format_size(free)} free where {root} is"
-    if free < _ROOM:
-        return Examined("disk", "wrong", told, "make room: DuckDB spills there, and no copy is brought to a full disk")
-    return Examined("disk", "ok", told)
-
-
-# ---------------------------------------------------------------------------------------- in the cloud
-
-
 class _Wrong(Exception):
     """What was looked at is wrong.
 
@@ -175,6 +163,20 @@ class _Wrong(Exception):
     def __init__(self, said: str, remedy: str = "") -> None:
         super().__init__(said)
         self.said, self.remedy = said, remedy
+
+
+def _disk(client: BigPato) -> str:
+    """The room that is left; a directory that may not be looked into is a finding like others."""
+    root = root_of(client.tier.directory)
+    there = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    told = f"{format_size(free)} free where {root} is"
+    if free < _ROOM:
+        raise _Wrong(told, "make room: DuckDB spills there, and no copy is brought to a full disk")
+    return told
+
+
+# ---------------------------------------------------------------------------------------- in the cloud
 
 
 @dataclass(slots=True)

@@ -82,6 +82,16 @@ def test_with_all_in_order_all_is_well_and_nothing_is_billed(client, warehouse):
     assert found.lines()[-1] == "All is well."
 
 
+def test_a_disk_that_may_not_be_looked_at_leaves_the_rest(client, monkeypatch):
+    def refused(_path):
+        raise PermissionError("/secret")
+
+    monkeypatch.setattr("shutil.disk_usage", refused)
+    found = examine(client)
+    assert finding(found, "disk").said == "bigpato-magic failed to look (PermissionError)"
+    assert states(found)["BigQuery"] == "ok"
+
+
 @pytest.mark.parametrize(
     ("answer", "says", "remedy"),
     [
