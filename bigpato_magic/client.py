@@ -66,7 +66,7 @@ class BigPato(TableFace, CheckingFace, FreezeFace, OriginalFace, Configured):
     maximum_bytes_billed = Size(0, help="A BigQuery job that would bill more fails; 0 for no limit.").tag(config=True)
     ask_above = Size(
         100 << 30,
-        help="What would bill more stops before it runs, and says what would bill less; `--yes` runs it. 0 asks never, and so "
+        help="What would bill more stops before it runs, and says what would bill less; `--yes` runs it. 0 never asks, and so "
         "does `Pricing.objective = 'time'`, where bytes cost nothing.",
     ).tag(config=True)
     footnote = Bool(True, help="Show where, how fresh, why and what it cost under each result.").tag(config=True)

@@ -56,6 +56,7 @@ class ExplainedTable:
         as_of: the instant up to which the copy is known to be the table's content, None without one.
         reason: what speaks against a local answer, if anything.
         bytes: in BigQuery, None where it could not be asked.
+        missing: bytes of the tables behind a wildcard that are not here; None of what is no wildcard.
     """
 
     id: TableId
@@ -64,6 +65,7 @@ class ExplainedTable:
     reason: Reason | None = None
     bytes: int | None = None
     as_of: datetime | None = None
+    missing: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,14 +298,15 @@ def _state_of_shards(
         for r in inputs.blockers
         if r.code == "wildcard" or (r.table and r.table.table.startswith(wildcard.table[:-1]))
     )
-    known = [runner.tier.facts.known(shard) for shard in shards]
+    sizes = {shard: fact.version.bytes for shard in shards if (fact := runner.tier.facts.known(shard)) is not None}
     return ExplainedTable(
         wildcard,
         "local" if is_here else "bigquery",
         freshness,
         next(behind, None) or next(blockers, None),
-        sum(fact.version.bytes for fact in known if fact) if shards else None,
+        sum(sizes.values()) if shards else None,
         min((at for at in instants if at is not None), default=None),
+        sum(size for shard, size in sizes.items() if shard not in inputs.copies),
     )
 
 
@@ -393,7 +396,7 @@ def _remedy(runner: QueryRunner, states: Sequence[ExplainedTable], compiled: Com
     wanted = [state for state in states if state.reason is not None]
     if not wanted:
         return ""
-    size = sum(state.bytes or 0 for state in wanted)
+    size = sum((state.bytes if state.missing is None else state.missing) or 0 for state in wanted)
     price = format_money(runner.tier.price_of_transfer(size))
     named = ((state.reason.table if state.reason and state.id.is_wildcard else None) or state.id for state in wanted)
     names = " ".join(table.table for table in named)

@@ -22,7 +22,7 @@ from bigpato_magic.notebook.footnote import (
     text_html,
 )
 from bigpato_magic.notebook.layout import laid_out
-from bigpato_magic.notebook.view import NOTHING_TO_DO, label
+from bigpato_magic.notebook.view import NOTHING_TO_DO, demoted, label
 from bigpato_magic.traits import format_money, format_size
 from bigpato_magic.types import (
     Decision,
@@ -210,7 +210,7 @@ def _plan_title(plan: Plan, *, done: bool, nothing: str) -> str:
     if not plan:
         return _nothing(plan, done=done) if plan.refused else nothing
     words = (("promoted", "to promote"), ("refreshed", "to refresh"), ("demoted", "to demote"))
-    counts = (len(plan.promote), len(plan.refresh), len(plan.demote))
+    counts = (len(plan.promote), len(plan.refresh), demoted(plan))
     return ", ".join(f"{n} {pair[not done]}" for n, pair in zip(counts, words, strict=True) if n) + "."
 
 

@@ -52,6 +52,7 @@ SETTINGS = (
     Setting("tier", "auto", "Rebalance when idle"),
     Setting("tier.keep", "on", "Keep answers"),
     Setting("", "maximum_bytes_billed", "Most bytes billed (0: any)"),
+    Setting("", "ask_above", "Ask above (0: never)"),
     Setting("", "footnote", "Footnotes"),
 )
 

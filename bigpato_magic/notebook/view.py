@@ -204,11 +204,16 @@ HERE_AND_FRESH = "Nothing to do: what you asked for is here, and fresh."
 NO_COPY = "Nothing to do: there is no copy of it here."
 
 
+def demoted(plan: Plan) -> int:
+    """How many tables a plan takes away; a table's older versions go with it, and are no tables."""
+    return len({demotion.copy.table for demotion in plan.demote})
+
+
 def told(done: Plan, nothing: str = NOTHING_TO_DO) -> str:
     """What was carried out, and the first thing that was not, in one line."""
     if not done and not done.refused:
         return nothing
-    counts = {"promoted": len(done.promote), "refreshed": len(done.refresh), "demoted": len(done.demote)}
+    counts = {"promoted": len(done.promote), "refreshed": len(done.refresh), "demoted": demoted(done)}
     deeds = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "Nothing moved"
     if not done.refused:
         return f"{deeds}."

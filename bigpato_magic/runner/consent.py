@@ -30,7 +30,7 @@ _SLACK = 8
 """A query whose tables are together that many times smaller than the limit is small: it may read one of them several times."""
 _BEFORE_TABLES = frozenset({"FROM", "JOIN", ",", "."})
 _NO_FUNCTIONS = frozenset({"ARRAY", "CAST", "COALESCE", "EXTRACT", "IF", "SAFE_CAST", "STRUCT", "UNNEST"})
-_HINT = "--yes runs it, `client.run(…, yes=True)` in a script; BigPato.ask_above is the limit, 0 asks never"
+_HINT = "--yes runs it, `client.run(…, yes=True)` in a script; BigPato.ask_above is the limit, 0 never asks"
 
 Facts = Mapping[TableId, TableFacts]
 

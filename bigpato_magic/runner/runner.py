@@ -254,7 +254,10 @@ class QueryRunner:
         if not isinstance(again, RunLocal) or not again.kept:
             return decision
         answer = self._run_here(known, inputs, again)
-        return decision if isinstance(answer, RunOnBigQuery) else answer
+        if isinstance(answer, RunOnBigQuery):
+            return decision
+        known.query = inputs.plan.query if inputs.plan else known.query
+        return answer
 
     def _read(self, known: _Known, decision: RunOnBigQuery) -> QueryResult | RunOnBigQuery:
         """The rows, where they can be read without a query job."""

@@ -69,6 +69,7 @@ class StandIn(HasTraits):
 
     route = CaselessStrEnum(["auto", "local", "bigquery"], "auto", help="Where queries run.")
     maximum_bytes_billed = Size(0, help="A BigQuery job that would bill more fails.")
+    ask_above = Size("100 GiB", help="What would bill more stops before it runs.")
     footnote = Bool(True, help="Show a footnote.")
     project = "acme"
 

@@ -64,11 +64,25 @@ def test_the_same_question_is_billed_once(asked):
     assert (again.bytes_billed, again.arrow, again.outputs) == (0, first.arrow, first.outputs)
 
 
-def test_asked_again_at_once_it_is_billed_once_too(client):
+@pytest.fixture
+def patient(monkeypatch):
+    """However slow this machine is, the answer that is being kept is waited for."""
+    monkeypatch.setattr("bigpato_magic.runner.runner.KEEPING", 60.0)
+
+
+def test_asked_again_at_once_it_is_billed_once_too(client, patient):
     first, again = client.run(KINDS), client.run(KINDS.replace("events", "events AS e"))
     assert isinstance(first.decision, RunOnBigQuery)
     assert kept(again)
     assert again.arrow == first.arrow
+    assert again.bytes_saved == first.bytes_billed > 0
+
+
+def test_the_same_text_asked_again_at_once_is_said_to_be_in_bigquerys_cache_too(client, patient):
+    client.run(KINDS)
+    again = client.run(KINDS)
+    assert kept(again)
+    assert (again.bytes_saved, again.cache_hit) == (0, True)
 
 
 def test_it_is_kept_for_another_kernel_and_after_a_restart(asked, another_kernel):

@@ -135,6 +135,11 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return Freshness.FRESH, min(unverified, key=lambda reason: reason.message, default=None)
 
 
+def _changed_by(rows: int) -> str:
+    noun = "row" if abs(rows) == 1 else "rows"
+    return f"{rows:,} {noun} more" if rows > 0 else f"{-rows:,} {noun} fewer"
+
+
 def difference(old: TableVersion, new: TableVersion) -> str | None:
     """How two states of a table differ, by the evidence that both give; None where all of that is equal."""
     if old.kind != new.kind:
@@ -144,7 +149,7 @@ def difference(old: TableVersion, new: TableVersion) -> str | None:
     if old.schema_digest != new.schema_digest:
         return "has another schema now"
     if old.rows != new.rows:
-        return f"has {new.rows - old.rows:+,} rows since it was copied"
+        return f"has {_changed_by(new.rows - old.rows)} than when it was copied"
     if (old.modified, old.bytes) != (new.modified, new.bytes):
         return "has changed since it was copied"
     if old.etag is not None and new.etag is not None and old.etag != new.etag:

@@ -99,7 +99,7 @@ def test_it_is_fresh_while_all_its_tables_are_as_they_were_and_each_is_asked_onc
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"rows": 4}, "u has +1 rows"),
+        ({"rows": 4}, "u has 1 row more than when it was copied"),
         ({"etag": "u2"}, "u has changed"),
         ({"created": NOW - HOUR}, "u was deleted and created again"),
         ({"schema_digest": "x"}, "u has another schema now"),
