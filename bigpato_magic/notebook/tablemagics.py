@@ -205,6 +205,10 @@ class TableMagics(Magics):
         query = history.query(asked.insert)
         if query is None:
             raise ConfigurationError(f"there is no query {asked.insert}", hint="%bp_history lists them")
+        if query.is_cut:
+            raise ConfigurationError(
+                f"of query {asked.insert} only the beginning is remembered: it is too long to insert"
+            )
         self.shell.set_next_input(f"%%bpsql\n{query.sql}")  # type: ignore[union-attr]
         return None
 

@@ -5,7 +5,8 @@ What its tables are all in all tells of most queries that they are small; else a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
     from bigpato_magic.runner.request import Request
     from bigpato_magic.tier.tier import Tier
 
+log = logging.getLogger(__name__)
+
 MOST_WAYS = 4
 """Cheaper ways that are named: a card is read, a page is not."""
 _SLACK = 8
 """A query whose tables are together that many times smaller than the limit is small: it may read one of them several times."""
 _BEFORE_TABLES = frozenset({"FROM", "JOIN", ",", "."})
 _NO_FUNCTIONS = frozenset({"ARRAY", "CAST", "COALESCE", "EXTRACT", "IF", "SAFE_CAST", "STRUCT", "UNNEST"})
+MOST_BROUGHT = 4
+"""Tables that are named in one command."""
 _HINT = "--yes runs it, `client.run(…, yes=True)` in a script; BigPato.ask_above is the limit, 0 never asks"
 
 Facts = Mapping[TableId, TableFacts]
@@ -98,11 +103,11 @@ class Consent:
         known = {table: self.tier.queries.facts.known(table) for table in query.tables}
         facts = {table: told for table, told in known.items() if told is not None}
         largest = sorted(facts.values(), key=lambda told: told.version.bytes, reverse=True)
-        here = _can_run_here(query, facts)
-        ways = [way for told in largest for way in self._ways_of(query, told, here=here)]
-        return tuple(ways[:MOST_WAYS])
+        bringing = self._bringing(largest) if _can_run_here(query, facts) else []
+        ways = [way for told in largest for way in self._ways_of(query, told)]
+        return (*ways[: MOST_WAYS - len(bringing)], *bringing)
 
-    def _ways_of(self, query: AnalyzedQuery, facts: TableFacts, *, here: bool) -> Iterator[str]:
+    def _ways_of(self, query: AnalyzedQuery, facts: TableFacts) -> Iterator[str]:
         name, read, partitioning = facts.id.table, query.tables[facts.id], facts.partitioning
         if partitioning is not None and read.partitions is None:
             column = partitioning.column or "_PARTITIONTIME"
@@ -112,9 +117,17 @@ class Consent:
         if len(used) > 1:
             size = format_size(score.read_bytes(facts, used))
             yield f"{len(used)} of the {len(names)} columns of {name} are read (≈ {size}): fewer bill less, a LIMIT does not"
-        if here and why_not(facts) is None and (size_here := facts.version.bytes) <= self.tier.budget:
-            price = format_money(score.transfer_price(size_here, self.tier.pricing.prices()))
-            yield f"%bp_rebalance {name} brings it here ({format_size(size_here)}, ≈ {price}): then such queries bill nothing"
+
+    def _bringing(self, tables: Sequence[TableFacts]) -> list[str]:
+        """That all tables of a query may be brought here; one alone would not make it free. Not of very many."""
+        size = sum(facts.version.bytes for facts in tables)
+        if len(tables) > MOST_BROUGHT or size > self.tier.budget or any(map(why_not, tables)):
+            return []
+        names, them = " ".join(facts.id.table for facts in tables), "it" if len(tables) == 1 else "them"
+        price = format_money(score.transfer_price(size, self.tier.pricing.prices()))
+        return [
+            f"%bp_rebalance {names} brings {them} here ({format_size(size)}, ≈ {price}): then such queries bill nothing"
+        ]
 
 
 def _can_run_here(query: AnalyzedQuery, facts: Facts) -> bool:
@@ -122,7 +135,11 @@ def _can_run_here(query: AnalyzedQuery, facts: Facts) -> bool:
     if facts.keys() != query.tables.keys():
         return False
     tables = {table: LocalTable(f'"{table.table}"', told.columns) for table, told in facts.items()}
-    return isinstance(compile_query(query, tables), Compiled)
+    try:
+        return isinstance(compile_query(query, tables), Compiled)
+    except Exception:  # what is wrong with this package is no reason to hide what a query would bill
+        log.debug("a query could not be compiled", exc_info=True)
+        return False
 
 
 def _only_reads_its_tables(request: Request, planner: QueryPlanner) -> bool:

@@ -161,7 +161,9 @@ class QueryPlanner:
         if missing:
             return replace(blank, blockers=tuple(missing), copies=copies)
         query = self._query_over(request, tables, copies, virtual)
-        copies = self.queries.copies(list(query.tables))
+        # Those of plain tables stay: the query was analyzed over them, and newer ones may have other columns.
+        shards = self.queries.copies([table for table in query.tables if table not in copies])
+        copies = {table: copy for table, copy in {**shards, **copies}.items() if table in query.tables}
         named(copies.values(), ())
         reasons = not_served(query, virtual, copies)
         if reasons:

@@ -137,6 +137,14 @@ def test_the_cheaper_ways_are_named(client):
     assert not any("partitioned" in way for way in filtered.value.ways)
 
 
+def test_bringing_one_of_several_tables_is_not_said_to_make_a_query_free(client):
+    with pytest.raises(ConsentNeeded) as asked:
+        client.run(BOTH)
+    bringing = [way for way in asked.value.ways if "%bp_rebalance" in way]
+    assert len(bringing) == 1
+    assert bringing[0].startswith("%bp_rebalance events buckets brings them here")
+
+
 def test_bringing_it_is_no_way_where_that_would_not_help(client):
     with pytest.raises(ConsentNeeded) as asked:
         client.run("SELECT APPROX_QUANTILES(amount, 4) AS q, kind FROM events GROUP BY kind")

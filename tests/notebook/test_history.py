@@ -72,3 +72,8 @@ def test_no_value_of_a_parameter_is_remembered(client):
     client.run("SELECT @secret AS s", params={"secret": "hunter2"})
     (query,) = client.tier.open().history.queries()
     assert (query.sql, "hunter2" in str(query)) == ("SELECT @secret AS s", False)
+
+
+def test_what_is_too_long_to_be_remembered_whole_is_not_inserted_cut(cell):
+    assert cell(f"%%bpsql\nSELECT 1 AS n -- {'x' * 20_000}").error is None
+    assert "only the beginning is remembered" in str(cell("%bp_history --insert 1").error)

@@ -14,7 +14,7 @@ from bigpato_magic.tier.journal.database import Database
 from bigpato_magic.tier.journal.ledger import LedgerEntry
 
 LONGEST = 20_000
-"""Characters of a text that are remembered."""
+"""Characters of a text that is remembered whole; of a longer one, one more is, which tells."""
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS history (
@@ -49,6 +49,11 @@ class RememberedQuery:
     seconds: float
     sql: str
 
+    @property
+    def is_cut(self) -> bool:
+        """Of a text of more than `LONGEST` characters only the beginning is remembered."""
+        return len(self.sql) > LONGEST
+
 
 class QueryHistory:
     """The last queries of one principal, shared by all kernels of the tier.
@@ -67,7 +72,7 @@ class QueryHistory:
     def note(self, sql: str, entry: LedgerEntry) -> None:
         """Remember a query, soon. A failure is logged and costs no answer."""
         most, text = self._most(), sql.strip()
-        row = (entry.route, entry.bytes_billed, entry.bytes_saved, entry.dollars, entry.seconds, text[:LONGEST])
+        row = (entry.route, entry.bytes_billed, entry.bytes_saved, entry.dollars, entry.seconds, text[: LONGEST + 1])
 
         def change(db: Connection) -> None:
             if most and text:
