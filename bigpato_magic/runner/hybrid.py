@@ -95,7 +95,10 @@ class HybridRuns:
         try:
             relations = [self._asked(request, fragment, spent) for fragment in plan.fragments]
             return self._rest(request, plan, relations, spent, started)
-        except (NotAnswered, Cancelled):
+        except NotAnswered:
+            raise
+        except Cancelled:
+            self.queries.note_unanswered(spent.billed, spent.job_id, spent.location)
             raise
         except BigPatoError as error:
             # What BigQuery says of a fragment is not about the person's text, and may have values of its parameters.

@@ -202,7 +202,11 @@ class QueryRunner:
         request, early = known.request, known.early
         before = early.facts(self._used(request, known.query))
         learned = self._pool.submit(self._there.learn, request, early)
-        answer = self._run_there(known, decision)
+        try:
+            answer = self._run_there(known, decision)
+        except BaseException:  # also one that is interrupted: what its parts have billed is billed
+            self.tier.queries.note_unanswered(known.billed)
+            raise
         # A plan's query is what the text means over copies: its tables may have had other columns then.
         now = _within(learned, LEARNING, request.cancel)
         self._keep(request, now, answer, before)

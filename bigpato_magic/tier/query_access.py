@@ -256,6 +256,16 @@ class QueryAccess:
         self.used()
         return result
 
+    def note_unanswered(self, billed: int, job_id: str | None = None, location: str | None = None) -> None:
+        """Note in the ledger what BigQuery billed for parts of a query that came to no answer; nothing where that is 0."""
+        from bigpato_magic.tier.journal import accounting
+
+        opened = self.lifecycle.usable()
+        if opened is not None and billed:
+            prices, now = opened.pricing.prices(), self.now()
+            opened.ledger.note(accounting.unanswered_entry(billed, prices, now, job_id=job_id, location=location))
+            self.status.changed()
+
 
 def _price_of_reading(opened: OpenTier, size: int) -> float:
     """Dollars for bytes by Storage Read, after what is left of this month's allowance."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bigpato_magic.errors import BigPatoError, Cancelled, QueryError
+from bigpato_magic.errors import BigPatoError, Cancelled, PermissionDenied, QueryError
 from bigpato_magic.notebook.cards import explanation_card
 from bigpato_magic.notebook.footnote import Note
 from bigpato_magic.status import Cancel
@@ -289,6 +289,23 @@ def test_a_store_that_is_full_costs_a_second_job_and_no_answer(client, warehouse
     assert whole(result)
     assert codes(result)[-1] == "fragment"
     assert result.arrow == client.run(SALES, route="bigquery").arrow
+
+
+def test_what_a_stopped_query_has_billed_is_in_the_ledger(client, between):
+    cancel = Cancel()
+    between(cancel.set)
+    with pytest.raises(Cancelled):
+        client.run(SALES, cancel=cancel)
+    (entry,) = [entry for entry in client.tier.ledger.entries() if entry.kind == "query"]
+    assert (entry.route, entry.bytes_billed, entry.bytes_saved) == ("bigquery", 10 * MIB, 0)
+
+
+def test_what_the_parts_of_a_failed_query_have_billed_is_in_the_ledger(client, warehouse, between):
+    client.tier.keep.share = 0.0
+    between(lambda: warehouse.faults.set("query:403"))
+    with pytest.raises(PermissionDenied):
+        client.run(SALES)
+    assert [entry.bytes_billed for entry in client.tier.ledger.entries() if entry.kind == "query"] == [10 * MIB]
 
 
 def test_parts_that_gave_no_answer_are_not_billed_in_vain_again(client, warehouse):

@@ -193,6 +193,30 @@ def query_entry(result: QueryResult, tables: tuple[TableId, ...], prices: Prices
     )
 
 
+def unanswered_entry(
+    billed: int, prices: Prices, at: datetime, *, job_id: str | None = None, location: str | None = None
+) -> LedgerEntry:
+    """The ledger's line of what BigQuery billed for parts of a query that was stopped, or failed, before its answer.
+
+    Args:
+        billed: bytes.
+        prices: of now.
+        at: when, UTC.
+        job_id: of the last part, where it is known.
+        location: of that job.
+    """
+    return LedgerEntry(
+        at=at,
+        kind="query",
+        route="bigquery",
+        bytes_billed=billed,
+        dollars=score.query_price(billed, prices),
+        job_id=job_id,
+        location=location,
+        statement="SELECT",
+    )
+
+
 def transfer_entry(
     copy: TableCopy, method: str, moved: int, seconds: float, prices: Prices, at: datetime
 ) -> LedgerEntry:
