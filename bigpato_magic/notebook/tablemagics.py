@@ -149,7 +149,7 @@ class TableMagics(Magics):
 
         %bp_tables
         %bp_tables sales
-        %bp_tables other_dataset.*_2024
+        %bp_tables shop.ord*
         %bp_tables orders
         """
         from bigpato_magic.listing import MOST, exactly
@@ -195,7 +195,7 @@ class TableMagics(Magics):
 
         %bp_history
         %bp_history country
-        %bp_history --insert 17
+        %bp_history --insert 1
         """
         from bigpato_magic.notebook.history import history_card
 
@@ -281,13 +281,12 @@ class TableMagics(Magics):
         """Run the last local query on BigQuery too (billed), and compare the values.
 
         With --files: compare every copy's files with their checksums instead. With --suite: ask BigQuery the package's own
-        questions, all or some families of them, and compare. They read no table, so that is free: a dry run of each job
-        says 0 bytes before it begins.
+        questions, all (some minutes) or some families of them, and compare. They read no table, so that is free: a dry run
+        of each job says 0 bytes before it begins.
 
         %bp_verify
         %bp_verify --files
-        %bp_verify --suite
-        %bp_verify --suite casts dates
+        %bp_verify --suite net
         """
         asked = _read(self.bp_verify, line)
         if asked.families and not asked.suite:
