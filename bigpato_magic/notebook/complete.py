@@ -25,7 +25,7 @@ Candidate = tuple[str, str]
 _CELL = re.compile(r"\s*%%(?:bpsql|bp_explain)\b[^\n]*\n?")
 _LINE = re.compile(r"(?:.*=)?\s*%(?:bpsql|bp_explain)\s")
 _TABLE_LINE = re.compile(r"\s*%bp_(?:rebalance|demote|pin|unpin|status|tables|forget)\s")
-_OTHER_LINE = re.compile(rf"\s*%bp_({'|'.join(COMPANIONS)})\s")
+_OTHER_LINE = re.compile(rf"\A\s*+%bp_({'|'.join(COMPANIONS)})\s")
 _WITH = re.compile(r"(?<![\w-])(?:--with|-w)[\s=]++(\w*+)")
 _OPTION = re.compile(r"(?:^|\s)(-[\w-]*+)$")
 _CHOICE = re.compile(r"(?<![\w-])(--[\w-]++)[\s=]++(\w*+)$")

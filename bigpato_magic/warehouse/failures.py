@@ -30,7 +30,7 @@ _REQUEST = re.compile(r"^[A-Z]+ https?://\S+: ")
 _MISSING_TABLE = re.compile(r"Not found: (Table|Dataset|Project|View) ([^\s;]+)")
 _PARAMETER = re.compile(r"[Qq]uery parameter|Undeclared parameter|Invalid value for type|[Pp]arameter '", re.ASCII)
 
-_REQUIRED = re.compile(r"(\d+) or higher required", re.ASCII)
+_REQUIRED = re.compile(r"(?<!\d)(\d++) or higher required", re.ASCII)
 
 _TRANSIENT_REASONS = frozenset(
     (
