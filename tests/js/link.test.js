@@ -125,6 +125,14 @@ test("a closed comm means that the kernel is gone, and that is said once", () =>
   assert.ok(link.isGone());
 });
 
+test("a kernel that is gone for good is not late, and is sent nothing any more", () => {
+  link.send("plan");
+  link.lost();
+  for (let seconds = 0; seconds < 60; seconds++) mock.timers.tick(1000);
+  assert.deepEqual(states, ["gone"]);
+  assert.equal(model.sent.length, 1);
+});
+
 test("a kernel that is lost and lives after all is heard again", () => {
   link.lost();
   assert.ok(link.isGone());

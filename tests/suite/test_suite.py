@@ -126,6 +126,14 @@ def test_a_limit_ends_it_and_what_is_left_is_told(client, changed, limits, why):
     assert report.families[0].open > 0
 
 
+def test_a_frozen_client_asks_it_as_any_other(client, changed):
+    """Also what is asked alone, because its batch came to nothing."""
+    changed.change = lambda sql, table: table.slice(0, 0) if "SELECT AS STRUCT" in sql else table
+    client.freeze("now")
+    report = client.verify_suite(FAMILY)
+    assert report.families == (FamilyReport(FAMILY, equal=asked(client)),)
+
+
 def test_it_can_be_stopped(client, changed):
     cancel = Cancel()
 

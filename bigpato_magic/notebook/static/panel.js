@@ -481,7 +481,14 @@ export function connect(model, view, onState) {
     onState(state);
   }
   const heard = () => become(""); // whatever comes from the kernel shows that it lives
-  const lost = () => become("gone");
+  function lost() {
+    forget();
+    become("gone");
+  }
+  function forget() {
+    for (const timer of unanswered.values()) clearTimeout(timer);
+    unanswered.clear();
+  }
   /** @param {object} message */
   function answered(message) {
     if (!("ack" in message)) return;
@@ -498,6 +505,7 @@ export function connect(model, view, onState) {
       return;
     }
     const unheard = () => {
+      unanswered.delete(message.request);
       if (tries > 0 && !silent) become("late");
       if (tries + 1 < ACK_MS.length) post(message, silent, tries + 1);
     };
@@ -508,7 +516,7 @@ export function connect(model, view, onState) {
     post({ action, request: `${view}-${++requests}`, ...content }, silent);
   }
   function close() {
-    for (const timer of unanswered.values()) clearTimeout(timer);
+    forget();
     model.off("msg:custom", answered);
   }
   model.on("msg:custom", answered);
