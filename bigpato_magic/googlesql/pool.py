@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from bigpato_magic.errors import AnalyzerUnavailable
 from bigpato_magic.googlesql import calls
@@ -21,13 +22,23 @@ LARGEST = 512 * 1024**2
 """Bytes of memory of an instance that is kept: it would hold them as long as it lives."""
 
 
+class _Seat:
+    """The place of one caller, and the instance that is lent to it."""
+
+    instance: Instance | None = None
+
+
 class Pool:
-    """Lends instances. Safe to use from several threads."""
+    """Lends instances. Safe to use from several threads.
+
+    How many there are is counted by the callers that have one. A caller that is interrupted, wherever, is none any more:
+    a count that it had to take back would be lost with it, and after `MOST` of them everybody would wait for ever.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._idle: Instance | None = None
-        self._count = 0
+        self._seats: WeakSet[_Seat] = WeakSet()
 
     @contextmanager
     def lend(self, module: Module) -> Iterator[Instance]:
@@ -37,11 +48,14 @@ class Pool:
             AnalyzerUnavailable: there is no memory for one.
         """
         calls.check()
-        instance = self._taken() or self._made(module)
+        seat = _Seat()
         try:
-            yield instance
+            self._take(seat)
+            if seat.instance is None:
+                seat.instance = self._made(module)
+            yield seat.instance
         finally:
-            self._give_back(instance)
+            self._leave(seat)
 
     def close(self) -> None:
         """Close the instance that is idle, with its memory and thread."""
@@ -50,18 +64,16 @@ class Pool:
         if idle is not None:
             idle.close()
 
-    def _taken(self) -> Instance | None:
-        """The idle one, worth a short wait; None where another may be made, for which there is room now."""
+    def _take(self, seat: _Seat) -> None:
+        """A seat with the idle instance, worth a short wait; without one where another may be made, once there is room."""
         with self._changed:
-            if self._count:
+            if self._seats:
                 self._changed.wait_for(lambda: self._idle is not None, calls.EVERY)
-            while self._idle is None and self._count >= MOST:
+            while self._idle is None and len(self._seats) >= MOST:
                 calls.check()
                 self._changed.wait(calls.EVERY)
-            instance, self._idle = self._idle, None
-            if instance is None:
-                self._count += 1
-            return instance
+            self._seats.add(seat)
+            seat.instance, self._idle = self._idle, None
 
     def _made(self, module: Module) -> Instance:
         from wasmtime import Trap, WasmtimeError
@@ -70,25 +82,20 @@ class Pool:
 
         try:
             return Instance(module)
-        except BaseException as error:
-            self._leave()
-            if isinstance(error, Trap | WasmtimeError | MemoryError | OSError):
-                raise AnalyzerUnavailable(f"Google's analyzer cannot be started here: {_line(error)}") from error
-            raise
+        except (Trap, WasmtimeError, MemoryError, OSError) as error:
+            raise AnalyzerUnavailable(f"Google's analyzer cannot be started here: {_line(error)}") from error
 
-    def _give_back(self, instance: Instance) -> None:
+    def _leave(self, seat: _Seat) -> None:
+        """Give the instance back: it is kept for the next caller, or closed."""
+        instance, seat.instance = seat.instance, None
         with self._changed:
-            if self._idle is None and not instance.dead and instance.size <= LARGEST:
+            self._seats.discard(seat)
+            kept = instance is not None and self._idle is None and not instance.dead and instance.size <= LARGEST
+            if kept:
                 self._idle = instance
-                self._changed.notify()
-                return
-        self._leave()
-        instance.close()
-
-    def _leave(self) -> None:
-        with self._changed:
-            self._count -= 1
             self._changed.notify()
+        if instance is not None and not kept:
+            instance.close()
 
 
 def _line(error: BaseException) -> str:
