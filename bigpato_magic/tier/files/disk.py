@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import xxhash
@@ -83,15 +84,20 @@ def is_lost(error: OSError) -> bool:
     return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EIO)
 
 
-def size_of(directory: Path) -> int:
-    """Bytes of all files below a directory; those that vanish meanwhile count nothing."""
+def size_of(directory: Path, names: str = "*") -> int:
+    """Bytes of all files below a directory; those that vanish meanwhile, with their directory or without, count nothing.
+
+    Args:
+        directory: where.
+        names: a pattern of the names of those that are meant.
+    """
     total = 0
     with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
         for entry in entries:
             with contextlib.suppress(FileNotFoundError):
                 if entry.is_dir(follow_symlinks=False):
-                    total += size_of(Path(entry.path))
-                else:
+                    total += size_of(Path(entry.path), names)
+                elif fnmatchcase(entry.name, names):
                     total += entry.stat(follow_symlinks=False).st_size
     return total
 

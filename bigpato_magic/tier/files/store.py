@@ -341,8 +341,7 @@ class Store:
     @_said
     def used_bytes(self) -> int:
         """Bytes of all published parts and running drafts of this principal (downloads on their way not counted)."""
-        drafts = sum(path.stat().st_size for path in _existing(self.drafts.glob("*/*.duckdb*")))
-        return disk.size_of(self.parts) + drafts
+        return disk.size_of(self.parts) + disk.size_of(self.drafts, "*.duckdb*")
 
     def verify(self, copies: Sequence[TableCopy], each: Callable[[], None] = lambda: None) -> list[Finding]:
         """Read every file of these copies, and compare it with the checksum of its publishing.
@@ -373,10 +372,3 @@ class Store:
     def manifest_path(self, copy_id: str) -> Path:
         """Where the manifest of a copy is."""
         return self.manifests / f"{copy_id}.json"
-
-
-def _existing(paths: Iterator[Path]) -> Iterator[Path]:
-    for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            path.stat()
-            yield path
